@@ -1,0 +1,61 @@
+# The front door. Every target first installs what it needs into $(VENV), once.
+VENV ?= .venv
+PYTHON ?= $(shell for python in python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+BIN := $(VENV)/bin
+STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
+
+# Quiet when all goes well; the whole log when it does not.
+logged = $(1) >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log >&2; exit 1; }
+install = $(BIN)/python -m pip install --constraint constraints.txt
+install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test check format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+quickstart: $(VENV)/.run ## install, then compare four models on a synthetic log
+	$(BIN)/gsrec compare synthetic --models poprec,gru4rec,sasrec,gsrec --seeds 1 --out runs/quickstart
+
+test: $(VENV)/.test ## install what tests need, then run them
+	$(BIN)/pytest
+
+check: $(VENV)/.dev ## all that CI checks: format, lint, types, import rule, tests with coverage
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest --cov
+	$(BIN)/coverage report --include='$(STRICT)' --fail-under=100
+
+format: $(VENV)/.dev ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove the environment, the caches and the quickstart's results
+	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache runs/quickstart
+	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.pip:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed; name one: make PYTHON=...' >&2; exit 1; }
+	@echo 'Making $(VENV)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(call logged,$(install) pip)
+	@touch $@
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/.pip
+	@echo 'Installing gsrec (the first time takes a few minutes; log in $(VENV)/install.log)'
+	@$(call logged,$(install_package))
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.pip
+	@echo 'Installing gsrec and what its tests need (log in $(VENV)/install.log)'
+	@$(call logged,$(install_package) --group test)
+	@touch $(VENV)/.run $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.pip
+	@echo 'Installing gsrec and the tools of its developers (log in $(VENV)/install.log)'
+	@$(call logged,$(install_package) --group dev)
+	@touch $(VENV)/.run $(VENV)/.test $@

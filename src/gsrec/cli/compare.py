@@ -1,0 +1,45 @@
+"""`gsrec compare`: many models, many seeds, one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gsrec.cli import options
+
+
+def compare(  # noqa: PLR0913
+    log: options.LogArgument,
+    models: Annotated[str, typer.Option(metavar="A,B,...", help="Models, each as name or name:preset.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the results; what is in it is not redone.")],
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
+    candidates: options.Candidates = "full",
+    config: options.ConfigFile = None,
+    settings: options.Settings = None,
+    seed: options.Seed = 1,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    time_column: options.TimeColumn = None,
+    min_user_interactions: options.MinUserInteractions = None,
+    min_item_interactions: options.MinItemInteractions = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train models with several seeds, judge each once on test, and write table, plots and results."""
+    from gsrec.cli.console import narrator, print_json, print_report
+    from gsrec.experiment.compare import RESULTS_FILE, compare_models, configurations
+    from gsrec.experiment.run import LogReference
+    from gsrec.reporting.plots import plots_available
+    from gsrec.reporting.report import write_report
+
+    wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
+    chosen = configurations(models.split(","), range(seed, seed + seeds), file=config, settings=wanted)
+    reference = LogReference.of(log, user_column, item_column, time_column)
+    results = compare_models(reference, chosen, out, candidates=candidates, narrator=narrator(quiet=quiet))
+    report = write_report(out / RESULTS_FILE, out, plots=plots_available())
+    if as_json:
+        print_json({"out": str(out), "results": [result.model_dump(mode="json") for result in results]})
+    else:
+        print_report(report)

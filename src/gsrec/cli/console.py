@@ -1,0 +1,147 @@
+"""What commands say: results on stdout, progress and notes on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from gsrec.experiment.compare import Narrator
+from gsrec.experiment.config import RunConfig
+from gsrec.reporting.comparison_tables import comparison_tables
+from gsrec.reporting.report import Report
+from gsrec.reporting.tables import to_terminal
+from gsrec.training.trainer import Epoch, Listener, Step
+
+
+def print_json(content: Mapping[str, object]) -> None:
+    """Print one JSON object on one line of stdout."""
+    typer.echo(json.dumps(content, allow_nan=False, ensure_ascii=False))
+
+
+def print_table(title: str, rows: Iterable[tuple[str, ...]], *, header: tuple[str, ...] = ()) -> None:
+    """Print rows under each other on stdout, the first column left, the others right."""
+    table = Table(title=title, title_justify="left", show_header=bool(header), box=None, pad_edge=False)
+    rows = list(rows)
+    for place, name in enumerate(header or ("",) * len(rows[0])):
+        table.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=120, highlight=False).print(table)
+
+
+def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
+    """Tell on stderr what was guessed, converted and dropped."""
+    for note in () if quiet else notes:
+        typer.echo(f"note: {note}", err=True)
+
+
+SHOWN_METRICS = ("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
+
+
+def print_metrics(title: str, record: Mapping[str, Any]) -> None:
+    """Print how a run was judged: its metrics with their intervals, under what protocol, and the audit."""
+    protocol, data, intervals = record["protocol"], record["data"], record["intervals"]
+    rows = [
+        (name, f"{record['metrics'][name]:.4f}", f"{intervals[name][0]:.4f} to {intervals[name][1]:.4f}")
+        if name in intervals
+        else (name, f"{record['metrics'][name]:.4f}", "")
+        for name in SHOWN_METRICS
+    ]
+    print_table(title, rows, header=("metric", "mean", "95% interval"))
+    seen = "seen items left out" if protocol["filter_seen"] else "seen items are candidates"
+    typer.echo(
+        f"{protocol['split']} part of {record['split']}, {record['num_users_evaluated']:,} users, candidates: "
+        f"{protocol['candidates']}, {seen}, ties {protocol['ties']}"
+    )
+    sizes = f"{data['num_users']:,} users, {data['num_items']:,} items, {data['num_interactions']:,} interactions"
+    typer.echo(f"data: {data['name']}, {sizes}")
+    typer.echo("audit: " + ", ".join(f"{name} {_share(value)}" for name, value in record["audit"].items()))
+
+
+def _share(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
+
+
+def print_report(report: Report) -> None:
+    """Print the tables of a comparison, and where its files are."""
+    Console(width=120, highlight=False).print(to_terminal(comparison_tables(report.comparison)))
+    typer.echo("written: " + ", ".join(str(path) for path in report.paths))
+
+
+def narrator(*, quiet: bool) -> Narrator:
+    """Who shows on stderr how a comparison goes on."""
+
+    def say(line: str) -> None:
+        if not quiet:
+            typer.echo(line, err=True)
+
+    @contextmanager
+    def listens(config: RunConfig) -> Iterator[Listener]:
+        with TrainingDisplay(config.label, config.training.epochs, quiet) as listener:
+            yield listener
+
+    return Narrator(
+        on_start=lambda config, number, total: say(f"run {number} of {total}: {config.label}, seed {config.seed}"),
+        listens=listens,
+        on_skip=lambda config: say(f"{config.label}, seed {config.seed}: recorded already"),
+    )
+
+
+@contextmanager
+def tile_progress(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr for work that tells how much of how much is done."""
+    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@dataclass
+class TrainingDisplay:
+    """A progress bar on stderr with loss, speed and time left, and one line an epoch."""
+
+    label: str
+    epochs: int
+    quiet: bool
+    progress: Progress = field(init=False)
+    task: TaskID = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the bar; it shows while the display is open."""
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}")
+        self.progress = Progress(
+            *columns, TimeRemainingColumn(), console=Console(stderr=True), disable=self.quiet, transient=True
+        )
+        self.task = self.progress.add_task(self.label, total=None, state="")
+
+    def __enter__(self) -> Listener:
+        """Show the bar and give who keeps it up to date."""
+        self.progress.start()
+        return Listener(self._on_step, self._on_epoch)
+
+    def __exit__(self, *error: object) -> None:
+        """Take the bar away."""
+        self.progress.stop()
+
+    def _on_step(self, step: Step) -> None:
+        speed = step.num_targets / max(step.seconds, 1e-9)
+        self.progress.update(
+            self.task,
+            total=self.epochs * step.num_steps,
+            completed=(step.epoch - 1) * step.num_steps + step.step,
+            state=f"epoch {step.epoch}/{self.epochs}, loss {step.loss:.4f}, {speed:,.0f} targets/s",
+        )
+
+    def _on_epoch(self, epoch: Epoch) -> None:
+        if self.quiet:
+            return
+        judged = f", validation NDCG@10 {epoch.validation['NDCG@10']:.4f}" if epoch.validation else ""
+        line = f"{self.label}: epoch {epoch.epoch}, loss {epoch.loss:.4f}{judged}, {epoch.seconds:,.0f} s of training"
+        self.progress.console.print(line, highlight=False)

@@ -1,0 +1,36 @@
+"""`gsrec evaluate`: judge a trained model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from gsrec.cli import options
+
+
+def evaluate(  # noqa: PLR0913
+    folder: options.RunArgument,
+    split: Annotated[Literal["test", "validation"], typer.Option(help="Which held-out events.")] = "test",
+    candidates: options.Candidates = "full",
+    keep_seen: options.KeepSeen = False,
+    log: options.MovedLog = None,
+    seed: Annotated[int, typer.Option(help="Of sampled candidates.")] = 0,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Rank every held-out event of a run's log, and say what came out and what qualifies it."""
+    from gsrec.cli.console import print_json, print_metrics, tile_progress
+    from gsrec.evaluation.evaluator import Protocol
+    from gsrec.experiment import run
+    from gsrec.files import write_json
+
+    protocol = Protocol(split, candidates, filter_seen=not keep_seen, seed=seed)
+    opened = run.open_run(folder, moved_to=log)
+    with tile_progress("ranking", quiet=quiet) as progress:
+        record = run.result_record(opened, opened.evaluate(protocol, progress=progress))
+    write_json(folder / f"{split}-{candidates.replace(':', '-')}.json", record)
+    if as_json:
+        print_json(record)
+    else:
+        print_metrics(f"{record['label']} on {opened.split.sequences.name}", record)

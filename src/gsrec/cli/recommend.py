@@ -1,0 +1,51 @@
+"""`gsrec recommend`: what comes next, for a history or for users of the log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gsrec.cli import options
+from gsrec.errors import ConfigError
+
+
+def recommend(  # noqa: PLR0913
+    folder: options.RunArgument,
+    history: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="Item ids, oldest first.")] = None,
+    users: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="User ids of the run's log, one a line: after all they took.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many items.")] = 10,
+    keep_seen: options.KeepSeen = False,
+    log: options.MovedLog = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Recommend the K items most likely to come next."""
+    from gsrec.cli.console import print_json, print_notes, print_table
+    from gsrec.experiment.run import open_bundle, user_histories
+    from gsrec.recommend.recommender import Recommender
+
+    if (history is None) == (users is None):
+        raise ConfigError("give either --history ID,ID,... or --users FILE")
+    recommender = Recommender(open_bundle(folder))
+    if users is not None:
+        histories = user_histories(folder, users, moved_to=log)
+    else:
+        parse = recommender.bundle.vocabulary.parse
+        histories = {None: [parse(text.strip()) for text in str(history).split(",") if text.strip()]}
+    answers = recommender.recommend_all(list(histories.values()), k, filter_seen=not keep_seen)
+    named = list(zip(histories, answers, strict=True))
+    num_unknown = sum(answer.num_unknown for answer in answers)
+    if as_json:
+        rows = [{"user_id": user, "items": answer.items, "scores": answer.scores} for user, answer in named]
+        print_json({"k": k, "recommendations": rows, "num_unknown_items": num_unknown})
+        return
+    print_notes([f"{num_unknown} items of the history are not known and were left out"][:num_unknown], quiet=quiet)
+    for user, answer in named:
+        ranked = zip(answer.items, answer.scores, strict=True)
+        rows_of = [(str(place), str(item), f"{score:.4f}") for place, (item, score) in enumerate(ranked, start=1)]
+        title = "next" if user is None else f"next for user {user}"
+        print_table(title, rows_of, header=("rank", "item_id", "score"))

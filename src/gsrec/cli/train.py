@@ -1,0 +1,47 @@
+"""`gsrec train`: from a log to a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gsrec.cli import options
+
+
+def train(  # noqa: PLR0913
+    log: options.LogArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The run folder to write.")],
+    model: Annotated[str, typer.Option(help="poprec, gru4rec, sasrec, bert4rec or gsrec.")] = "gsrec",
+    preset: Annotated[str, typer.Option(help="One of the model's presets.")] = "default",
+    config: options.ConfigFile = None,
+    settings: options.Settings = None,
+    seed: options.Seed = 1,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    time_column: options.TimeColumn = None,
+    min_user_interactions: options.MinUserInteractions = None,
+    min_item_interactions: options.MinItemInteractions = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a model on a log and keep it in a run folder, with the metrics of its best validation epoch."""
+    from gsrec.cli.console import TrainingDisplay, print_json, print_metrics, print_notes
+    from gsrec.evaluation.evaluator import Protocol
+    from gsrec.experiment import run
+    from gsrec.experiment.config import run_config
+
+    wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
+    chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
+    reference = run.LogReference.of(log, user_column, item_column, time_column)
+    run.claim(out)
+    split, notes = run.prepare(reference, chosen)
+    print_notes(notes, quiet=quiet)
+    with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener:
+        trained = run.train(reference, chosen, out, split=split, listener=listener)
+    record = run.result_record(trained, trained.evaluate(Protocol("validation")))
+    if as_json:
+        print_json({**record, "out": str(out)})
+    else:
+        print_metrics(f"{chosen.label} on {split.sequences.name}, written to {out}", record)

@@ -1,0 +1,28 @@
+"""From files and frames to histories and splits."""
+
+from gsrec.data.columns import Columns
+from gsrec.data.log import InteractionLog, log_from_frame
+from gsrec.data.readers import read_log
+from gsrec.data.sequences import Sequences
+from gsrec.data.sources import open_log
+from gsrec.data.splits import Split, Targets, global_temporal, last_n, leave_one_out
+from gsrec.data.synthetic import synthetic_log
+from gsrec.data.times import TimeKind
+from gsrec.data.vocabulary import Vocabulary
+
+__all__ = [
+    "Columns",
+    "InteractionLog",
+    "Sequences",
+    "Split",
+    "Targets",
+    "TimeKind",
+    "Vocabulary",
+    "global_temporal",
+    "last_n",
+    "leave_one_out",
+    "log_from_frame",
+    "open_log",
+    "read_log",
+    "synthetic_log",
+]

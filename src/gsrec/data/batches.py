@@ -1,0 +1,104 @@
+"""Training batches: rows of similar length, right-padded, a pure function of (seed, epoch, step).
+
+Legend: B batch, L length, R rows, N events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gsrec.data.splits import Split
+from gsrec.data.vocabulary import PADDING
+from gsrec.errors import DataError
+
+POOL_BATCHES = 16
+"""Rows are sorted by length within pools of so many batches: little padding, and an order that is still random."""
+
+
+def padded_rows(items: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Cut ranges out of a flat array and lay them under each other.
+
+    >>> padded_rows(np.array([7, 8, 9, 5, 6], dtype=np.int32), np.array([0, 3]), np.array([3, 5]))
+    array([[7, 8, 9],
+           [5, 6, 0]])
+
+    Args:
+        items: (N,) int32, item indices.
+        starts: (B,) int64, first event of every row.
+        ends: (B,) int64, one past the last event of every row.
+
+    Returns:
+        (B, L) int64, right-padded with 0; L is the longest row's length.
+    """
+    lengths = ends - starts
+    columns = np.arange(lengths.max(initial=0))
+    inside = columns < lengths[:, None]
+    places = np.where(inside, starts[:, None] + columns, 0)
+    return np.where(inside, items[places], PADDING).astype(np.int64) if items.size else places
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """The batches of a training: every user's newest training events, one row a user.
+
+    Attributes:
+        items: (N,) int32, the flat items of all users.
+        starts: (R,) int64, first event of every row.
+        ends: (R,) int64, one past the last.
+        batch_size: rows a batch.
+        seed: of the order of the rows.
+    """
+
+    items: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    batch_size: int
+    seed: int
+
+    def __repr__(self) -> str:
+        """Print the sizes."""
+        return f"Batches({self.starts.size:,} rows, {self.num_steps:,} steps an epoch)"
+
+    @property
+    def num_steps(self) -> int:
+        """The number of batches an epoch."""
+        return -(-self.starts.size // self.batch_size)
+
+    def epoch(self, epoch: int) -> Iterator[np.ndarray]:
+        """The batches of one epoch, each (B, L) int64, oldest event first, right-padded with 0."""
+        for rows in self._order(epoch):
+            yield padded_rows(self.items, self.starts[rows], self.ends[rows])
+
+    def _order(self, epoch: int) -> list[np.ndarray]:
+        generator = np.random.default_rng([self.seed, epoch])
+        rows = generator.permutation(self.starts.size)
+        lengths = (self.ends - self.starts)[rows]
+        pools = np.arange(rows.size) // (POOL_BATCHES * self.batch_size)
+        rows = rows[np.lexsort((lengths, pools))]
+        batches = np.split(rows, range(self.batch_size, rows.size, self.batch_size))
+        return [batches[place] for place in generator.permutation(len(batches))]
+
+
+def training_batches(split: Split, *, length: int | None, batch_size: int, seed: int) -> Batches:
+    """The batches that train on a split: every user's newest `length` training events.
+
+    Args:
+        split: which events are for training.
+        length: the most events a row, or None for all of them.
+        batch_size: rows a batch.
+        seed: of the order of the rows.
+
+    Raises:
+        DataError: if no user has two training events.
+    """
+    starts, ends = split.sequences.offsets[:-1], split.train_ends
+    rows = np.flatnonzero(ends - starts >= 2)
+    if not rows.size:
+        raise DataError("no user has two events to train on: there is nothing to predict. Give longer histories.")
+    starts, ends = starts[rows], ends[rows]
+    if length is not None:
+        starts = np.maximum(starts, ends - length)
+    return Batches(split.sequences.items, starts, ends, batch_size, seed)

@@ -1,0 +1,151 @@
+"""Which column holds the user, the item and the time: named by the caller or guessed from the usual names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gsrec.errors import DataError
+
+USER_NAMES = (
+    "userid",
+    "user",
+    "uid",
+    "reviewerid",
+    "customerid",
+    "visitorid",
+    "memberid",
+    "accountid",
+    "playerid",
+    "listenerid",
+    "readerid",
+    "sessionid",
+    "session",
+)
+ITEM_NAMES = (
+    "itemid",
+    "item",
+    "iid",
+    "movieid",
+    "movie",
+    "parentasin",
+    "asin",
+    "productid",
+    "product",
+    "sku",
+    "trackid",
+    "songid",
+    "artistid",
+    "bookid",
+    "isbn",
+    "articleid",
+    "newsid",
+    "videoid",
+    "gameid",
+    "appid",
+    "businessid",
+)
+POSITION_NAMES = ("position", "pos", "order", "rank", "index", "step")
+TIME_NAMES = (
+    "timestamp",
+    "time",
+    "ts",
+    "unixreviewtime",
+    "unixtime",
+    "datetime",
+    "date",
+    "createdat",
+    "eventtime",
+    "ratingtime",
+    *POSITION_NAMES,
+)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of the columns to read; None means: guess from the usual names.
+
+    Attributes:
+        user: the column of user ids.
+        item: the column of item ids.
+        time: the column of times or positions.
+    """
+
+    user: str | None = None
+    item: str | None = None
+    time: str | None = None
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The columns found: a user and an item, and a time where there is one."""
+
+    user: str
+    item: str
+    time: str | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns to read."""
+        return [name for name in (self.user, self.item, self.time) if name is not None]
+
+
+def plain(name: str) -> str:
+    """A column name without case, blanks and joints, so that spellings compare equal.
+
+    >>> plain("User_ID"), plain("userId"), plain(" user id")
+    ('userid', 'userid', 'userid')
+    """
+    return name.lower().translate(str.maketrans("", "", " _-."))
+
+
+def find_roles(columns: Columns, names: Sequence[str], where: str) -> Roles:
+    """Match the wanted columns with the names that are there.
+
+    >>> find_roles(Columns(), ["userId", "movieId", "rating", "timestamp"], "ratings.csv").notes
+    ("columns guessed: user 'userId', item 'movieId', time 'timestamp'",)
+
+    Args:
+        columns: the caller's choice.
+        names: the columns that are there.
+        where: the file or frame, for messages.
+
+    Raises:
+        DataError: if a column is not there, or one column is asked to be two things.
+    """
+    user = _required("user", columns.user, USER_NAMES, names, where)
+    item = _required("item", columns.item, ITEM_NAMES, names, where)
+    time = _named("time", columns.time, names, where) or _guessed(TIME_NAMES, names)
+    if len({user, item, time}) < 3:
+        raise DataError(f"{where}: user {user!r}, item {item!r} and time {time!r} must be different columns")
+    return Roles(user, item, time, _notes(columns, user, item, time))
+
+
+def _required(role: str, name: str | None, usual: Sequence[str], names: Sequence[str], where: str) -> str:
+    found = _named(role, name, names, where) or _guessed(usual, names)
+    if found is None:
+        raise DataError(
+            f"{where}: none of its columns looks like the {role}: {', '.join(map(repr, names))}. "
+            f"Name it with --{role}-column or Columns({role}=...); the first line must hold the column names."
+        )
+    return found
+
+
+def _named(role: str, name: str | None, names: Sequence[str], where: str) -> str | None:
+    if name is not None and name not in names:
+        raise DataError(f"{where}: no column {name!r} for the {role}; it has {', '.join(map(repr, names))}")
+    return name
+
+
+def _guessed(usual: Sequence[str], names: Sequence[str]) -> str | None:
+    by_plain_name = {plain(str(name)): name for name in reversed(names)}
+    return next((by_plain_name[name] for name in usual if name in by_plain_name), None)
+
+
+def _notes(columns: Columns, user: str, item: str, time: str | None) -> tuple[str, ...]:
+    found = {"user": user, "item": item, "time": time}
+    asked = {"user": columns.user, "item": columns.item, "time": columns.time}
+    guesses = [f"{role} {name!r}" for role, name in found.items() if name is not None and asked[role] is None]
+    untimed = () if time else ("no time column: the order of the file is taken as the order in time",)
+    return ((f"columns guessed: {', '.join(guesses)}",) if guesses else ()) + untimed

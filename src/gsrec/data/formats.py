@@ -1,0 +1,230 @@
+"""Every file format a log can have, by extension, each opened lazily as a table."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import polars as pl
+
+from gsrec.data.compression import open_bytes, without_compression
+from gsrec.data.table import Table
+from gsrec.errors import DataError
+
+Reader = Callable[[Path], Table]
+
+RATINGS_HEADER = ("user_id", "item_id", "rating", "timestamp")
+"""The columns of rating files that have no line with their names."""
+
+
+def read_table(path: Path) -> Table:
+    """Open a file as its extension says.
+
+    Raises:
+        DataError: if no format has this extension, or the file breaks the rules of its format.
+    """
+    extension = without_compression(path).suffix.lower()
+    if extension not in READERS:
+        raise DataError(
+            f"{path}: no format has the extension {extension!r}; "
+            f"expected one of {', '.join(READERS)}, each also with .gz or .zst after it"
+        )
+    return READERS[extension](path)
+
+
+@dataclass(frozen=True)
+class Separated:
+    """Reads lines of fields.
+
+    Attributes:
+        separator: what stands between two fields, one character.
+        quote: what encloses a field that holds separators or line ends, if anything.
+        header: the names of the columns of a file whose first line does not hold them.
+    """
+
+    separator: str
+    quote: str | None = '"'
+    header: tuple[str, ...] | None = None
+
+    def __call__(self, path: Path) -> Table:
+        """Open a file all of whose lines have the same number of fields.
+
+        Raises:
+            DataError: if a line has more or fewer fields, or bytes that are not UTF-8.
+        """
+        rows = pl.scan_csv(
+            path,
+            separator=self.separator,
+            quote_char=self.quote,
+            has_header=self.header is None,
+            infer_schema=False,
+            glob=False,
+        )
+        if num_blank := self._check_lines(path, len(self.header or rows.collect_schema())):
+            rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))
+        if self.header:
+            rows = rows.rename(dict(zip(rows.collect_schema().names(), self.header, strict=True)))
+        return Table(rows, str(path), text=True, notes=(f"{num_blank:,} blank lines skipped",) if num_blank else ())
+
+    def _check_lines(self, path: Path, num_fields: int) -> int:
+        """Count the blank lines. Polars itself would fill short lines and cut long ones."""
+        found = pl.col("line").str.count_matches(self.separator, literal=True) + 1
+        outside = self._outside_quotes()
+        blank = pl.col("line").str.strip_chars() == ""
+        wrong = outside & ~blank & (found != num_fields)
+        lines = scan_lines(path).select(
+            num_blank=(outside & blank).sum(),
+            wrong=wrong.any(),
+            index=wrong.arg_max(),
+            found=found.get(wrong.arg_max()),
+        )
+        counts = collect_lines(lines, path).row(0, named=True)
+        if counts["wrong"]:
+            raise DataError(
+                f"{path}: line {counts['index'] + 1} has {counts['found']} fields, expected {num_fields} "
+                f"separated by {self.separator!r}. Repair or remove this line."
+            )
+        return int(counts["num_blank"])
+
+    def _outside_quotes(self) -> pl.Expr:
+        """Whether a line begins outside quotes and has none, so that its separators count its fields."""
+        if self.quote is None:
+            return pl.lit(True)
+        quotes = pl.col("line").str.count_matches(self.quote, literal=True)
+        return (quotes == 0) & (quotes.cum_sum() % 2 == 0)
+
+
+def scan_lines(path: Path) -> pl.LazyFrame:
+    """The lines (N,) of a text file as the column `line`."""
+    return pl.scan_lines(path, glob=False)
+
+
+def collect_lines(lines: pl.LazyFrame, path: Path) -> pl.DataFrame:
+    """Collect what was made of a file's lines.
+
+    Raises:
+        DataError: if the file holds bytes that are not UTF-8, with the line.
+    """
+    try:
+        return lines.collect(engine="streaming")
+    except pl.exceptions.ComputeError as error:
+        with open_bytes(path) as file:
+            line = next(number for number, line in enumerate(file, start=1) if not _decodable(line))
+        raise DataError(f"{path}: line {line} holds bytes that are not UTF-8; convert the file to UTF-8") from error
+
+
+def _decodable(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def read_recbole(path: Path) -> Table:
+    """Open a RecBole file: separated by tabs, its header names a column and its type, as `user_id:token`."""
+    table = Separated("\t", quote=None)(path)
+    return replace(table, rows=table.rows.rename(lambda column: column.split(":")[0]))
+
+
+def read_double_colons(path: Path) -> Table:
+    """Open a MovieLens file: lines of user::item::rating::timestamp.
+
+    Raises:
+        DataError: if a line has more or fewer fields.
+    """
+    lines = scan_lines(path).filter(pl.col("line").str.strip_chars() != "")
+    fields = pl.col("line").str.split("::")
+    wrong = fields.list.len() != len(RATINGS_HEADER)
+    bad = collect_lines(scan_lines(path).with_row_index().filter(wrong & (pl.col("line") != "")).head(1), path)
+    if bad.height:
+        raise DataError(f"{path}: line {bad['index'][0] + 1} is not user::item::rating::timestamp: {bad['line'][0]!r}")
+    rows = lines.select(fields.list.get(place).alias(name) for place, name in enumerate(RATINGS_HEADER))
+    return Table(rows, str(path), text=True)
+
+
+def read_histories(path: Path) -> Table:
+    """Open a file of S3-Rec's form: a line is a user and then this user's items, oldest first, separated by blanks.
+
+    Lines of one user and one item each, as SASRec has them, are a case of it.
+
+    Raises:
+        DataError: if a line has a user but no item.
+    """
+    ids = pl.col("line").str.strip_chars().str.replace_all(r"\s+", " ").str.split(" ")
+    lines = scan_lines(path).with_row_index().filter(pl.col("line").str.strip_chars() != "")
+    bad = collect_lines(lines.filter(ids.list.len() < 2).head(1), path)
+    if bad.height:
+        raise DataError(f"{path}: line {bad['index'][0] + 1} has a user but no item: {bad['line'][0]!r}")
+    rows = lines.select(user_id=ids.list.first(), item_id=ids.list.slice(1)).explode("item_id")
+    return Table(rows, str(path), text=True)
+
+
+def read_json_lines(path: Path) -> Table:
+    """Open a file with a JSON object a line.
+
+    Raises:
+        DataError: if a line is not a JSON object.
+    """
+    rows = pl.scan_ndjson(path, infer_schema_length=None)
+    try:
+        schema = rows.collect_schema()
+    except pl.exceptions.PolarsError as error:
+        raise _bad_json(path, str(error)) from error
+    strings = [name for name, dtype in schema.items() if dtype == pl.String]
+    return Table(rows, str(path), check_ids=partial(_check_json_strings, path, strings))
+
+
+def _bad_json(path: Path, reason: str) -> DataError:
+    with open_bytes(path) as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip() and not _is_json_object(line):
+                return DataError(f"{path}: line {number} is not a JSON object: {line[:80].decode(errors='replace')!r}")
+    return DataError(f"{path}: its lines do not agree on the types of their fields: {reason}")
+
+
+def _is_json_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _check_json_strings(path: Path, strings: list[str], name: str) -> None:
+    """Polars reads 7 beside "x" as "7"; that would make one id of 7 and "7"."""
+    if name not in strings:
+        return
+    suspect = pl.col("line").str.contains(rf'"{re.escape(name)}"\s*:\s*[^"\sn]')
+    for index, line in collect_lines(scan_lines(path).with_row_index().filter(suspect), path).iter_rows():
+        value = json.loads(line).get(name)
+        if not isinstance(value, str | None):
+            raise DataError(
+                f"{path}: column {name!r} has ids of mixed types: strings, and in line {index + 1} {value!r}. "
+                "Make all ids strings or all integers."
+            )
+
+
+def read_parquet(path: Path) -> Table:
+    """Open a Parquet file; one that is compressed as a whole is read into memory."""
+    source = path if path.suffix == without_compression(path).suffix else io.BytesIO(open_bytes(path).read())
+    return Table(pl.scan_parquet(source, glob=False), str(path))
+
+
+READERS: dict[str, Reader] = {
+    ".csv": Separated(","),
+    ".tsv": Separated("\t"),
+    ".parquet": read_parquet,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".json": read_json_lines,
+    ".inter": read_recbole,
+    ".dat": read_double_colons,
+    ".data": Separated("\t", quote=None, header=RATINGS_HEADER),
+    ".txt": read_histories,
+}
+"""The reader of each extension."""

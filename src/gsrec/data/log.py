@@ -1,0 +1,222 @@
+"""Who took which item, when: a checked table, sorted by user and time, stably.
+
+Legend: U users, V items, N interactions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+from narwhals.typing import IntoDataFrame, IntoFrame
+
+from gsrec.data.columns import Columns, Roles, find_roles
+from gsrec.data.filters import Filters, apply_filters
+from gsrec.data.ids import read_ids
+from gsrec.data.sequences import Sequences
+from gsrec.data.table import Table
+from gsrec.data.times import TimeKind, Times, read_times
+from gsrec.data.vocabulary import Vocabulary
+from gsrec.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class InteractionLog:
+    """The interactions of users with items, each user's oldest first.
+
+    Attributes:
+        frame: (N, 2 or 3) `user_id` and `item_id` (Int64 or String), `time` (Int64 or Float64) if there is one;
+            sorted by user, then time, stably: equal times keep the order of the file.
+        time_kind: whether `time` is a clock, a position, or not there.
+        name: what the log is called in results.
+        notes: what was guessed, converted, found or dropped on the way here.
+        ticks_per_second: how many units of a clock `time` make a second: 1, 1000, a million or a billion.
+    """
+
+    frame: pl.DataFrame
+    time_kind: TimeKind
+    name: str = "log"
+    notes: tuple[str, ...] = ()
+    ticks_per_second: int = 1
+
+    def __repr__(self) -> str:
+        """Print the sizes."""
+        return (
+            f"InteractionLog(name={self.name!r}, num_users={self.num_users:,}, num_items={self.num_items:,}, "
+            f"num_interactions={self.num_interactions:,}, time={self.time_kind!r})"
+        )
+
+    @property
+    def num_users(self) -> int:
+        """The number of users U."""
+        return self.frame["user_id"].n_unique()
+
+    @property
+    def num_items(self) -> int:
+        """The number of items V."""
+        return self.frame["item_id"].n_unique()
+
+    @property
+    def num_interactions(self) -> int:
+        """The number of interactions N."""
+        return self.frame.height
+
+    def timestamps(self) -> np.ndarray | None:
+        """(N,) int64, Unix seconds, or None unless the time is a clock."""
+        if self.time_kind != "clock":
+            return None
+        return (self.frame["time"] // self.ticks_per_second).cast(pl.Int64).to_numpy()
+
+    def filtered(
+        self,
+        *,
+        min_user_interactions: int = 1,
+        min_item_interactions: int = 1,
+        k_core: bool = False,
+        drop_repeats: bool = False,
+        drop_duplicates: bool = False,
+    ) -> InteractionLog:
+        """The log without what is too rare; `notes` say what was dropped.
+
+        Args:
+            min_user_interactions: the least interactions of a user.
+            min_item_interactions: the least interactions of an item.
+            k_core: repeat until both hold; otherwise both are counted once, before anything is dropped for rarity.
+            drop_repeats: of the same item several times in a row keep only the first; done before counting.
+            drop_duplicates: of rows with equal user, item and time keep only the first; done before all else.
+
+        Raises:
+            ConfigError: if a least number is below 1.
+            DataError: if nothing is left, or there is no time to find duplicates by.
+        """
+        filters = Filters(min_user_interactions, min_item_interactions, k_core, drop_repeats, drop_duplicates)
+        frame, notes = apply_filters(self.frame, filters, self.name)
+        return replace(self, frame=frame, notes=self.notes + notes)
+
+    def known_items(self, vocabulary: Vocabulary) -> InteractionLog:
+        """The log without the items that a vocabulary does not know; `notes` say how many interactions went.
+
+        Raises:
+            DataError: if nothing is left.
+        """
+        frame = self.frame.filter(pl.col("item_id").is_in(_ids_like(vocabulary, self).implode()))
+        if frame.is_empty():
+            raise DataError(f"{self.name}: the vocabulary of {len(vocabulary):,} items knows none of its items")
+        dropped = self.frame.height - frame.height
+        notes = (f"{dropped:,} interactions with unknown items dropped",) if dropped else ()
+        return replace(self, frame=frame, notes=self.notes + notes)
+
+    def to_sequences(self, vocabulary: Vocabulary | None = None) -> Sequences:
+        """Every user's items as indices, in one flat array.
+
+        Args:
+            vocabulary: the item indices to use; None makes a new one of the sorted item ids.
+
+        Raises:
+            DataError: if there are fewer than 2 items to learn from, or an item is not in the vocabulary.
+        """
+        vocabulary = vocabulary or self._vocabulary()
+        lengths = self.frame.group_by("user_id", maintain_order=True).len()
+        return Sequences(
+            items=self._items(vocabulary),
+            offsets=np.concatenate([[0], lengths["len"].cast(pl.Int64).cum_sum().to_numpy()]),
+            vocabulary=vocabulary,
+            user_ids=lengths["user_id"],
+            timestamps=self.timestamps(),
+            name=self.name,
+        )
+
+    def _vocabulary(self) -> Vocabulary:
+        ids = self.frame["item_id"].unique().sort()
+        if ids.len() < 2:
+            raise DataError(f"{self.name}: a model needs at least 2 items to choose from, found only {ids[0]!r}")
+        return Vocabulary(ids)
+
+    def _items(self, vocabulary: Vocabulary) -> np.ndarray:
+        indices = np.arange(1, len(vocabulary) + 1, dtype=np.int32)
+        known = pl.DataFrame({"item_id": _ids_like(vocabulary, self), "item": indices})
+        items = self.frame.select("item_id").join(known, on="item_id", how="left", maintain_order="left")["item"]
+        if items.null_count():
+            unknown = self.frame["item_id"].filter(items.is_null()).unique(maintain_order=True)
+            raise DataError(
+                f"{self.name}: {unknown.len():,} items are not in the vocabulary, such as {unknown[0]!r}. "
+                "Drop them with known_items(vocabulary) or use vocabulary.extended(ids)."
+            )
+        return items.to_numpy()
+
+
+def _ids_like(vocabulary: Vocabulary, log: InteractionLog) -> pl.Series:
+    ids, found = vocabulary.ids, log.frame["item_id"].dtype
+    if ids.dtype != found:
+        raise DataError(f"{log.name}: its item ids are {found}, those of the vocabulary are {ids.dtype}")
+    return ids
+
+
+def log_from_frame(frame: IntoFrame, *, columns: Columns = Columns(), name: str = "frame") -> InteractionLog:
+    """A log of any data frame: pandas, Polars, Arrow and what else narwhals knows.
+
+    >>> log_from_frame(pl.DataFrame({"user": ["ann", "bob", "ann"], "item": [3, 1, 2]}))
+    InteractionLog(name='frame', num_users=2, num_items=3, num_interactions=3, time='none')
+
+    Raises:
+        DataError: if the frame, one of its columns or a row cannot be used.
+    """
+    try:
+        known = nw.from_native(frame)
+        eager = known.collect("polars") if isinstance(known, nw.LazyFrame) else known
+        roles = find_roles(columns, eager.columns, name)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: expected a data frame such as pandas', Polars' or Arrow's: {error}") from error
+    rows = pl.DataFrame([_to_polars(eager, column, name) for column in roles.columns])
+    return _build(rows, Table(rows.lazy(), name), roles, name)
+
+
+def _to_polars(frame: nw.DataFrame[IntoDataFrame], column: str, name: str) -> pl.Series:
+    try:
+        return frame.select(column).to_polars().to_series()
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{name}: column {column!r} holds values of more than one type: {error}") from error
+
+
+def log_from_table(table: Table, *, columns: Columns = Columns(), name: str = "log") -> InteractionLog:
+    """A log of a table that a reader has opened; only the columns needed are read.
+
+    Raises:
+        DataError: if a column or a row cannot be used.
+    """
+    roles = find_roles(columns, table.columns(), table.where)
+    if table.check_ids:
+        table.check_ids(roles.user)
+        table.check_ids(roles.item)
+    return _build(table.collect(roles.columns), table, roles, name)
+
+
+def _build(rows: pl.DataFrame, table: Table, roles: Roles, name: str) -> InteractionLog:
+    if rows.is_empty():
+        raise DataError(f"{table.where}: there are columns ({', '.join(rows.columns)}) but no rows")
+    users, user_notes = read_ids(rows[roles.user], table.where, text=table.text)
+    items, item_notes = read_ids(rows[roles.item], table.where, text=table.text)
+    times = read_times(rows[roles.time], table.where) if roles.time else None
+    frame = _sorted(users, items, times)
+    notes = (*table.notes, *roles.notes, *user_notes, *item_notes)
+    if times is None:
+        return InteractionLog(frame, "none", name, notes)
+    notes += (*times.notes, *_duplicates(frame))
+    return InteractionLog(frame, times.kind, name, notes, times.ticks_per_second)
+
+
+def _sorted(users: pl.Series, items: pl.Series, times: Times | None) -> pl.DataFrame:
+    columns = [users.alias("user_id"), items.alias("item_id")]
+    if times is None:
+        return pl.DataFrame(columns).sort("user_id", maintain_order=True)
+    return pl.DataFrame([*columns, times.values.alias("time")]).sort("user_id", "time", maintain_order=True)
+
+
+def _duplicates(frame: pl.DataFrame) -> tuple[str, ...]:
+    """Only rows that share user and time with a neighbour can be duplicates; most logs have few of them."""
+    as_before = (pl.struct("user_id", "time") == pl.struct("user_id", "time").shift(1)).fill_null(False)
+    tied = frame.filter(as_before | as_before.shift(-1, fill_value=False))
+    count = tied.height - tied.unique().height
+    return (f"{count:,} rows repeat another's user, item and time; they are kept",) if count else ()

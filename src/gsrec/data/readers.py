@@ -1,0 +1,61 @@
+"""Interaction logs from files; the format goes by the extension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from gsrec.data.columns import Columns
+from gsrec.data.compression import DAMAGE, open_bytes, without_compression
+from gsrec.data.formats import Reader, read_table
+from gsrec.data.log import InteractionLog, log_from_table
+from gsrec.errors import DataError
+
+
+def read_log(
+    path: str | Path, *, columns: Columns = Columns(), name: str | None = None, reader: Reader = read_table
+) -> InteractionLog:
+    """Read a log from a file: CSV, TSV, Parquet, JSON lines, MovieLens, RecBole or S3-Rec, also with .gz or .zst.
+
+    Args:
+        path: the file.
+        columns: which columns to read; those not named are guessed.
+        name: what to call the log; None calls it as the file without its extensions.
+        reader: what opens the file; as its extension says unless given.
+
+    Raises:
+        DataError: if the file is missing, empty, damaged, of no known format, or holds what is no log.
+    """
+    path = Path(path)
+    with explained(path):
+        _check_file(path)
+        return log_from_table(reader(path), columns=columns, name=name or without_compression(path).stem)
+
+
+def _check_file(path: Path) -> None:
+    if path.is_dir():
+        raise DataError(f"{path}: this is a folder; expected a file with interactions")
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
+    with open_bytes(path) as file:
+        if not file.read(1):
+            raise DataError(f"{path}: the file is empty")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Say which file it was where reading fails.
+
+    Raises:
+        DataError: instead of what a library or the system raised.
+    """
+    try:
+        yield
+    except (*DAMAGE, OSError) as error:
+        raise DataError(f"{path}: cannot be read; it may be cut short or damaged: {error}") from error
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).strip().split("\n")[0]
+        raise DataError(f"{path}: cannot be read as its extension says: {reason}. Is it damaged?") from error

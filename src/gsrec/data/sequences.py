@@ -1,0 +1,85 @@
+"""Every user's items in time order, in one flat array with offsets.
+
+Legend: U users, N interactions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from gsrec.data.vocabulary import Vocabulary
+from gsrec.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """The histories of all users, oldest item first, without one Python object a user or an event.
+
+    Attributes:
+        items: (N,) int32, item indices 1..V, user after user, oldest first.
+        offsets: (U + 1,) int64, the events of user u are `items[offsets[u]:offsets[u + 1]]`.
+        vocabulary: which item_id an item index stands for.
+        user_ids: (U,) the users' own ids, integers or strings.
+        timestamps: (N,) int64, Unix seconds, or None where the log has no clock times.
+        name: what the log is called in results.
+    """
+
+    items: np.ndarray
+    offsets: np.ndarray
+    vocabulary: Vocabulary
+    user_ids: pl.Series
+    timestamps: np.ndarray | None = None
+    name: str = "log"
+
+    def __post_init__(self) -> None:
+        """Check that the arrays fit together."""
+        if self.offsets[0] != 0 or self.offsets[-1] != self.items.size or (np.diff(self.offsets) < 0).any():
+            raise DataError("offsets must rise from 0 to the number of items")
+        if self.user_ids.len() != self.num_users:
+            raise DataError(f"{self.num_users} histories need as many user ids, found {self.user_ids.len()}")
+        if self.timestamps is not None and self.timestamps.shape != self.items.shape:
+            raise DataError("timestamps must be one per item")
+
+    def __repr__(self) -> str:
+        """Print the sizes."""
+        return (
+            f"Sequences(name={self.name!r}, num_users={self.num_users:,}, num_items={self.num_items:,}, "
+            f"num_interactions={self.num_interactions:,}, clock={self.timestamps is not None})"
+        )
+
+    @property
+    def num_users(self) -> int:
+        """The number of users U."""
+        return int(self.offsets.size - 1)
+
+    @property
+    def num_items(self) -> int:
+        """The number of items V in the vocabulary."""
+        return len(self.vocabulary)
+
+    @property
+    def num_interactions(self) -> int:
+        """The number of events N."""
+        return int(self.items.size)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(U,) int64, how many events each user has."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over ids, offsets, items and timestamps: equal for equal data, whatever the file was."""
+        digest = hashlib.sha256()
+        for ids in (self.vocabulary.ids, self.user_ids):
+            digest.update("\x1f".join(ids.cast(pl.String).to_list()).encode())
+        digest.update(self.offsets.astype("<i8").tobytes())
+        digest.update(self.items.astype("<i4").tobytes())
+        if self.timestamps is not None:
+            digest.update(self.timestamps.astype("<i8").tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,163 @@
+"""Train, validation and test as ranges of every user's history. Nothing is copied.
+
+Legend: U users, M targets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gsrec.data.sequences import Sequences
+from gsrec.errors import ConfigError, DataError
+
+Part = Literal["validation", "test"]
+TargetRule = Literal["first", "last", "all"]
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Held-out events, each to be predicted from all earlier events of its user.
+
+    Attributes:
+        users: (M,) int64, user indices.
+        starts: (M,) int64, where the user's history starts in `Sequences.items`.
+        positions: (M,) int64, where the target stands in `Sequences.items`; the history ends just before.
+    """
+
+    users: np.ndarray
+    starts: np.ndarray
+    positions: np.ndarray
+
+    def __len__(self) -> int:
+        """The number of targets M."""
+        return int(self.users.size)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Every user's history cut in three: train, then validation, then test.
+
+    Attributes:
+        sequences: the histories.
+        train_ends: (U,) int64, user u trains on `items[offsets[u]:train_ends[u]]`.
+        validation_ends: (U,) int64, validation is up to here, test from here to the user's last event.
+        rule: which events of a held-out range are targets: its first, its last, or all.
+        name: how the split is called in results.
+    """
+
+    sequences: Sequences
+    train_ends: np.ndarray
+    validation_ends: np.ndarray
+    rule: TargetRule = "last"
+    name: str = "leave-one-out"
+
+    def __post_init__(self) -> None:
+        """Check that the cuts lie in order within every user's history."""
+        starts, ends = self.sequences.offsets[:-1], self.sequences.offsets[1:]
+        bounds = (starts, self.train_ends, self.validation_ends, ends)
+        if any((left > right).any() for left, right in zip(bounds, bounds[1:], strict=False)):
+            raise DataError("a split must cut every history in order: train, validation, test")
+
+    def __repr__(self) -> str:
+        """Print the sizes."""
+        return (
+            f"Split(name={self.name!r}, train={self.num_train:,} events, "
+            f"validation={len(self.targets('validation')):,} targets, test={len(self.targets('test')):,} targets)"
+        )
+
+    @property
+    def num_train(self) -> int:
+        """The number of events to train on."""
+        return int((self.train_ends - self.sequences.offsets[:-1]).sum())
+
+    def train_mask(self) -> np.ndarray:
+        """(N,) bool, true where an event is for training."""
+        lengths = self.sequences.lengths
+        within = np.arange(self.sequences.num_interactions) - np.repeat(self.sequences.offsets[:-1], lengths)
+        return within < np.repeat(self.train_ends - self.sequences.offsets[:-1], lengths)
+
+    def targets(self, part: Part) -> Targets:
+        """The events of `part` to be predicted; users without any are left out."""
+        if part == "validation":
+            starts, ends = self.train_ends, self.validation_ends
+        else:
+            starts, ends = self.validation_ends, self.sequences.offsets[1:]
+        first_events = self.sequences.offsets[:-1]
+        starts = np.maximum(starts, np.minimum(first_events + 1, ends))  # a first event has no history to go by
+        counts = ends - starts
+        users = np.flatnonzero(counts > 0)
+        if self.rule == "all":
+            repeated = np.repeat(users, counts[users])
+            within = np.arange(repeated.size) - np.repeat(np.cumsum(counts[users]) - counts[users], counts[users])
+            return Targets(repeated, first_events[repeated], starts[repeated] + within)
+        positions = starts[users] if self.rule == "first" else ends[users] - 1
+        return Targets(users, first_events[users], positions)
+
+
+def leave_one_out(sequences: Sequences) -> Split:
+    """Hold out every user's last event for test and the one before for validation (the thesis's split).
+
+    Users with fewer than three events are trained on whole and not judged.
+
+    Raises:
+        DataError: if every user has fewer than three events.
+    """
+    return last_n(sequences, 1)
+
+
+def last_n(sequences: Sequences, n: int) -> Split:
+    """Hold out every user's last n events for test and the n before for validation; each is a target.
+
+    Users with fewer than 2 n + 1 events are trained on whole and not judged.
+
+    Raises:
+        ConfigError: if n is not positive.
+        DataError: if every user is too short.
+    """
+    if n < 1:
+        raise ConfigError(f"last-n needs n of at least 1, found {n}")
+    judged = sequences.lengths >= 2 * n + 1
+    if not judged.any():
+        longest = int(sequences.lengths.max(initial=0))
+        raise DataError(
+            f"every user is too short: holding out {n} + {n} events needs users with at least {2 * n + 1} events, "
+            f"the longest has {longest}. Give more data or hold out fewer events."
+        )
+    ends = sequences.offsets[1:]
+    name = "leave-one-out" if n == 1 else f"last-{n}"
+    return Split(sequences, ends - 2 * n * judged, ends - n * judged, rule="all", name=name)
+
+
+def global_temporal(
+    sequences: Sequences, *, validation: float = 0.8, test: float = 0.9, rule: TargetRule = "last"
+) -> Split:
+    """Cut all histories at two moments in time, so that no training event is later than a held-out one.
+
+    Args:
+        sequences: histories with timestamps.
+        validation: the share of events (0 to 1) up to whose moment all is training.
+        test: the share of events (0 to 1) after whose moment all is test.
+        rule: which events of a user's held-out range are targets.
+
+    Raises:
+        ConfigError: unless 0 < validation < test < 1.
+        DataError: if the log has no clock times, or nothing is left to train on or to judge by.
+    """
+    if not 0 < validation < test < 1:
+        raise ConfigError(f"a temporal split needs 0 < validation < test < 1, found {validation} and {test}")
+    times = sequences.timestamps
+    if times is None:
+        raise DataError("a temporal split needs clock times, and this log has none. Use leave-one-out instead.")
+    moments = np.quantile(times, [validation, test], method="inverted_cdf")
+    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
+    first, second = (
+        sequences.offsets[:-1] + np.bincount(owners[times <= moment], minlength=sequences.num_users)
+        for moment in moments
+    )
+    split = Split(sequences, first, second, rule=rule, name=f"temporal-{validation:g}-{test:g}")
+    if not (split.num_train and len(split.targets("validation")) and len(split.targets("test"))):
+        raise DataError("the temporal split leaves training, validation or test empty: the log spans too few moments")
+    return split

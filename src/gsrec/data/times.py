@@ -1,0 +1,119 @@
+"""Times of events: clock times as integer ticks, or positions, kept as precise as they came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from gsrec.data.columns import POSITION_NAMES, plain
+from gsrec.data.ids import LARGEST_EXACT_FLOAT, first_row
+from gsrec.errors import DataError
+
+TimeKind = Literal["clock", "position", "none"]
+
+TICKS = ((10**17, 10**9, "nanoseconds"), (10**14, 10**6, "microseconds"), (10**11, 10**3, "milliseconds"))
+"""Clock times of typical size at least .. are counted in ticks of which a second has .., called .."""
+DATE_FORMATS = (None, "%+", "%F %T%.f", "%F %R", "%F")
+"""How dates are written: as Polars guesses, then ISO 8601 in its forms."""
+UNITS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+@dataclass(frozen=True, eq=False)
+class Times:
+    """The times of a log as numbers that sort.
+
+    Attributes:
+        values: (N,) Int64 or Float64, ticks since 1970 for a clock, else positions.
+        kind: "clock" or "position".
+        ticks_per_second: how many ticks of a clock make a second.
+        notes: what was converted.
+    """
+
+    values: pl.Series
+    kind: TimeKind
+    ticks_per_second: int = 1
+    notes: tuple[str, ...] = ()
+
+
+def read_times(column: pl.Series, where: str) -> Times:
+    """Turn a column of integers, floats, dates or text of these into numbers that sort as the times do.
+
+    >>> read_times(pl.Series("date", ["1970-01-02", "1970-01-03T00:00:01Z"]), "a.csv").values.to_list()
+    [86400, 172801]
+    >>> read_times(pl.Series("ts", [1_600_000_000_500]), "a.csv").notes
+    ("column 'ts': milliseconds, told by their size",)
+
+    Raises:
+        DataError: if a time is missing or unreadable, with the first such row.
+    """
+    _check(column.is_not_null(), column, where, "no time")
+    if column.dtype == pl.String:
+        column = _parse(column, where)
+    if column.dtype in (pl.Date, pl.Datetime):
+        return _of_dates(column)
+    if not (column.dtype.is_integer() or column.dtype.is_float()):
+        raise DataError(f"{where}: column {column.name!r} must hold numbers or dates, found {column.dtype}")
+    numbers = _exact(column, where)
+    return Times(numbers, "position") if plain(column.name) in POSITION_NAMES else _of_clock(numbers)
+
+
+def _check(good: pl.Series, column: pl.Series, where: str, problem: str) -> None:
+    if not good.all():
+        row = first_row(~good)
+        raise DataError(
+            f"{where}: column {column.name!r}, row {row}: {problem}, found {column[row - 1]!r}. "
+            "Expected an integer, a float, a date such as 2020-12-31 or 2020-12-31T23:59:59Z, or a position."
+        )
+
+
+def _parse(column: pl.Series, where: str) -> pl.Series:
+    numbers = column.cast(pl.Float64, strict=False)
+    if not numbers.null_count():
+        return numbers
+    dates = _iso(column)
+    readable = min(numbers, dates, key=pl.Series.null_count).is_not_null()
+    _check(readable, column, where, "unreadable time")
+    return dates
+
+
+def _iso(column: pl.Series) -> pl.Series:
+    """Dates with the year first, in UTC; other orders are not guessed at, because 01/02/2020 means two days."""
+    texts = column.set(~column.str.contains(r"^\d{4}[-/]"), None)
+    dates = pl.Series(column.name, [None], dtype=pl.Datetime("us", "UTC")).new_from_index(0, column.len())
+    for form in DATE_FORMATS:
+        if dates.null_count():
+            dates = dates.zip_with(dates.is_not_null(), texts.str.to_datetime(form, time_zone="UTC", strict=False))
+    return dates
+
+
+def _of_dates(column: pl.Series) -> Times:
+    dtype = column.dtype if isinstance(column.dtype, pl.Datetime) else pl.Datetime("ms", "UTC")
+    notes = () if dtype.time_zone else (f"column {column.name!r}: times without a zone were taken as UTC",)
+    return _coarsest(Times(column.cast(dtype).to_physical(), "clock", UNITS[dtype.time_unit], notes))
+
+
+def _exact(column: pl.Series, where: str) -> pl.Series:
+    if column.dtype.is_integer():
+        _check(column.cast(pl.Int64, strict=False).is_not_null(), column, where, "a time beyond 64 bits")
+        return column.cast(pl.Int64)
+    _check(column.is_finite(), column, where, "no time")
+    whole = (column == column.floor()) & (column.abs() < LARGEST_EXACT_FLOAT)
+    return column.cast(pl.Int64 if whole.all() else pl.Float64)
+
+
+def _of_clock(numbers: pl.Series) -> Times:
+    typical = float(numbers.abs().median() or 0)  # type: ignore[arg-type]
+    for size, ticks, unit in TICKS:
+        if typical >= size:
+            note = f"column {numbers.name!r}: {unit}, told by their size"
+            return _coarsest(Times(numbers, "clock", ticks, (note,)))
+    return Times(numbers, "clock")
+
+
+def _coarsest(times: Times) -> Times:
+    """Whole seconds as seconds."""
+    if times.values.dtype.is_float() or (times.values % times.ticks_per_second != 0).any():
+        return times
+    return Times(times.values // times.ticks_per_second, "clock", 1, times.notes)

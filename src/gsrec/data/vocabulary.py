@@ -1,0 +1,100 @@
+"""Which item_id an item index stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from gsrec.errors import DataError
+
+ItemId = int | str
+
+PADDING = 0
+"""The item index that stands for no item: never a candidate, never a negative, never recommended."""
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """A lasting order of item ids: the id at place p has item index p + 1. It only ever grows at its end.
+
+    >>> vocabulary = Vocabulary.of(["ham", "eggs"])
+    >>> vocabulary.encode(["eggs", "spam"])
+    array([2, 0])
+    >>> vocabulary.decode(np.array([2, 1]))
+    ['eggs', 'ham']
+    >>> vocabulary.extended(["spam", "ham"]).encode(["ham", "eggs", "spam"])
+    array([1, 2, 3])
+
+    Attributes:
+        ids: (V,) the users' own ids in the order of their item indices, integers or strings, each once.
+    """
+
+    ids: pl.Series
+
+    def __post_init__(self) -> None:
+        """Check that every id is there once."""
+        if self.ids.dtype not in (pl.Int64, pl.String):
+            raise DataError(f"item ids must be integers or strings, found {self.ids.dtype}")
+        if self.ids.null_count() or self.ids.n_unique() != self.ids.len():
+            raise DataError("a vocabulary must hold every item id once and no missing one")
+
+    @classmethod
+    def of(cls, ids: Iterable[ItemId]) -> Vocabulary:
+        """Build a vocabulary of these ids in this order.
+
+        Raises:
+            DataError: if ids are of mixed types, missing or repeated.
+        """
+        try:
+            return cls(pl.Series("item_id", list(ids), strict=True))
+        except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
+            raise DataError(f"item ids must be all integers or all strings: {error}") from error
+
+    def __len__(self) -> int:
+        """The number of items V."""
+        return int(self.ids.len())
+
+    def __repr__(self) -> str:
+        """Print the size and the type of the ids."""
+        return f"Vocabulary({len(self):,} items, {'strings' if self.ids.dtype == pl.String else 'integers'})"
+
+    @cached_property
+    def _items(self) -> dict[ItemId, int]:
+        return {item_id: item for item, item_id in enumerate(self.ids.to_list(), start=1)}
+
+    def encode(self, ids: Iterable[ItemId]) -> np.ndarray:
+        """Item indices of these ids, (n,) int64; 0 for an id that is not known."""
+        return np.fromiter((self._items.get(item_id, PADDING) for item_id in ids), dtype=np.int64)
+
+    def decode(self, items: np.ndarray) -> list[ItemId]:
+        """The ids that these item indices (n,) stand for.
+
+        Raises:
+            DataError: if an index is outside 1..V.
+        """
+        items = np.asarray(items)
+        if items.size and (items.min() < 1 or items.max() > len(self)):
+            raise DataError(f"item indices must be within 1..{len(self)}, found {items.min()}..{items.max()}")
+        return self.ids.gather(items - 1).to_list()
+
+    def parse(self, text: str) -> ItemId:
+        """Read an id as it would be typed: as an integer where the ids are integers.
+
+        Raises:
+            DataError: if the ids are integers and the text is not one.
+        """
+        if self.ids.dtype == pl.String:
+            return text
+        try:
+            return int(text)
+        except ValueError:
+            raise DataError(f"item ids of this log are integers, found {text!r}") from None
+
+    def extended(self, ids: Iterable[ItemId]) -> Vocabulary:
+        """A vocabulary with the unknown ones among these ids appended; all known ids keep their index."""
+        new = [item_id for item_id in dict.fromkeys(ids) if item_id not in self._items]
+        return Vocabulary.of([*self.ids.to_list(), *new])

@@ -1,0 +1,1 @@
+"""From a scorer and a split to ranks, metrics, intervals, an audit and significance."""

@@ -1,0 +1,87 @@
+"""What in a log and a split makes its numbers less than they seem: told with every result.
+
+Legend: N interactions, M targets, V items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from gsrec.data.sequences import Sequences
+from gsrec.data.splits import Part, Split, Targets
+
+_EVENTS_AT_ONCE = 2**20
+
+
+@dataclass(frozen=True)
+class Audit:
+    """Shares (0 to 1) of a part's targets; None where the log has no clock times to tell it.
+
+    Attributes:
+        leakage: older than some training event of any user, so that training has seen the target's future.
+        cold: of an item that no training event is of; counted as misses.
+        time_ties: at the same second as the user's event before or after, so that only the order of the file
+            tells which of them is the target.
+        repeats: of an item that the user's history holds already; misses where seen items are filtered.
+    """
+
+    leakage: float | None
+    cold: float
+    time_ties: float | None
+    repeats: float
+
+
+def audit(split: Split, part: Part) -> Audit:
+    """Measure what a reader of the results should know of the targets of `part`."""
+    targets = split.targets(part)
+    items = split.sequences.items[targets.positions]
+    return Audit(
+        leakage=_leakage(split, targets),
+        cold=_share(training_counts(split)[items] == 0),
+        time_ties=_time_ties(split.sequences, targets),
+        repeats=_share(~first_occurrences(split.sequences)[targets.positions]),
+    )
+
+
+def training_counts(split: Split) -> np.ndarray:
+    """(V + 1,) int64, how many training events every item has; 0 for padding."""
+    return np.bincount(split.sequences.items[split.train_mask()], minlength=split.sequences.num_items + 1)
+
+
+def first_occurrences(sequences: Sequences) -> np.ndarray:
+    """(N,) bool, true where a user takes an item for the first time.
+
+    Users are taken together up to about a million events, so that memory does not grow with the log.
+    """
+    first = np.zeros(sequences.num_interactions, dtype=bool)
+    marks = np.arange(0, sequences.num_interactions, _EVENTS_AT_ONCE)
+    cuts = np.unique(sequences.offsets[np.searchsorted(sequences.offsets, [*marks, sequences.num_interactions])])
+    for start, end in pairwise(cuts):
+        owners = np.searchsorted(sequences.offsets, np.arange(start, end), side="right")
+        pairs = owners * (sequences.num_items + 1) + sequences.items[start:end]
+        first[start + np.unique(pairs, return_index=True)[1]] = True
+    return first
+
+
+def _leakage(split: Split, targets: Targets) -> float | None:
+    times = split.sequences.timestamps
+    if times is None:
+        return None
+    newest = times[split.train_mask()].max(initial=np.iinfo(np.int64).min)
+    return _share(times[targets.positions] < newest)
+
+
+def _time_ties(sequences: Sequences, targets: Targets) -> float | None:
+    if sequences.timestamps is None:
+        return None
+    tied = np.diff(sequences.timestamps) == 0
+    tied[sequences.offsets[1:-1] - 1] = False  # events of different users
+    tied = np.concatenate([[False], tied, [False]])
+    return _share(tied[targets.positions] | tied[targets.positions + 1])
+
+
+def _share(flags: np.ndarray) -> float:
+    return float(flags.sum() / max(1, flags.size))

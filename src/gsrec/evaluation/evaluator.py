@@ -1,0 +1,199 @@
+"""From a scorer and a split to metrics, with all that qualifies them.
+
+Legend: M targets, V items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gsrec.data.splits import Part, Split
+from gsrec.errors import ConfigError, DataError
+from gsrec.evaluation.audit import Audit, audit, training_counts
+from gsrec.evaluation.candidates import draw_candidates, parse_candidates
+from gsrec.evaluation.intervals import confidence_interval
+from gsrec.evaluation.metrics import RANK_METRICS, coverage, novelty, summarise
+from gsrec.evaluation.tasks import TOP, Progress, RankingTask
+from gsrec.models.protocols import Scorer
+
+MEMORY_BUDGET = 2**25
+"""Bytes that scores may take at a time unless told otherwise: larger tiles leave the cache and gain nothing."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How targets are judged. Ties always count against the model.
+
+    Attributes:
+        split: the part of the split whose events are the targets.
+        candidates: `full`, `popularity:N` or `uniform:N`.
+        filter_seen: whether items of a user's history are no candidates.
+        seed: of the sampled candidates.
+    """
+
+    split: Part
+    candidates: str = "full"
+    filter_seen: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the names.
+
+        Raises:
+            ConfigError: if the part or the candidates are unknown.
+        """
+        if self.split not in ("validation", "test"):
+            raise ConfigError(f"the part to evaluate must be validation or test, found {self.split!r}")
+        parse_candidates(self.candidates)
+
+    @property
+    def ties(self) -> str:
+        """What an item tied with the target does."""
+        return "against the model"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A scorer's ranks under a protocol, and what they come to.
+
+    Attributes:
+        protocol: how the targets were judged.
+        users: (M,) int64, whose target it is.
+        ranks: (M,) int64, from 1 to `num_candidates`.
+        num_candidates: (M,) int64, how many items each target was ranked among, itself included.
+        history_lengths: (M,) int64, events before the target.
+        target_popularity: (M,) int64, training events of the target's item.
+        metrics: the means over targets, by name.
+        intervals: the 95% interval of each metric of ranks, by name; empty if there is only one user.
+        audit: what qualifies the numbers.
+    """
+
+    protocol: Protocol
+    users: np.ndarray
+    ranks: np.ndarray
+    num_candidates: np.ndarray
+    history_lengths: np.ndarray
+    target_popularity: np.ndarray
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    audit: Audit
+
+    def __repr__(self) -> str:
+        """Print the protocol and the leading metrics."""
+        return (
+            f"Evaluation({self.protocol.split}, candidates={self.protocol.candidates}, targets={self.ranks.size:,}, "
+            f"HR@10={self.metrics['HR@10']:.4f}, NDCG@10={self.metrics['NDCG@10']:.4f})"
+        )
+
+    @property
+    def num_users(self) -> int:
+        """The number of users that have a target."""
+        return int(np.unique(self.users).size)
+
+    @property
+    def few_candidates(self) -> float:
+        """The share (0 to 1) of targets with fewer sampled candidates than asked for: all there were are used."""
+        return float((self.num_candidates <= parse_candidates(self.protocol.candidates).count).mean())
+
+    def record(self) -> dict[str, object]:
+        """The evaluation as JSON-able values; intervals as [low, high]."""
+        return {
+            "protocol": {**asdict(self.protocol), "ties": self.protocol.ties},
+            "num_users_evaluated": self.num_users,
+            "metrics": dict(self.metrics),
+            "intervals": {name: list(interval) for name, interval in self.intervals.items()},
+            "audit": {**asdict(self.audit), "few_candidates": self.few_candidates},
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluator:
+    """Judges scorers under one protocol; what does not depend on the scorer is worked out once.
+
+    Attributes:
+        split: the log and its cuts.
+        protocol: how targets are judged.
+        memory_budget: bytes that scores may take at a time.
+    """
+
+    split: Split
+    protocol: Protocol
+    memory_budget: int = MEMORY_BUDGET
+
+    def evaluate(self, scorer: Scorer, *, progress: Progress | None = None) -> Evaluation:
+        """Judge a scorer; arguments and errors are those of the function `evaluate`."""
+        ranks, top_items = self._task.rank(scorer, memory_budget=self.memory_budget, progress=progress)
+        targets, popularity = self._task.targets, self._popularity[self._task.items]
+        ranks = np.where(popularity == 0, self._task.num_candidates, ranks)
+        return Evaluation(
+            protocol=self.protocol,
+            users=targets.users,
+            ranks=ranks,
+            num_candidates=self._task.num_candidates,
+            history_lengths=targets.positions - targets.starts,
+            target_popularity=popularity,
+            metrics=summarise(ranks) | self._list_metrics(top_items),
+            intervals=_intervals(ranks, targets.users),
+            audit=self._audit,
+        )
+
+    @cached_property
+    def _popularity(self) -> np.ndarray:
+        return training_counts(self.split)
+
+    @cached_property
+    def _audit(self) -> Audit:
+        return audit(self.split, self.protocol.split)
+
+    @cached_property
+    def _task(self) -> RankingTask:
+        targets = self.split.targets(self.protocol.split)
+        if not len(targets):
+            raise DataError(f"the {self.split.name} split has no {self.protocol.split} target to evaluate")
+        sequences, rule = self.split.sequences, parse_candidates(self.protocol.candidates)
+        drawn = None
+        if rule.kind != "full":
+            drawn = draw_candidates(rule, targets, sequences, popularity=self._popularity, seed=self.protocol.seed)
+        return RankingTask(sequences, targets, candidates=drawn, filter_seen=self.protocol.filter_seen)
+
+    def _list_metrics(self, top_items: np.ndarray) -> dict[str, float]:
+        return {
+            f"Coverage@{TOP}": coverage(top_items, self.split.sequences.num_items),
+            f"Novelty@{TOP}": novelty(top_items, self._popularity),
+        }
+
+
+def evaluate(
+    scorer: Scorer,
+    split: Split,
+    protocol: Protocol,
+    *,
+    memory_budget: int = MEMORY_BUDGET,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Judge a scorer once. To judge several under one protocol, or one again and again, keep an `Evaluator`.
+
+    Seen items are no candidates unless the protocol says otherwise. A target that no training event is of, or that
+    cannot be ranked because it was seen or has no finite score, is a miss: its rank is the number of candidates.
+
+    Args:
+        scorer: what is judged, as it is: dropout and the like are the caller's to switch off.
+        split: the log and its cuts.
+        protocol: how targets are judged.
+        memory_budget: bytes that scores may take at a time.
+        progress: told after every tile how many targets are done, and of how many.
+
+    Raises:
+        DataError: if there is no target, or the scorer knows another number of items.
+        ConfigError: if the scorer's scores have another shape than (B, V + 1).
+    """
+    return Evaluator(split, protocol, memory_budget=memory_budget).evaluate(scorer, progress=progress)
+
+
+def _intervals(ranks: np.ndarray, users: np.ndarray) -> dict[str, tuple[float, float]]:
+    if np.unique(users).size < 2:
+        return {}
+    return {name: confidence_interval(metric(ranks), users) for name, metric in RANK_METRICS.items()}

@@ -1,0 +1,142 @@
+"""A task that every scorer is given alike: which items to rank each target among, and after which history.
+
+Legend: M targets, B targets of a tile, L newest events, S seen events, V items, C candidates, K cut-off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsrec.data.batches import padded_rows
+from gsrec.data.sequences import Sequences
+from gsrec.data.splits import Targets
+from gsrec.errors import ConfigError, DataError
+from gsrec.evaluation.audit import first_occurrences
+from gsrec.models.protocols import Scorer
+from gsrec.ranking import mask_seen, rank_among, rank_of, top_k
+
+Progress = Callable[[int, int], None]
+"""Told after every tile how many targets are done, and of how many."""
+
+TOP = 10
+"""The cut-off K of the lists of best items."""
+
+_MAX_ROWS = 256
+"""Targets of a tile at most: more make a model's own memory grow and nothing faster."""
+
+_BYTES_PER_SCORE = 4
+"""Of a float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class RankingTask:
+    """Targets to be ranked among their candidates.
+
+    Attributes:
+        sequences: the histories.
+        targets: the M events to be predicted.
+        candidates: (M, C) int32, each target's sampled candidates, 0 is padding; None for the whole catalogue.
+        filter_seen: whether items of a target's history are no candidates.
+    """
+
+    sequences: Sequences
+    targets: Targets
+    candidates: np.ndarray | None = None
+    filter_seen: bool = True
+
+    def __repr__(self) -> str:
+        """Print the sizes."""
+        among = "all items" if self.candidates is None else f"{self.candidates.shape[1]} candidates"
+        return f"RankingTask({len(self.targets):,} targets among {among}, filter_seen={self.filter_seen})"
+
+    @cached_property
+    def items(self) -> np.ndarray:
+        """(M,) int64, the item of every target."""
+        return np.asarray(self.sequences.items[self.targets.positions], dtype=np.int64)
+
+    @cached_property
+    def num_candidates(self) -> np.ndarray:
+        """(M,) int64, how many items each target is ranked among, itself included even if it was seen before."""
+        if self.candidates is not None:
+            return np.asarray(np.count_nonzero(self.candidates, axis=1) + 1)
+        if not self.filter_seen:
+            return np.full(len(self.targets), self.sequences.num_items)
+        first = first_occurrences(self.sequences)
+        distinct = np.concatenate([[0], np.cumsum(first)])
+        seen = distinct[self.targets.positions] - distinct[self.targets.starts]
+        return np.asarray(self.sequences.num_items - seen + ~first[self.targets.positions])
+
+    def rank(
+        self, scorer: Scorer, *, memory_budget: int, progress: Progress | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rank all targets, in tiles: no matrix of all targets by all items ever exists.
+
+        Args:
+            scorer: gives the scores.
+            memory_budget: bytes that scores may take at a time; a tile has one target at least.
+            progress: told after every tile.
+
+        Returns:
+            The ranks (M,) int64 from 1 to `num_candidates`, and the best items (M, K) int32 of the whole catalogue,
+            0 where there are fewer; both in the order of the targets.
+
+        Raises:
+            DataError: if the scorer knows another number of items.
+            ConfigError: if its scores have another shape than (B, V + 1).
+        """
+        self._check(scorer)
+        ranks = np.zeros(len(self.targets), dtype=np.int64)
+        top_items = np.zeros((ranks.size, TOP), dtype=np.int32)
+        done = 0
+        for rows in self._tiles(memory_budget):
+            ranks[rows], top_items[rows] = self._rank_tile(scorer, rows)
+            done += rows.size
+            if progress is not None:
+                progress(done, ranks.size)
+        return np.minimum(ranks, self.num_candidates), top_items
+
+    def _check(self, scorer: Scorer) -> None:
+        if scorer.num_items != self.sequences.num_items:
+            raise DataError(
+                f"the model knows {scorer.num_items:,} items and the log holds {self.sequences.num_items:,}. "
+                "Evaluate a model on the log it was trained on, read with the model's own vocabulary."
+            )
+
+    def _tiles(self, memory_budget: int) -> Iterator[np.ndarray]:
+        """Rows (B,) of targets with histories of similar length, the longest first: what is too much fails at once."""
+        order = np.argsort(self.targets.starts - self.targets.positions, kind="stable")
+        fitting = memory_budget // (_BYTES_PER_SCORE * (self.sequences.num_items + 1))
+        size = min(_MAX_ROWS, max(1, fitting))
+        for start in range(0, order.size, size):
+            yield order[start : start + size]
+
+    @torch.inference_mode()
+    def _rank_tile(self, scorer: Scorer, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The ranks (B,) of the targets in `rows`, and the best items (B, K)."""
+        starts, ends = self.targets.starts[rows], self.targets.positions[rows]
+        newest = starts if scorer.max_length is None else np.maximum(starts, ends - scorer.max_length)
+        scores = _score(scorer, torch.from_numpy(padded_rows(self.sequences.items, newest, ends)))
+        seen = padded_rows(self.sequences.items, starts, ends if self.filter_seen else starts)
+        mask_seen(scores, torch.from_numpy(seen).to(scores.device))
+        targets = torch.from_numpy(self.items[rows]).to(scores.device)
+        if self.candidates is None:
+            ranks = rank_of(scores, targets)
+        else:
+            candidates = torch.from_numpy(self.candidates[rows].astype(np.int64))
+            ranks = rank_among(scores, targets, candidates.to(scores.device))
+        return ranks.cpu().numpy(), top_k(scores, TOP)[1].cpu().numpy()
+
+
+def _score(scorer: Scorer, histories: Tensor) -> Tensor:
+    """The scores (B, V + 1) of what follows the histories (B, L), their shape checked."""
+    scores = scorer.score(histories)
+    expected = (histories.shape[0], scorer.num_items + 1)
+    if tuple(scores.shape) != expected:
+        raise ConfigError(f"a scorer must return scores of shape (B, V + 1) = {expected}, found {tuple(scores.shape)}")
+    return scores

@@ -1,0 +1,1 @@
+"""Experiments: configured runs, comparisons, and the thesis's table."""

@@ -1,0 +1,287 @@
+"""One run: a log and a configuration in, a folder with a judged model out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from gsrec import __version__
+from gsrec.bundle import Bundle, DataFacts, load_bundle, save_bundle
+from gsrec.data.batches import training_batches
+from gsrec.data.columns import Columns
+from gsrec.data.sources import open_log
+from gsrec.data.splits import Split
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import BundleError, ConfigError, DataError
+from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
+from gsrec.evaluation.tasks import Progress
+from gsrec.experiment.config import RunConfig
+from gsrec.files import write_json, write_text
+from gsrec.models import Model, PopRec, build_model
+from gsrec.models.config import Description
+from gsrec.training.trainer import Epoch, Fit, Listener, fit
+
+RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
+BUNDLE_FOLDER, CHECKPOINTS_FOLDER = "bundle", "checkpoints"
+
+
+class LogReference(Description):
+    """Where a log is and which of its columns are meant: enough to open it again."""
+
+    log: str
+    user_column: str | None = None
+    item_column: str | None = None
+    time_column: str | None = None
+
+    @classmethod
+    def of(cls, log: str, *columns: str | None) -> LogReference:
+        """A log by its name, or by its path, which is then made absolute; and the user, item and time columns."""
+        place = str(Path(log).resolve()) if Path(log).exists() else log
+        user, item, time = columns or (None, None, None)
+        return cls(log=place, user_column=user, item_column=item, time_column=time)
+
+    @property
+    def columns(self) -> Columns:
+        """The columns as the readers take them."""
+        return Columns(self.user_column, self.item_column, self.time_column)
+
+
+class RunRecord(Description):
+    """What a run folder remembers besides the model: the log, the configuration, and what training took."""
+
+    log: LogReference
+    config: RunConfig
+    data: DataFacts
+    training: dict[str, float | int]
+    history: list[dict[str, Any]]
+    threads: int
+    version: str
+    commit: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A trained model with the split it was trained on."""
+
+    record: RunRecord
+    model: Model
+    split: Split
+
+    def evaluate(self, protocol: Protocol, *, progress: Progress | None = None) -> Evaluation:
+        """Judge the model."""
+        return Evaluator(self.split, protocol).evaluate(self.model, progress=progress)
+
+
+def prepare(reference: LogReference, config: RunConfig) -> tuple[Split, tuple[str, ...]]:
+    """Open, filter and split a log; gives the split, and what was guessed and dropped on the way."""
+    log = config.data.filtered(open_log(reference.log, columns=reference.columns))
+    return config.data.cut(log.to_sequences()), log.notes
+
+
+def train(
+    reference: LogReference,
+    config: RunConfig,
+    out: Path,
+    *,
+    split: Split | None = None,
+    listener: Listener | None = None,
+) -> Run:
+    """Train a model and write its run folder: configuration, history, validation metrics, checkpoints, bundle.
+
+    Args:
+        reference: the log.
+        config: which model, and how to train it.
+        out: the run folder; it must not hold another run.
+        split: the log already prepared by this configuration, or None to open it here.
+        listener: is told how training goes on.
+
+    Raises:
+        ConfigError: if `out` holds something else already.
+        DataError: if the log cannot be read, or there is nothing to learn from.
+        TrainingError: if training cannot go on.
+    """
+    claim(out)
+    split = split or prepare(reference, config)[0]
+    model = build_model(config.model, num_items=split.sequences.num_items, seed=config.seed)
+    evaluator = Evaluator(split, Protocol("validation"))
+    begin = time.perf_counter()
+    fitted = _fit(model, split, config, evaluator, out, listener or Listener())
+    record = RunRecord(
+        log=reference,
+        config=config,
+        data=DataFacts.of(split.sequences),
+        training=_training_facts(model, fitted, time.perf_counter() - begin),
+        history=fitted.history() if fitted else [],
+        threads=torch.get_num_threads(),
+        version=__version__,
+        commit=_commit(),
+    )
+    save_bundle(Bundle(model, config.model, split.sequences.vocabulary, record.data), out / BUNDLE_FOLDER)
+    write_json(out / METRICS_FILE, evaluator.evaluate(model).record())
+    write_text(out / RUN_FILE, record.model_dump_json(indent=2) + "\n")
+    return Run(record, model, split)
+
+
+def open_run(folder: Path, *, moved_to: str | None = None) -> Run:
+    """Open a run folder again, and the log it was trained on.
+
+    Args:
+        folder: what `train` wrote.
+        moved_to: where the log is now, if it moved.
+
+    Raises:
+        BundleError: if it is not a run folder, or damaged.
+        DataError: if the log cannot be read or is not the one trained on.
+    """
+    record = read_record(folder)
+    bundle = open_bundle(folder)
+    reference = record.log if moved_to is None else record.log.model_copy(update={"log": moved_to})
+    split, _ = prepare(reference, record.config)
+    if split.sequences.fingerprint != record.data.fingerprint:
+        raise DataError(
+            f"{reference.log} is not the log that {folder} was trained on: it has "
+            f"{split.sequences.num_interactions:,} interactions, {record.data.num_interactions:,} were there, or its "
+            "content has changed. Name the right file with --log, or train again."
+        )
+    return Run(record, bundle.model, split)
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """The trained model of a run folder.
+
+    Raises:
+        BundleError: if it is not a run folder, or damaged.
+    """
+    read_record(folder)
+    return load_bundle(folder / BUNDLE_FOLDER)
+
+
+def user_histories(folder: Path, users: Path, *, moved_to: str | None = None) -> dict[ItemId, list[ItemId]]:
+    """All that some users took, oldest first, from the log of a run.
+
+    Args:
+        folder: what `train` wrote.
+        users: a file of user ids, one a line.
+        moved_to: where the log is now, if it moved.
+
+    Raises:
+        BundleError: if it is not a run folder, or damaged.
+        DataError: if the file or the log cannot be read, or a user is not in the log.
+    """
+    sequences = open_run(folder, moved_to=moved_to).split.sequences
+    try:
+        lines = [line.strip() for line in users.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read the users in {users}: {error}") from error
+    places = {str(user): place for place, user in enumerate(sequences.user_ids.to_list())}
+    histories: dict[ItemId, list[ItemId]] = {}
+    for number, user in enumerate(lines, start=1):
+        if user and user not in places:
+            raise DataError(f"{users}, line {number}: {sequences.name} has no user {user!r} with enough interactions")
+        if user:
+            place = places[user]
+            history = sequences.items[sequences.offsets[place] : sequences.offsets[place + 1]]
+            histories[sequences.user_ids[place]] = sequences.vocabulary.decode(history)
+    return histories
+
+
+def read_record(folder: Path) -> RunRecord:
+    """What a run folder remembers.
+
+    Raises:
+        BundleError: if it is not a run folder, or damaged.
+    """
+    path = folder / RUN_FILE
+    try:
+        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(
+            f"{folder} is not a run folder: it holds no {RUN_FILE}. `gsrec train LOG --out DIR` makes one."
+        ) from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise BundleError(f"{path} is damaged or of another version: {error}") from error
+
+
+def claim(out: Path) -> None:
+    """Make sure that a run may be written into a folder.
+
+    Raises:
+        ConfigError: if the folder holds something else already.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"{out} exists already and is not empty. Give another folder with --out, or remove it.")
+
+
+def result_record(run: Run, evaluation: Evaluation) -> dict[str, Any]:
+    """A run and how it was judged, as one JSON object: a line of a results file."""
+    record = run.record
+    return {
+        "model": record.config.model.name,
+        "preset": record.config.preset,
+        "label": record.config.label,
+        "data": record.data.model_dump(),
+        "split": run.split.name,
+        "seed": record.config.seed,
+        **evaluation.record(),
+        "config": record.config.model_dump(),
+        "training": record.training,
+        "history": record.history,
+        "threads": record.threads,
+        "version": record.version,
+        "commit": record.commit,
+    }
+
+
+def _fit(
+    model: Model, split: Split, config: RunConfig, evaluator: Evaluator, out: Path, listener: Listener
+) -> Fit | None:
+    """Train a model, telling the folder and the listener of every epoch; None for a model that only counts."""
+    if isinstance(model, PopRec):
+        model.count(split)
+        return None
+    length = None if model.max_length is None else model.max_length + 1
+    batches = training_batches(split, length=length, batch_size=config.training.batch_size, seed=config.seed)
+    epochs: list[Epoch] = []
+
+    def on_epoch(epoch: Epoch) -> None:
+        epochs.append(epoch)
+        write_text(out / HISTORY_FILE, "".join(json.dumps(asdict(epoch)) + "\n" for epoch in epochs))
+        listener.on_epoch(epoch)
+
+    return fit(
+        model,
+        batches,
+        config.training,
+        validate=lambda: evaluator.evaluate(model).metrics,
+        checkpoints=out / CHECKPOINTS_FOLDER,
+        seed=config.seed,
+        listener=Listener(listener.on_step, on_epoch),
+    )
+
+
+def _training_facts(model: Model, fitted: Fit | None, seconds: float) -> dict[str, float | int]:
+    num_parameters = sum(part.numel() for part in model.parameters())
+    if fitted is None:
+        return {"epochs": 0, "best_epoch": 0, "seconds": seconds, "num_parameters": num_parameters}
+    return {
+        "epochs": len(fitted.epochs),
+        "best_epoch": fitted.best_epoch,
+        "seconds": fitted.seconds,
+        "num_parameters": num_parameters,
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the code that runs, if it runs from a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,58 @@
+"""The models: each one a file that reads from top to bottom, out of shared blocks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+
+from gsrec.models.bert4rec import BERT4Rec, BERT4RecConfig
+from gsrec.models.gru4rec import GRU4Rec, GRU4RecConfig
+from gsrec.models.gsrec import GSRec, GSRecConfig
+from gsrec.models.poprec import PopRec, PopRecConfig
+from gsrec.models.protocols import Scorer, SequenceEncoder
+from gsrec.models.sasrec import SASRec, SASRecConfig
+
+ModelConfig = Annotated[
+    PopRecConfig | GRU4RecConfig | SASRecConfig | BERT4RecConfig | GSRecConfig, Field(discriminator="name")
+]
+Model = PopRec | GRU4Rec | SASRec | BERT4Rec | GSRec
+
+MODELS = ("poprec", "gru4rec", "sasrec", "bert4rec", "gsrec")
+
+__all__ = [
+    "MODELS",
+    "BERT4Rec",
+    "BERT4RecConfig",
+    "GRU4Rec",
+    "GRU4RecConfig",
+    "GSRec",
+    "GSRecConfig",
+    "Model",
+    "ModelConfig",
+    "PopRec",
+    "PopRecConfig",
+    "SASRec",
+    "SASRecConfig",
+    "Scorer",
+    "SequenceEncoder",
+    "build_model",
+]
+
+
+def build_model(config: ModelConfig, *, num_items: int, seed: int = 0) -> Model:
+    """Make the model that `config` describes, its weights a pure function of the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        match config:
+            case PopRecConfig():
+                return PopRec(num_items, config)
+            case GRU4RecConfig():
+                return GRU4Rec(num_items, config)
+            case SASRecConfig():
+                return SASRec(num_items, config)
+            case BERT4RecConfig():
+                return BERT4Rec(num_items, config)
+            case GSRecConfig():
+                return GSRec(num_items, config)

@@ -1,0 +1,85 @@
+"""BERT4Rec: attention to both sides, trained to fill in masked items (Sun et al., CIKM 2019).
+
+Legend: B batch, L length, D hidden, V items.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gsrec.models.blocks import Attention, Block, FeedForward, Positions, drop, embedding, item_scores
+from gsrec.models.config import Description, Share, Size
+
+
+class BERT4RecConfig(Description):
+    """The size of a BERT4Rec; the paper has 2 blocks, 2 heads, a feed-forward of 4 and dropout 0.1."""
+
+    name: Literal["bert4rec"] = "bert4rec"
+    embedding_size: Size = 64
+    num_blocks: Size = 2
+    num_heads: Size = 2
+    max_length: Size = 200
+    dropout: Share = 0.2
+
+
+class BERT4Rec(nn.Module):
+    """Item and position embeddings, blocks that look both ways, a projection, then scores and a bias.
+
+    To predict what comes next, a [MASK] is put behind the newest item and filled in. The [MASK] has item index V + 1.
+    """
+
+    def __init__(self, num_items: int, config: BERT4RecConfig) -> None:
+        """Make a model of `num_items` items with new weights."""
+        super().__init__()
+        size, dropout = config.embedding_size, config.dropout
+        self.num_items = num_items
+        self.mask_item = num_items + 1
+        self.max_length: int | None = config.max_length - 1  # one place is the [MASK]'s
+        self.items = embedding(num_items + 2, size)
+        self.bias = nn.Parameter(self.items.weight.new_zeros(num_items + 1))
+        self.positions = Positions(config.max_length, size)
+        self.norm = nn.LayerNorm(size)
+        self.dropout = dropout
+        self.blocks = nn.ModuleList(
+            Block(
+                Attention(size, config.num_heads),
+                FeedForward(size, 4 * size, activation="gelu"),
+                size=size,
+                pre_norm=False,
+                dropout=dropout,
+            )
+            for _ in range(config.num_blocks)
+        )
+        self.leave = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.LayerNorm(size))
+
+    def encode(self, items: Tensor) -> Tensor:
+        """Hidden vectors (B, L, D) of items (B, L) int64, [MASK] among them; every position knows all others."""
+        allowed = (items != 0)[:, None, None]  # (B, 1, 1, L)
+        allowed = allowed | (items == 0).all(1)[:, None, None, None]  # a row of padding only must look at something
+        hidden = drop(self.norm(self.positions(self.items(items))), self.dropout, self.training)
+        for block in self.blocks:
+            hidden = block(hidden, allowed)
+        left: Tensor = self.leave(hidden)
+        return left
+
+    @property
+    def item_weights(self) -> Tensor:
+        """(V + 1, D), the item embeddings without the [MASK]'s."""
+        return self.items.weight[:-1]
+
+    @property
+    def item_bias(self) -> Tensor | None:
+        """(V + 1,), learned."""
+        return self.bias
+
+    def score(self, items: Tensor) -> Tensor:
+        """Scores (B, V + 1) of what follows the histories (B, L) int64."""
+        rows = torch.arange(len(items), device=items.device)
+        lengths = items.count_nonzero(1)
+        masked = F.pad(items, (0, 1))
+        masked[rows, lengths] = self.mask_item
+        return item_scores(self.encode(masked)[rows, lengths], self.item_weights, self.item_bias)

@@ -1,0 +1,235 @@
+"""The parts that all neural models are made of.
+
+Legend: B batch, L length, D hidden, H heads, E = D / H, W window, V items.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from gsrec.errors import ConfigError
+
+Cell = Literal["gru", "lstm", "rnn"]
+Activation = Literal["relu", "gelu"]
+
+CELLS: dict[str, type[nn.RNNBase]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+EMBEDDING_STD = 0.02
+"""Standard deviation of new embedding rows, as in BERT4Rec's paper."""
+
+
+def embedding(num_rows: int, size: int) -> nn.Embedding:
+    """An embedding table (num_rows, size) whose row 0 is padding, all zeros and never trained."""
+    table = nn.Embedding(num_rows, size, padding_idx=0)
+    with torch.no_grad():
+        nn.init.trunc_normal_(table.weight, std=EMBEDDING_STD, a=-2 * EMBEDDING_STD, b=2 * EMBEDDING_STD)
+        table.weight[0].zero_()
+    return table
+
+
+def drop(hidden: Tensor, share: float, training: bool) -> Tensor:
+    """Dropout: while training, a random share of the values is 0 and the rest is raised to keep the mean.
+
+    The same as `torch.nn.functional.dropout`, several times as fast on a CPU: 8 random bits decide about a value, so
+    the share is rounded to 1 / 256.
+
+    >>> bool(drop(torch.ones(1000, 1000), 0.5, True).mean().sub(1).abs() < 0.01)
+    True
+    """
+    cut = min(round(share * 256), 255)
+    if not training or not cut:
+        return hidden
+    words = torch.empty(-(-hidden.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+    keep = words.view(torch.uint8)[: hidden.numel()].view(hidden.shape) >= cut
+    return hidden * (keep * (256 / (256 - cut)))
+
+
+class Positions(nn.Module):
+    """A learned vector for every place in the history, counted from the oldest item (SASRec, section III-A).
+
+    The thesis's example (Tables 3.2 and 3.3): the items B, D, A and their positions.
+
+    >>> positions = Positions(max_length=3, size=3)
+    >>> table = [[0.01, 0.02, 0.03], [0.04, 0.05, 0.06], [0.07, 0.08, 0.09]]
+    >>> positions.weight.data = torch.tensor(table)
+    >>> items = torch.tensor([[[0.2, 0.4, 0.6], [0.3, 0.7, 0.2], [0.1, 0.3, 0.5]]])
+    >>> positions(items).round(decimals=2)
+    tensor([[[0.2100, 0.4200, 0.6300],
+             [0.3400, 0.7500, 0.2600],
+             [0.1700, 0.3800, 0.5900]]], grad_fn=<RoundBackward1>)
+    """
+
+    def __init__(self, max_length: int, size: int) -> None:
+        """Make the table (max_length, size)."""
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(max_length, size))
+        nn.init.trunc_normal_(self.weight, std=EMBEDDING_STD, a=-2 * EMBEDDING_STD, b=2 * EMBEDDING_STD)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Add the positions to hidden (B, L, D), L at most `max_length`."""
+        return hidden + self.weight[: hidden.shape[1]]
+
+
+class FeedForward(nn.Module):
+    """Two linear layers applied to every position by itself: W2 f(W1 x + b1) + b2.
+
+    The thesis's example (section 3.2.2). Its text writes -0.6 - 0.4 + 0.1 = -0.9:
+
+    >>> layer = FeedForward(size=2, inner_size=2)
+    >>> layer.enter.weight.data = torch.tensor([[1.0, 0.5], [-1.0, 2.0]])
+    >>> layer.enter.bias.data = torch.tensor([0.1, 0.1])
+    >>> layer.leave.weight.data = torch.tensor([[1.0, -1.0], [2.0, 0.5]])
+    >>> layer.leave.bias.data = torch.tensor([0.0, 0.2])
+    >>> layer(torch.tensor([0.6, -0.2])).round(decimals=4)
+    tensor([0.6000, 1.4000], grad_fn=<RoundBackward1>)
+    """
+
+    def __init__(self, size: int, inner_size: int, *, activation: Activation = "relu") -> None:
+        """Make the layers size -> inner_size -> size."""
+        super().__init__()
+        self.enter = nn.Linear(size, inner_size)
+        self.leave = nn.Linear(inner_size, size)
+        self.activation = F.relu if activation == "relu" else F.gelu
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Hidden (..., D) -> (..., D)."""
+        left: Tensor = self.leave(self.activation(self.enter(hidden)))
+        return left
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over the events up to each one (causal), or over all that are not padding."""
+
+    def __init__(self, size: int, num_heads: int) -> None:
+        """Make the projections of size D, divided among the heads."""
+        super().__init__()
+        if size % num_heads:
+            raise ConfigError(f"embedding_size must be a multiple of num_heads, found {size} and {num_heads}")
+        self.num_heads = num_heads
+        self.project = nn.Linear(size, 3 * size)
+        self.leave = nn.Linear(size, size)
+
+    def heads(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of hidden (B, L, D), each (B, H, L, E)."""
+        shape = (*hidden.shape[:2], 3, self.num_heads, -1)
+        queries, keys, values = self.project(hidden).view(shape).permute(2, 0, 3, 1, 4)  # 3 of (B, H, L, E)
+        return queries, keys, values
+
+    def forward(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """Attend within every history.
+
+        Args:
+            hidden: (B, L, D) float32.
+            allowed: (B, 1, 1, L) bool, true at the events that may be looked at; None: causal.
+
+        Returns:
+            (B, L, D) float32. With right padding the causal form never looks at padding.
+        """
+        queries, keys, values = self.heads(hidden)
+        mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed, is_causal=allowed is None)
+        left: Tensor = self.leave(mixed.transpose(1, 2).flatten(2))  # (B, L, D)
+        return left
+
+
+class WindowAttention(Attention):
+    """Causal attention to the newest W events, with a learned bias for every head and distance.
+
+    It knows no absolute position: what an event is worth depends on how many events ago it was. Time and memory grow
+    with L x W, not with L x L: queries are cut into chunks of W, and a chunk sees itself and the chunk before.
+    """
+
+    def __init__(self, size: int, num_heads: int, *, window: int) -> None:
+        """Make the projections, and the bias (H, W) by distance."""
+        super().__init__(size, num_heads)
+        self.window = window
+        self.distance_bias = nn.Parameter(torch.zeros(num_heads, window))
+
+    def bias(self, chunk: int) -> Tensor:
+        """(H, chunk, 2 chunk), the bias of every query on the keys of its own chunk and the one before."""
+        query = torch.arange(chunk, device=self.distance_bias.device)[:, None] + chunk
+        distance = query - torch.arange(2 * chunk, device=self.distance_bias.device)  # (chunk, 2 chunk)
+        outside = (distance < 0) | (distance >= self.window)
+        near = self.distance_bias[:, distance.clamp(0, self.window - 1)]
+        return near.masked_fill(outside, -math.inf)
+
+    def forward(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """Attend to the newest W events: hidden (B, L, D) -> (B, L, D)."""
+        length, size = hidden.shape[1:]
+        chunk = min(self.window, length)
+        padded = F.pad(hidden, (0, 0, 0, -length % chunk))
+        queries, keys, values = (part.unflatten(2, (-1, chunk)) for part in self.heads(padded))  # (B, H, C, W, E)
+        keys, values = (torch.cat([F.pad(part, (0, 0, 0, 0, 1, -1)), part], dim=3) for part in (keys, values))
+        bias = self.bias(chunk)[:, None].repeat(1, queries.shape[2], 1, 1)  # (H, C, W, 2 W)
+        bias[:, 0, :, :chunk] = -math.inf  # nothing comes before the first chunk
+        weights = (queries @ keys.transpose(-1, -2) / math.sqrt(size // self.num_heads) + bias).softmax(-1)
+        mixed = weights @ values  # (B, H, C, W, E)
+        left: Tensor = self.leave(mixed.flatten(2, 3).transpose(1, 2).flatten(2)[:, :length])
+        return left
+
+
+class Block(nn.Module):
+    """Attention, then feed-forward, each added to what came in, with the norm before (pre) or after the sum."""
+
+    def __init__(
+        self, attention: Attention, feed_forward: FeedForward | None, *, size: int, pre_norm: bool, dropout: float
+    ) -> None:
+        """Join the two parts; without a feed-forward the block is attention only (the thesis)."""
+        super().__init__()
+        self.attention = attention
+        self.attention_norm = nn.LayerNorm(size)
+        self.feed_forward = feed_forward
+        self.feed_forward_norm = nn.LayerNorm(size) if feed_forward else None
+        self.pre_norm = pre_norm
+        self.dropout = dropout
+
+    def forward(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """Hidden (B, L, D) -> (B, L, D); `allowed` as in `Attention`."""
+        if self.pre_norm:
+            hidden = hidden + self._drop(self.attention(self.attention_norm(hidden), allowed))
+            if self.feed_forward and self.feed_forward_norm:
+                hidden = hidden + self._drop(self.feed_forward(self.feed_forward_norm(hidden)))
+            return hidden
+        hidden = self.attention_norm(hidden + self._drop(self.attention(hidden, allowed)))
+        if self.feed_forward and self.feed_forward_norm:
+            hidden = self.feed_forward_norm(hidden + self._drop(self.feed_forward(hidden)))
+        return hidden
+
+    def _drop(self, hidden: Tensor) -> Tensor:
+        return drop(hidden, self.dropout, self.training)
+
+
+class Recurrence(nn.Module):
+    """A recurrent layer (GRU, LSTM or plain RNN) over the whole history, oldest item first.
+
+    With right padding no output at a real position depends on padding, so nothing needs packing.
+    """
+
+    def __init__(self, size: int, hidden_size: int, *, cell: Cell, num_layers: int, dropout: float = 0.0) -> None:
+        """Make `num_layers` layers from size to hidden_size, with dropout between them."""
+        super().__init__()
+        between = dropout if num_layers > 1 else 0.0
+        self.layers = CELLS[cell](size, hidden_size, num_layers, batch_first=True, dropout=between)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Hidden (B, L, D) -> (B, L, hidden_size)."""
+        output: Tensor = self.layers(hidden)[0]
+        return output
+
+
+def newest(hidden: Tensor, items: Tensor) -> Tensor:
+    """The hidden vector (B, D) at each history's newest item; an empty history gives its first position.
+
+    >>> newest(torch.tensor([[[1.0], [2.0], [3.0]]]), torch.tensor([[7, 8, 0]]))
+    tensor([[2.]])
+    """
+    last = (items.count_nonzero(1) - 1).clamp_min(0)
+    return hidden[torch.arange(len(items), device=items.device), last]
+
+
+def item_scores(hidden: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
+    """Scores (B, V + 1) of all items: hidden (B, D) by weights (V + 1, D), plus bias (V + 1,) if there is one."""
+    return F.linear(hidden, weights, bias)

@@ -1,0 +1,68 @@
+"""GRU4Rec: a recurrent layer over the history (Hidasi et al., ICLR 2016).
+
+Legend: B batch, L length, D hidden, V items.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from gsrec.models.blocks import Cell, Recurrence, drop, embedding, item_scores, newest
+from gsrec.models.config import Description, Share, Size
+
+
+class GRU4RecConfig(Description):
+    """The size of a GRU4Rec. A `recurrent_size` unlike `embedding_size` is projected back for the tied scores."""
+
+    name: Literal["gru4rec"] = "gru4rec"
+    embedding_size: Size = 64
+    recurrent_size: Size = 128
+    num_recurrent_layers: Size = 1
+    cell: Cell = "gru"
+    max_length: Size = 200
+    dropout: Share = 0.2
+
+
+class GRU4Rec(nn.Module):
+    """Item embeddings, a recurrent layer, a projection, then scores by the item embeddings and a bias."""
+
+    def __init__(self, num_items: int, config: GRU4RecConfig) -> None:
+        """Make a model of `num_items` items with new weights."""
+        super().__init__()
+        size = config.embedding_size
+        self.num_items = num_items
+        self.max_length: int | None = config.max_length
+        self.items = embedding(num_items + 1, size)
+        self.bias = nn.Parameter(self.items.weight.new_zeros(num_items + 1))
+        self.dropout = config.dropout
+        self.recurrence = Recurrence(
+            size,
+            config.recurrent_size,
+            cell=config.cell,
+            num_layers=config.num_recurrent_layers,
+            dropout=config.dropout,
+        )
+        self.leave = nn.Linear(config.recurrent_size, size)
+
+    def encode(self, items: Tensor) -> Tensor:
+        """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
+        hidden = drop(self.items(items), self.dropout, self.training)
+        hidden = drop(self.recurrence(hidden), self.dropout, self.training)
+        left: Tensor = self.leave(hidden)
+        return left
+
+    @property
+    def item_weights(self) -> Tensor:
+        """(V + 1, D), the item embeddings."""
+        return self.items.weight
+
+    @property
+    def item_bias(self) -> Tensor | None:
+        """(V + 1,), learned."""
+        return self.bias
+
+    def score(self, items: Tensor) -> Tensor:
+        """Scores (B, V + 1) of what follows the histories (B, L) int64."""
+        return item_scores(newest(self.encode(items), items), self.item_weights, self.item_bias)

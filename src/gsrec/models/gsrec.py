@@ -1,0 +1,137 @@
+"""GSRec: self-attention for the short term, feeding a recurrent layer for the long term (Eres, Aalborg 2025).
+
+Legend: B batch, L length, D hidden, R recurrent size, V items.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from gsrec.models.blocks import (
+    Attention,
+    Block,
+    Cell,
+    FeedForward,
+    Positions,
+    Recurrence,
+    WindowAttention,
+    drop,
+    embedding,
+    item_scores,
+    newest,
+)
+from gsrec.models.config import Description, Share, Size
+
+
+class GSRecConfig(Description):
+    """The shape of a GSRec.
+
+    Attributes:
+        window: how many of the newest events attention sees, by distance; "all": all, by learned absolute positions.
+        feed_forward: whether attention blocks have one (the thesis: no).
+        residual: whether the recurrence is normed and added to what attention found, and a feed-forward follows
+            (the thesis: no, the recurrence replaces it).
+        tied_weights: whether items are scored by their own embeddings (the thesis: no, by an output layer).
+    """
+
+    name: Literal["gsrec"] = "gsrec"
+    embedding_size: Size = 64
+    num_blocks: Size = 2
+    num_heads: Size = 2
+    window: Size | Literal["all"] = 32
+    feed_forward: bool = True
+    cell: Cell = "gru"
+    num_recurrent_layers: Size = 1
+    recurrent_size: Size = 128
+    residual: bool = True
+    tied_weights: bool = True
+    max_length: Size = 200
+    dropout: Share = 0.2
+
+
+class GSRec(nn.Module):
+    """Embedding, attention blocks, recurrent layer, scores."""
+
+    def __init__(self, num_items: int, config: GSRecConfig) -> None:
+        """Make a model of `num_items` items with new weights."""
+        super().__init__()
+        size = config.embedding_size
+        self.num_items = num_items
+        self.max_length: int | None = config.max_length
+        self.dropout = config.dropout
+        self.items = embedding(num_items + 1, size)
+        self.positions = Positions(config.max_length, size) if config.window == "all" else nn.Identity()
+        self.blocks = nn.ModuleList(_block(config) for _ in range(config.num_blocks))
+        self.recurrence = ResidualRecurrence(config) if config.residual else _recurrence(config)
+        hidden_size = size if config.residual else config.recurrent_size
+        self.output = None if config.tied_weights else nn.Linear(hidden_size, num_items + 1)
+        self.leave = nn.Linear(hidden_size, size) if config.tied_weights and hidden_size != size else nn.Identity()
+
+    def encode(self, items: Tensor) -> Tensor:
+        """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
+        hidden = drop(self.positions(self.items(items)), self.dropout, self.training)
+        for block in self.blocks:
+            hidden = block(hidden)
+        left: Tensor = self.leave(self.recurrence(hidden))
+        return left
+
+    @property
+    def item_weights(self) -> Tensor:
+        """(V + 1, D), the item embeddings, or the output layer's rows (V + 1, R)."""
+        return self.items.weight if self.output is None else self.output.weight
+
+    @property
+    def item_bias(self) -> Tensor | None:
+        """(V + 1,), the output layer's, if there is one."""
+        return None if self.output is None else self.output.bias
+
+    def score(self, items: Tensor) -> Tensor:
+        """Scores (B, V + 1) of what follows the histories (B, L) int64."""
+        return item_scores(newest(self.encode(items), items), self.item_weights, self.item_bias)
+
+
+class ResidualRecurrence(nn.Module):
+    """The recurrence beside a straight way past it: x + W recur(norm x), then a feed-forward the same way."""
+
+    def __init__(self, config: GSRecConfig) -> None:
+        """Make the recurrence, its way back to size D, and the feed-forward."""
+        super().__init__()
+        size = config.embedding_size
+        self.dropout = config.dropout
+        self.recurrence_norm = nn.LayerNorm(size)
+        self.recurrence = _recurrence(config)
+        self.leave = nn.Linear(config.recurrent_size, size)
+        self.feed_forward_norm = nn.LayerNorm(size)
+        self.feed_forward = FeedForward(size, 4 * size, activation="gelu")
+        self.norm = nn.LayerNorm(size)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Hidden (B, L, D) -> (B, L, D)."""
+        recurrent = self.leave(self.recurrence(self.recurrence_norm(hidden)))
+        hidden = hidden + drop(recurrent, self.dropout, self.training)
+        fed = self.feed_forward(self.feed_forward_norm(hidden))
+        normed: Tensor = self.norm(hidden + drop(fed, self.dropout, self.training))
+        return normed
+
+
+def _recurrence(config: GSRecConfig) -> Recurrence:
+    return Recurrence(
+        config.embedding_size,
+        config.recurrent_size,
+        cell=config.cell,
+        num_layers=config.num_recurrent_layers,
+        dropout=config.dropout,
+    )
+
+
+def _block(config: GSRecConfig) -> Block:
+    size, heads, dropout = config.embedding_size, config.num_heads, config.dropout
+    return Block(
+        Attention(size, heads) if config.window == "all" else WindowAttention(size, heads, window=config.window),
+        FeedForward(size, 4 * size, activation="gelu") if config.feed_forward else None,
+        size=size,
+        pre_norm=True,
+        dropout=dropout,
+    )

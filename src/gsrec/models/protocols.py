@@ -1,0 +1,59 @@
+"""What the rest of the system knows of a model.
+
+Legend: B batch, L length, D hidden, V items.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Scores every item as the next one of a history: all that evaluator and server know."""
+
+    num_items: int
+    max_length: int | None
+    """How many of the newest events the model looks at; None: all of them."""
+
+    def score(self, items: Tensor) -> Tensor:
+        """Score what comes next.
+
+        Args:
+            items: (B, L) int64, item indices, oldest first, right-padded with 0; L is at most `max_length`.
+
+        Returns:
+            (B, V + 1) float32, one score an item index; column 0 means nothing.
+        """
+        ...
+
+
+@runtime_checkable
+class SequenceEncoder(Protocol):
+    """Turns every position of a history into a hidden vector: all that training knows."""
+
+    num_items: int
+    max_length: int | None
+
+    def encode(self, items: Tensor) -> Tensor:
+        """Hidden vectors of a batch.
+
+        Args:
+            items: (B, L) int64, item indices, oldest first, right-padded with 0.
+
+        Returns:
+            (B, L, D) float32, the hidden vector of every position, padding's without meaning.
+        """
+        ...
+
+    @property
+    def item_weights(self) -> Tensor:
+        """(V + 1, D) float32, the score of an item is the product of its row and a hidden vector."""
+        ...
+
+    @property
+    def item_bias(self) -> Tensor | None:
+        """(V + 1,) float32, what is added to every item's score, or None for nothing."""
+        ...

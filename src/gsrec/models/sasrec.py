@@ -1,0 +1,87 @@
+"""SASRec: self-attention over the history (Kang and McAuley, ICDM 2018).
+
+Legend: B batch, L length, D hidden, V items.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+from gsrec.models.blocks import (
+    Activation,
+    Attention,
+    Block,
+    FeedForward,
+    Positions,
+    drop,
+    embedding,
+    item_scores,
+    newest,
+)
+from gsrec.models.config import Description, Share, Size
+
+
+class SASRecConfig(Description):
+    """The size of a SASRec. `feed_forward_size` counts in multiples of `embedding_size`; the paper has 1."""
+
+    name: Literal["sasrec"] = "sasrec"
+    embedding_size: Size = 64
+    num_blocks: Size = 2
+    num_heads: Size = 1
+    max_length: Size = 200
+    dropout: Share = 0.2
+    feed_forward: bool = True
+    feed_forward_size: Size = 1
+    activation: Activation = "relu"
+
+
+class SASRec(nn.Module):
+    """Item and position embeddings, causal attention blocks, then scores by the item embeddings themselves."""
+
+    def __init__(self, num_items: int, config: SASRecConfig) -> None:
+        """Make a model of `num_items` items with new weights."""
+        super().__init__()
+        size = config.embedding_size
+        self.num_items = num_items
+        self.max_length: int | None = config.max_length
+        self.items = embedding(num_items + 1, size)
+        self.positions = Positions(config.max_length, size)
+        self.dropout = config.dropout
+        self.blocks = nn.ModuleList(_block(config) for _ in range(config.num_blocks))
+        self.norm = nn.LayerNorm(size)
+
+    def encode(self, items: Tensor) -> Tensor:
+        """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
+        hidden = drop(self.positions(self.items(items)), self.dropout, self.training)
+        for block in self.blocks:
+            hidden = block(hidden)
+        normed: Tensor = self.norm(hidden)
+        return normed
+
+    @property
+    def item_weights(self) -> Tensor:
+        """(V + 1, D), the item embeddings."""
+        return self.items.weight
+
+    @property
+    def item_bias(self) -> Tensor | None:
+        """None: the scores are plain products."""
+        return None
+
+    def score(self, items: Tensor) -> Tensor:
+        """Scores (B, V + 1) of what follows the histories (B, L) int64."""
+        return item_scores(newest(self.encode(items), items), self.item_weights, self.item_bias)
+
+
+def _block(config: SASRecConfig) -> Block:
+    size, dropout = config.embedding_size, config.dropout
+    inner_size = config.feed_forward_size * size
+    return Block(
+        Attention(size, config.num_heads),
+        FeedForward(size, inner_size, activation=config.activation) if config.feed_forward else None,
+        size=size,
+        pre_norm=True,
+        dropout=dropout,
+    )

@@ -1,0 +1,132 @@
+"""What counts as a candidate, which rank a target has and which items are the best: evaluation and serving alike.
+
+Legend: B batch, V items, S seen items, C candidates, K cut-off.
+
+Scores are (B, V + 1) float32, one column an item index. Column 0 is padding and never a candidate. A score of minus
+infinity takes an item out of the race; NaN is the model's fault and counts against it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gsrec.data.vocabulary import PADDING
+
+_EXCLUDED = float("-inf")
+_BLOCK = 64
+"""Columns that `top_k` first looks at as one: about the square root of a usual catalogue's size over a usual K."""
+
+_BUFFER = 2**18
+"""Floats that `rank_of` compares at a time: a megabyte."""
+
+
+@torch.no_grad()
+def mask_seen(scores: Tensor, seen: Tensor) -> None:
+    """Take padding and the seen items out of the race, in place.
+
+    >>> scores = torch.tensor([[9.0, 1.0, 2.0, 3.0]])
+    >>> mask_seen(scores, torch.tensor([[3, 0]]))
+    >>> scores
+    tensor([[-inf, 1., 2., -inf]])
+
+    Args:
+        scores: (B, V + 1) float32, memory of its own: changed.
+        seen: (B, S) int64, item indices in any order, repeats allowed, 0 is padding; S may be 0.
+    """
+    scores[:, PADDING] = _EXCLUDED
+    scores.scatter_(1, seen, _EXCLUDED)
+
+
+@torch.no_grad()
+def rank_of(scores: Tensor, targets: Tensor) -> Tensor:
+    """The rank of each target: 1 + the items scored higher + the items tied with it.
+
+    An item counts against the target unless it is scored lower, so ties and NaN count against the model. A target
+    that is itself masked or NaN therefore has the worst rank of all, V + 1.
+
+    >>> scores = torch.tensor([[-torch.inf, 0.5, 0.7, 0.5, 0.1]])
+    >>> [int(rank_of(scores, torch.tensor([target]))) for target in (1, 2, 3, 4)]
+    [3, 1, 3, 4]
+
+    Args:
+        scores: (B, V + 1) float32, with `mask_seen` done.
+        targets: (B,) int64, item indices.
+
+    Returns:
+        (B,) int64, ranks from 1. Exact for catalogues of up to 2 ** 24 items.
+    """
+    of_targets = scores.gather(1, targets[:, None])  # (B, 1)
+    # Comparisons as floats in a buffer that stays in the cache: booleans take ten times as long to sum on a CPU.
+    rows = max(1, _BUFFER // scores.shape[1])
+    buffer = scores.new_empty(min(rows, scores.shape[0]), scores.shape[1])
+    lower = [
+        torch.lt(some, own, out=buffer[: some.shape[0]]).sum(1)
+        for some, own in zip(scores.split(rows), of_targets.split(rows), strict=True)
+    ]
+    return scores.shape[1] - torch.cat(lower).long()
+
+
+@torch.no_grad()
+def rank_among(scores: Tensor, targets: Tensor, candidates: Tensor) -> Tensor:
+    """The rank of each target among its own candidates only, ties and NaN against the model as in `rank_of`.
+
+    >>> scores = torch.tensor([[-torch.inf, 0.5, 0.7, 0.5, 0.1]])
+    >>> rank_among(scores, torch.tensor([1]), torch.tensor([[4, 2, 0]]))
+    tensor([2])
+
+    Args:
+        scores: (B, V + 1) float32.
+        targets: (B,) int64, item indices.
+        candidates: (B, C) int64, item indices without the target, 0 is padding.
+
+    Returns:
+        (B,) int64, ranks from 1 to at most C + 1.
+    """
+    of_targets = scores.gather(1, targets[:, None])  # (B, 1)
+    not_lower = ~(scores.gather(1, candidates) < of_targets)  # (B, C)
+    return 1 + (not_lower & (candidates != PADDING)).sum(1)
+
+
+@torch.no_grad()
+def top_k(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The K best items of each row, best first; of equal scores the lower item index first, always.
+
+    Only the K blocks of columns with the greatest maxima can hold the K best, so all but those are read once.
+
+    >>> top_k(torch.tensor([[-torch.inf, 0.5, 0.7, 0.5, -torch.inf]]), 4)[1]
+    tensor([[2, 1, 3, 0]])
+
+    Args:
+        scores: (B, V + 1) float32, with `mask_seen` done.
+        k: how many items to return.
+
+    Returns:
+        The scores (B, K) float32 and the items (B, K) int64. Where there are fewer than K candidates the rest are
+        item 0 with a score of minus infinity. A NaN is never among the best.
+    """
+    if k > scores.shape[1]:
+        scores = functional.pad(scores, (0, k - scores.shape[1]), value=_EXCLUDED)
+    num_blocks = scores.shape[1] // _BLOCK
+    tail = torch.arange(num_blocks * _BLOCK, scores.shape[1], device=scores.device)
+    maxima = scores[:, : num_blocks * _BLOCK].view(scores.shape[0], num_blocks, _BLOCK).amax(2)  # (B, num_blocks)
+    if bool(maxima.isnan().any() | scores[:, tail].isnan().any()):
+        return top_k(scores.nan_to_num(nan=_EXCLUDED, posinf=torch.inf, neginf=_EXCLUDED), k)
+    blocks = _best(maxima, torch.arange(num_blocks, device=scores.device), min(k, num_blocks))
+    items = (blocks[:, :, None] * _BLOCK + torch.arange(_BLOCK, device=scores.device)).flatten(1)
+    items = torch.cat([items, tail.expand(scores.shape[0], -1)], dim=1)  # (B, blocks * _BLOCK + tail)
+    values = scores.gather(1, items)
+    best = _best(values, items, k)  # (B, K)
+    values, items = values.gather(1, best), items.gather(1, best)
+    return values, items.masked_fill(values == _EXCLUDED, PADDING)
+
+
+def _best(values: Tensor, order: Tensor, k: int) -> Tensor:
+    """Places (B, k) of the k greatest values (B, n) float32; of equal ones the lower in `order` (n,) or (B, n) first.
+
+    Sorting by both at once makes every key unique: the float's bits, made to rise with it, above the order's.
+    """
+    bits = (values + 0.0).view(torch.int32).long()  # adding 0.0 turns -0.0 into 0.0
+    rising = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    return ((rising << 32) - order).topk(k, dim=1).indices

@@ -1,0 +1,1 @@
+"""Recommending: item ids in, item ids out."""

@@ -1,0 +1,103 @@
+"""A trained model as its users meet it: their own item ids in, their own item ids out.
+
+Legend: B histories, L length, K recommendations, V items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gsrec.bundle import Bundle
+from gsrec.data.batches import padded_rows
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import ConfigError, DataError
+from gsrec.ranking import mask_seen, top_k
+
+BATCH_SIZE = 128
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What comes next after one history.
+
+    Attributes:
+        items: item ids, best first; fewer than asked for where fewer are left.
+        scores: the model's score of each.
+        num_unknown: how many events of the history the model does not know; they were left out.
+    """
+
+    items: tuple[ItemId, ...]
+    scores: tuple[float, ...]
+    num_unknown: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Recommender:
+    """Recommends with the evaluator's own ranking code, so that what was measured is what is served."""
+
+    bundle: Bundle
+
+    def recommend(self, history: Sequence[ItemId], k: int = 10, *, filter_seen: bool = True) -> Recommendation:
+        """The K items most likely to come after a history.
+
+        Args:
+            history: item ids, oldest first.
+            k: how many items.
+            filter_seen: leave out the items of the history.
+
+        Raises:
+            ConfigError: if k is not positive.
+            DataError: if the model knows no item of the history.
+        """
+        return self.recommend_all([history], k, filter_seen=filter_seen)[0]
+
+    def recommend_all(
+        self, histories: Sequence[Sequence[ItemId]], k: int = 10, *, filter_seen: bool = True
+    ) -> list[Recommendation]:
+        """The K items most likely to come after each history; arguments and errors as for `recommend`."""
+        if k < 1:
+            raise ConfigError(f"k must be at least 1, found {k}")
+        known = [self._known(history) for history in histories]
+        answers: list[Recommendation] = []
+        for start in range(0, len(known), BATCH_SIZE):
+            answers += self._answer(known[start : start + BATCH_SIZE], k, filter_seen)
+        return [
+            Recommendation(answer.items, answer.scores, len(history) - items.size)
+            for answer, history, items in zip(answers, histories, known, strict=True)
+        ]
+
+    def _known(self, history: Sequence[ItemId]) -> np.ndarray:
+        """(L,) int64, the item indices of a history without the unknown ones."""
+        items = self.bundle.vocabulary.encode(history)
+        known = items[items > 0]
+        if not known.size:
+            named = ", ".join(map(repr, list(history)[:3])) or "nothing"
+            raise DataError(
+                f"the model knows no item of this history ({named}): it was trained on {self.bundle.data.name} with "
+                f"{len(self.bundle.vocabulary):,} items, such as {self.bundle.vocabulary.ids[0]!r}."
+            )
+        return known
+
+    @torch.inference_mode()
+    def _answer(self, histories: list[np.ndarray], k: int, filter_seen: bool) -> list[Recommendation]:
+        seen = _rows(histories)
+        newest = self.bundle.model.max_length
+        scores = self.bundle.model.score(_rows([history[-newest:] for history in histories]) if newest else seen)
+        mask_seen(scores, seen if filter_seen else seen[:, :0])
+        values, items = top_k(scores, min(k, len(self.bundle.vocabulary)))
+        return [self._named(row, row_scores) for row, row_scores in zip(items.numpy(), values.numpy(), strict=True)]
+
+    def _named(self, items: np.ndarray, scores: np.ndarray) -> Recommendation:
+        real = items > 0
+        return Recommendation(tuple(self.bundle.vocabulary.decode(items[real])), tuple(scores[real].tolist()))
+
+
+def _rows(histories: list[np.ndarray]) -> torch.Tensor:
+    """Histories under each other, (B, L) int64, right-padded with 0."""
+    ends = np.cumsum([history.size for history in histories])
+    starts = np.concatenate([[0], ends[:-1]])
+    return torch.from_numpy(padded_rows(np.concatenate(histories), starts, ends))

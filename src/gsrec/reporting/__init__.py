@@ -1,0 +1,1 @@
+"""Tables and plots of results. Reads result records and ranks, never models."""

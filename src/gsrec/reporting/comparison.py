@@ -1,0 +1,189 @@
+"""Many runs of many models as one comparison: means over seeds, paired tests over users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from pydantic import JsonValue
+
+from gsrec.errors import DataError
+from gsrec.reporting.pairs import BEST, Significance, paired_tests
+from gsrec.reporting.per_user import values_over_seeds
+from gsrec.reporting.results import DataRecord, ProtocolRecord, RunResult, group_by_model
+
+HEADLINE_METRIC = "NDCG@10"
+"""What models are tested on and ordered by."""
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """One model over its seeds.
+
+    Attributes:
+        label: what the model is called in this comparison.
+        seeds: of its runs, rising.
+        means: the metric's name, its mean over seeds.
+        deviations: the metric's name, its standard deviation over seeds (n - 1); empty for a single seed.
+        seconds: of training, mean over seeds.
+        epochs: trained, mean over seeds.
+        num_parameters: trained parameters.
+    """
+
+    label: str
+    model: str
+    preset: str | None
+    seeds: tuple[int, ...]
+    means: Mapping[str, float]
+    deviations: Mapping[str, float]
+    seconds: float
+    epochs: float
+    num_parameters: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models that were judged on the same users of the same data by the same protocol.
+
+    Attributes:
+        data: the log.
+        protocol: how ranks were taken.
+        split: how the log was cut.
+        audit: the shares (0 to 1) that put the results in perspective.
+        models: in the order of their first run.
+        significance: the paired tests.
+        notes: what could not be done, and why.
+        threads: of the trainings, each number once.
+        versions: the code versions of the runs, each once.
+    """
+
+    data: DataRecord
+    protocol: ProtocolRecord
+    split: str
+    num_users_evaluated: int
+    audit: Mapping[str, JsonValue]
+    models: tuple[ModelSummary, ...]
+    significance: Significance
+    notes: tuple[str, ...]
+    threads: tuple[int, ...]
+    versions: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Print the sizes."""
+        runs = sum(len(model.seeds) for model in self.models)
+        tests = len(self.significance.pairs)
+        return f"Comparison({self.data.name}: {len(self.models)} models, {runs} runs, {tests} paired tests)"
+
+    def record(self) -> dict[str, object]:
+        """The comparison as JSON."""
+        return {**asdict(self), "data": self.data.model_dump(), "protocol": self.protocol.model_dump()}
+
+
+def compare_runs(
+    results: Iterable[RunResult], *, reference: str | None = None, metric: str = HEADLINE_METRIC, seed: int = 0
+) -> Comparison:
+    """Compare models by their runs.
+
+    Models whose per-user ranks are not beside the results have means but no tests; the notes name them.
+
+    Args:
+        results: the runs, all of the same data and protocol.
+        reference: a label to test against every other model, `BEST` for the best one, or None for every pair.
+        metric: what the paired tests are about, a metric of ranks.
+        seed: of the tests' randomisation.
+
+    Raises:
+        DataError: if there is no run, if runs differ in data or protocol, or if the reference is not there.
+    """
+    groups = group_by_model(results)
+    runs = [run for group in groups.values() for run in group]
+    check_comparable(runs)
+    if reference not in (None, BEST, *groups):
+        raise DataError(f"no run is called {reference!r} to compare with: found {', '.join(groups)}")
+    paired = [group for group in groups.values() if can_be_paired(group)]
+    values = [values_over_seeds(group, metric) for group in paired]
+    return Comparison(
+        data=runs[0].data,
+        protocol=runs[0].protocol,
+        split=runs[0].split,
+        num_users_evaluated=runs[0].num_users_evaluated,
+        audit=runs[0].audit,
+        models=tuple(summarise_model(group) for group in groups.values()),
+        significance=paired_tests(values, metric=metric, reference=reference, seed=seed),
+        notes=_notes(groups),
+        threads=tuple(sorted({run.threads for run in runs if run.threads is not None})),
+        versions=tuple(dict.fromkeys(_version(run) for run in runs)),
+    )
+
+
+def summarise_model(runs: Sequence[RunResult]) -> ModelSummary:
+    """Average the runs of one label; a metric is told only where every run has it."""
+    names = [name for name in runs[0].metrics if all(name in run.metrics for run in runs)]
+    values = {name: np.array([run.metrics[name] for run in runs]) for name in names}
+    several = len(runs) > 1
+    return ModelSummary(
+        label=runs[0].label,
+        model=runs[0].model,
+        preset=runs[0].preset,
+        seeds=tuple(run.seed for run in runs),
+        means={name: float(value.mean()) for name, value in values.items()},
+        deviations={name: float(value.std(ddof=1)) for name, value in values.items() if several},
+        seconds=float(np.mean([run.training.seconds for run in runs])),
+        epochs=float(np.mean([run.training.epochs for run in runs])),
+        num_parameters=runs[0].training.num_parameters,
+    )
+
+
+def check_comparable(runs: Sequence[RunResult]) -> None:
+    """Check that all runs are of the same data and were judged by the same protocol.
+
+    Raises:
+        DataError: if there is none, or some differ from the first; it names them and what differs.
+    """
+    if not runs:
+        raise DataError("there are no results to compare: give at least one run")
+    first = _conditions(runs[0])
+    different = {run.name: _differences(first, _conditions(run)) for run in runs}
+    told = "; ".join(f"{name} has {difference}" for name, difference in different.items() if difference)
+    if told:
+        raise DataError(
+            f"these runs cannot stand in one table. Against {runs[0].name}, {told}. "
+            "Compare runs of the same data and protocol only."
+        )
+
+
+def _conditions(run: RunResult) -> dict[str, object]:
+    unused = {"seed"} if run.protocol.candidates == "full" else set()  # it draws candidates, and there are none to draw
+    protocol = {f"protocol {name}": value for name, value in run.protocol.model_dump(exclude=unused).items()}
+    data = {"data": run.data.name, "data fingerprint": run.data.fingerprint[:12]}
+    return {**data, **protocol, "split": run.split, "users judged": run.num_users_evaluated}
+
+
+def _differences(expected: Mapping[str, object], found: Mapping[str, object]) -> str:
+    names = dict.fromkeys([*expected, *found])
+    return ", ".join(
+        f"{name} {found.get(name)!r} and not {expected.get(name)!r}"
+        for name in names
+        if found.get(name) != expected.get(name)
+    )
+
+
+def can_be_paired(runs: Sequence[RunResult]) -> bool:
+    """Whether a model's users can be paired with another's: there are several, and the ranks of every run are there."""
+    return runs[0].num_users_evaluated > 1 and all(run.has_ranks for run in runs)
+
+
+def _notes(groups: Mapping[str, Sequence[RunResult]]) -> tuple[str, ...]:
+    without = [label for label, group in groups.items() if not can_be_paired(group)]
+    if not without:
+        return ()
+    if any(run.num_users_evaluated < 2 for group in groups.values() for run in group):
+        return ("No paired tests and no breakdown: they need at least two users, and one was judged.",)
+    return (
+        f"No paired tests and no breakdown of {', '.join(without)}: their per-user ranks are not beside the results.",
+    )
+
+
+def _version(run: RunResult) -> str:
+    return " ".join([run.version, f"({run.commit})"] if run.commit else [run.version])

@@ -1,0 +1,101 @@
+"""The tables of a comparison: metrics, and significance."""
+
+from __future__ import annotations
+
+from gsrec.reporting.comparison import Comparison, ModelSummary
+from gsrec.reporting.pairs import SIGNIFICANT, Pair
+from gsrec.reporting.phrases import audit_sentence, conditions, duration, p_value_text, sampling_warning
+from gsrec.reporting.tables import Cell, Column, Table
+
+METRICS = ("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
+"""What the table shows, where it was measured."""
+
+DECIMALS = 4
+
+
+def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
+    """All tables of a comparison; there is one of significance only if a test was made."""
+    return (metrics_table(comparison), *significance_tables(comparison))
+
+
+def metrics_table(comparison: Comparison) -> Table:
+    """Models as rows, metrics as columns: mean over seeds, with its standard deviation; the best is bold."""
+    names = [name for name in METRICS if all(name in model.means for model in comparison.models)]
+    best = {name: max(_rounded(model, name) for model in comparison.models) for name in names}
+    columns = [Column("Model", is_number=False), *(Column(name) for name in names)]
+    columns += [Column("Seeds"), Column("Epochs"), Column("Training"), Column("Parameters")]
+    rows = [
+        (
+            Cell(model.label),
+            *(Cell(mean_and_deviation(model, name), bold=_rounded(model, name) == best[name]) for name in names),
+            *_cost_cells(model),
+        )
+        for model in comparison.models
+    ]
+    return Table(
+        title=f"{comparison.data.name}: {len(comparison.models)} models",
+        above=conditions(comparison),
+        columns=tuple(columns),
+        rows=tuple(rows),
+        below=(
+            _reading(comparison),
+            audit_sentence(comparison.audit),
+            *sampling_warning(comparison),
+            *comparison.notes,
+        ),
+    )
+
+
+def significance_tables(comparison: Comparison) -> tuple[Table, ...]:
+    """The paired tests as one table, or none if no test was made."""
+    significance = comparison.significance
+    if not significance.pairs:
+        return ()
+    headings = (f"Difference in {significance.metric}", "95% interval", "p", "p, Holm")
+    how = (
+        f"Paired randomisation tests over {comparison.num_users_evaluated:,} users, each user's value averaged over "
+        f"seeds. Holm's correction is for {significance.num_tests} tests; bold: corrected p below {SIGNIFICANT}."
+    )
+    return (
+        Table(
+            title=f"{comparison.data.name}: which differences hold",
+            above=(*conditions(comparison), how),
+            columns=(Column("Models", is_number=False), *(Column(heading) for heading in headings)),
+            rows=tuple(_pair_row(pair) for pair in significance.pairs),
+        ),
+    )
+
+
+def mean_and_deviation(model: ModelSummary, metric: str) -> str:
+    """The mean over seeds, with the standard deviation where there are several."""
+    mean = f"{model.means[metric]:.{DECIMALS}f}"
+    return f"{mean} ± {model.deviations[metric]:.{DECIMALS}f}" if metric in model.deviations else mean
+
+
+def _rounded(model: ModelSummary, metric: str) -> float:
+    return round(model.means[metric], DECIMALS)
+
+
+def _cost_cells(model: ModelSummary) -> tuple[Cell, ...]:
+    texts = (str(len(model.seeds)), f"{round(model.epochs, 1):g}", duration(model.seconds), f"{model.num_parameters:,}")
+    return tuple(Cell(text) for text in texts)
+
+
+def _pair_row(pair: Pair) -> tuple[Cell, ...]:
+    low, high = pair.interval
+    return (
+        Cell(f"{pair.first} − {pair.second}"),  # noqa: RUF001
+        Cell(f"{pair.difference:+.{DECIMALS}f}", bold=pair.significant),
+        Cell(f"{low:+.{DECIMALS}f} to {high:+.{DECIMALS}f}"),
+        Cell(p_value_text(pair.p_value)),
+        Cell(p_value_text(pair.adjusted), bold=pair.significant),
+    )
+
+
+def _reading(comparison: Comparison) -> str:
+    several = any(len(model.seeds) > 1 for model in comparison.models)
+    spread = "Mean ± standard deviation over seeds" if several else "One seed a model, so no deviation"
+    threads = " or ".join(str(count) for count in comparison.threads)
+    on = f" on {threads} {'thread' if threads == '1' else 'threads'}" if threads else ""
+    code = f"; code {', '.join(comparison.versions)}" if any(comparison.versions) else ""
+    return f"{spread}; bold: the best. Epochs and training time{on} are means over seeds{code}."

@@ -1,0 +1,82 @@
+"""Whole reports: read results, write tables, JSON and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gsrec.files import write_json, write_text
+from gsrec.reporting.comparison import Comparison, compare_runs
+from gsrec.reporting.comparison_tables import comparison_tables
+from gsrec.reporting.plots import PlotKind, check_plots_available, write_plots
+from gsrec.reporting.results import read_results
+from gsrec.reporting.tables import to_markdown
+from gsrec.reporting.thesis_numbers import DATASETS
+from gsrec.reporting.thesis_report import ThesisReport, thesis_report
+
+PLOT_TITLES = {
+    "learning_curves": "Learning curves",
+    "metric_by_history_length": "By history length",
+    "metric_by_item_popularity": "By item popularity",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A comparison and the files that tell it."""
+
+    comparison: Comparison
+    paths: tuple[Path, ...]
+
+
+def write_report(
+    results_path: Path,
+    folder: Path,
+    *,
+    reference: str | None = None,
+    plots: bool = True,
+    kind: PlotKind = "png",
+) -> Report:
+    """Write `table.md`, `comparison.json` and the plots; each file is whole or not there.
+
+    Args:
+        results_path: a results file or its folder; the runs are of the same data and protocol.
+        folder: where to; it is made if missing.
+        reference: see `compare_runs`.
+        plots: whether to draw; see `plots_available`.
+        kind: the plots' format.
+
+    Raises:
+        MissingExtraError: if plots are asked for and matplotlib is not installed; nothing is written then.
+        DataError: if results cannot be read or compared, or a file cannot be written.
+    """
+    if plots:
+        check_plots_available()
+    results = read_results(results_path)
+    comparison = compare_runs(results, reference=reference)
+    drawn = write_plots(results, folder, kind=kind) if plots else ()
+    links = [f"![{PLOT_TITLES[path.stem]}]({path.name})\n" for path in drawn]
+    write_text(folder / "table.md", "\n".join([to_markdown(comparison_tables(comparison)), *links]))
+    write_json(folder / "comparison.json", comparison.record())
+    return Report(comparison, (folder / "table.md", folder / "comparison.json", *drawn))
+
+
+def write_thesis_report(
+    results_path: Path, folder: Path, *, cuts: Sequence[str] = (), datasets: Mapping[str, str] = DATASETS
+) -> ThesisReport:
+    """Write `thesis.md` and `thesis.json`: the thesis's table beside ours, and its questions answered.
+
+    Args:
+        results_path: results of the thesis's models on its data sets.
+        folder: where to; it is made if missing.
+        cuts: what is smaller than in the thesis; none: run at full size.
+        datasets: our name of a log, and what the thesis calls the data it stands for.
+
+    Raises:
+        DataError: if results cannot be read or do not fit the thesis's table, or a file cannot be written.
+    """
+    report = thesis_report(read_results(results_path), cuts=cuts, datasets=datasets)
+    write_text(folder / "thesis.md", report.markdown())
+    write_json(folder / "thesis.json", report.record())
+    return report

@@ -1,0 +1,1 @@
+"""Training: objectives, losses, and one trainer for all models."""

@@ -1,0 +1,54 @@
+"""How a model is trained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gsrec.models.config import Description, Share, Size
+from gsrec.training.objectives import ObjectiveName
+
+LossName = Literal["softmax", "bce", "sampled-softmax", "sampled-bce", "gbce"]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+
+class TrainingConfig(Description):
+    """How a model is trained.
+
+    Attributes:
+        objective: what is predicted: the next item at every position, the last item only, or masked items.
+        loss: over the whole catalogue (softmax, bce) or with negatives (sampled-softmax, sampled-bce, gbce).
+        num_negatives: negatives a target; of the sampled softmax, negatives that a batch shares.
+        precision: of the products in the losses over the whole catalogue; bfloat16 is faster where the processor has it.
+        calibration: of gbce, 0 to 1.
+        mask_share: of the masked-item objective, how much of a row is hidden, 0 to 1.
+        mask_last_share: of the masked-item objective, in how many rows only the newest item is hidden, 0 to 1.
+        optimizer: `adam`, or `adamw`, which takes weight_decay off the weights themselves.
+        weight_decay: of all weights, a step.
+        embedding_l2: the L2 norm of the item embeddings, times this, is added to the loss (SASRec's `l2_emb`).
+        warm_up_steps: steps in which the learning rate rises from 0.
+        clip_norm: the most that the norm of all gradients may be; 0: no limit.
+        epochs: the most epochs.
+        patience: epochs without a better validation NDCG@10 before training stops; 0: never stops early.
+        validate_every: epochs between validations.
+    """
+
+    objective: ObjectiveName = "next-item"
+    loss: LossName = "softmax"
+    num_negatives: Size = 1
+    precision: Literal["float32", "bfloat16"] = "float32"
+    calibration: Annotated[float, Field(ge=0, le=1)] = 0.75
+    mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    mask_last_share: Share = 0.1
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: Positive = 1e-3
+    weight_decay: NotNegative = 0.0
+    embedding_l2: NotNegative = 0.0
+    warm_up_steps: Annotated[int, Field(ge=0)] = 0
+    clip_norm: NotNegative = 0.0
+    batch_size: Size = 64
+    epochs: Size = 100
+    patience: Annotated[int, Field(ge=0)] = 10
+    validate_every: Size = 1

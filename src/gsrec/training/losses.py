@@ -1,0 +1,225 @@
+"""Losses: functions of the hidden vectors at the targets, the item weights, and the targets.
+
+None of them ever holds the scores of all targets for all items: the losses over the whole catalogue go through the
+targets in chunks and take the gradients on the way.
+
+Legend: T targets, D hidden, V items, N negatives a target.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+CHUNK_ROWS = 128
+"""Targets a chunk: enough for a fast product, few enough for the scores to stay in the processor's cache."""
+
+ScoreLoss = Callable[[Tensor, Tensor], Tensor]
+"""Turns scores (C, V) into their gradient in place, and gives the sum of the losses."""
+
+
+def softmax_loss(
+    hidden: Tensor,
+    weights: Tensor,
+    targets: Tensor,
+    *,
+    bias: Tensor | None = None,
+    precision: torch.dtype = torch.float32,
+) -> Tensor:
+    """Cross-entropy of the softmax over the whole catalogue, mean over targets.
+
+    Args:
+        hidden: (T, D) float32, the hidden vectors at the targets.
+        weights: (V + 1, D) float32, the item weights; row 0 is padding and takes no part.
+        targets: (T,) int64, item indices 1..V.
+        bias: (V + 1,) float32, added to the scores.
+        precision: of the factors of the products; sums and losses are float32 all the same.
+
+    Returns:
+        () float32.
+    """
+    return _over_catalogue(_softmax, hidden, weights, targets, bias, precision) / len(targets)
+
+
+def bce_loss(
+    hidden: Tensor,
+    weights: Tensor,
+    targets: Tensor,
+    *,
+    bias: Tensor | None = None,
+    precision: torch.dtype = torch.float32,
+) -> Tensor:
+    """Binary cross-entropy with logits over the whole catalogue, mean over targets and items (the thesis's loss).
+
+    The thesis's example, a score of 2 for an item that is the target, and for one that is not; it rounds the sigmoid
+    to 0.88 before it takes the logarithm, and so has 0.127 and 2.12:
+
+    >>> hidden, targets = torch.tensor([[2.0]]), torch.tensor([1])
+    >>> bce_loss(hidden, torch.tensor([[0.0], [1.0]]), targets).round(decimals=3)  # the target's score is 2
+    tensor(0.1270)
+    >>> weights = torch.tensor([[0.0], [30.0], [1.0]])  # the target's score is 60, without loss; another's is 2
+    >>> (2 * bce_loss(hidden, weights, targets)).round(decimals=3)
+    tensor(2.1270)
+
+    Args and returns as for `softmax_loss`.
+    """
+    num_items = len(weights) - 1
+    return _over_catalogue(_binary, hidden, weights, targets, bias, precision) / (len(targets) * num_items)
+
+
+def sampled_bce_loss(
+    hidden: Tensor, weights: Tensor, targets: Tensor, *, negatives: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """Binary cross-entropy of every target and its own negatives (SASRec), summed, mean over targets.
+
+    Args:
+        hidden: (T, D) float32.
+        weights: (V + 1, D) float32.
+        targets: (T,) int64.
+        negatives: (T, N) int64, item indices; one that is the target does not count.
+        bias: (V + 1,) float32, added to the scores.
+
+    Returns:
+        () float32.
+    """
+    return gbce_loss(hidden, weights, targets, negatives=negatives, calibration=0.0, bias=bias)
+
+
+def gbce_loss(
+    hidden: Tensor,
+    weights: Tensor,
+    targets: Tensor,
+    *,
+    negatives: Tensor,
+    calibration: float,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """Generalised binary cross-entropy (Petrov and Macdonald, RecSys 2023): less sure of itself with few negatives.
+
+    The target's term is beta times the usual one, beta = a (t (1 - 1 / a) + 1 / a) with a = N / (V - 1) the share of
+    the negatives that is sampled and t the calibration.
+
+    Args:
+        hidden: (T, D) float32.
+        weights: (V + 1, D) float32.
+        targets: (T,) int64.
+        negatives: (T, N) int64, item indices; one that is the target does not count.
+        calibration: t, 0 (plain binary cross-entropy) to 1 (as calibrated as softmax).
+        bias: (V + 1,) float32, added to the scores.
+
+    Returns:
+        () float32.
+    """
+    share = negatives.shape[1] / max(len(weights) - 2, 1)
+    beta = share * (calibration * (1 - 1 / share) + 1 / share)
+    scores = _scores_of(hidden, weights, torch.cat([targets[:, None], negatives], dim=1), bias)  # (T, 1 + N)
+    positive = -beta * F.logsigmoid(scores[:, 0])
+    negative = F.softplus(scores[:, 1:]).masked_fill(negatives == targets[:, None], 0).sum(1)
+    return (positive + negative).mean()
+
+
+def sampled_softmax_loss(
+    hidden: Tensor, weights: Tensor, targets: Tensor, *, negatives: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy of the softmax over every target and negatives that all targets share, mean over targets.
+
+    The negatives' scores are raised by log((V - 1) / N), the logQ correction of uniform sampling, so that the loss
+    estimates the full softmax's.
+
+    Args:
+        hidden: (T, D) float32.
+        weights: (V + 1, D) float32.
+        targets: (T,) int64.
+        negatives: (N,) int64, item indices drawn uniformly; one that is the target does not count for it.
+        bias: (V + 1,) float32, added to the scores.
+
+    Returns:
+        () float32.
+    """
+    positive = _scores_of(hidden, weights, targets[:, None], bias)  # (T, 1)
+    scores = F.linear(hidden, weights[negatives], None if bias is None else bias[negatives])  # (T, N)
+    correction = math.log(max(len(weights) - 2, 1) / len(negatives))
+    scores = (scores + correction).masked_fill(negatives == targets[:, None], -math.inf)
+    return (torch.cat([positive, scores], dim=1).logsumexp(1) - positive[:, 0]).mean()
+
+
+def uniform_negatives(shape: tuple[int, ...], *, num_items: int, generator: torch.Generator) -> Tensor:
+    """Item indices 1..V drawn uniformly with replacement, int64 of this shape."""
+    return torch.randint(1, num_items + 1, shape, generator=generator)
+
+
+def _scores_of(hidden: Tensor, weights: Tensor, items: Tensor, bias: Tensor | None) -> Tensor:
+    """Scores (T, N) of every row's own items (T, N)."""
+    scores = torch.einsum("td,tnd->tn", hidden, F.embedding(items, weights))
+    return scores if bias is None else scores + bias[items]
+
+
+def _over_catalogue(  # noqa: PLR0913
+    loss: ScoreLoss, hidden: Tensor, weights: Tensor, targets: Tensor, bias: Tensor | None, precision: torch.dtype
+) -> Tensor:
+    """The sum of a loss over all targets and items 1..V."""
+    total: Tensor = _ChunkedLoss.apply(  # type: ignore[no-untyped-call]
+        loss, hidden, weights[1:], None if bias is None else bias[1:], targets - 1, precision
+    )
+    return total
+
+
+def _softmax(scores: Tensor, targets: Tensor) -> Tensor:
+    rows = torch.arange(len(targets))
+    scores -= scores.amax(1, keepdim=True)
+    at_targets = scores[rows, targets]
+    totals = scores.exp_().sum(1, keepdim=True)
+    scores /= totals
+    scores[rows, targets] -= 1
+    return (totals.squeeze(1).log() - at_targets).sum()
+
+
+def _binary(scores: Tensor, targets: Tensor) -> Tensor:
+    rows = torch.arange(len(targets))
+    total = F.softplus(scores).sum() - scores[rows, targets].sum()
+    scores.sigmoid_()
+    scores[rows, targets] -= 1
+    return total
+
+
+class _ChunkedLoss(torch.autograd.Function):
+    """Goes through the targets in chunks; the gradients are known as soon as the loss is."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0913
+        context: Any,
+        loss: ScoreLoss,
+        hidden: Tensor,
+        weights: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        precision: torch.dtype,
+    ) -> Tensor:
+        hidden_gradient, weights_gradient = torch.empty_like(hidden), torch.zeros_like(weights)
+        bias_gradient = None if bias is None else torch.zeros_like(bias)
+        total = hidden.new_zeros(())
+        factors, rows_of = weights.to(precision), hidden.to(precision)
+        for start in range(0, len(targets), CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            scores = (rows_of[rows] @ factors.T).float()  # (C, V)
+            if bias is not None and bias_gradient is not None:
+                total += loss(scores.add_(bias), targets[rows])
+                bias_gradient += scores.sum(0)
+            else:
+                total += loss(scores, targets[rows])
+            slopes = scores.to(precision)
+            hidden_gradient[rows] = slopes @ factors
+            weights_gradient += slopes.T @ rows_of[rows]
+        context.save_for_backward(hidden_gradient, weights_gradient, bias_gradient)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = gradients
+        hidden, weights, bias = context.saved_tensors
+        return None, hidden * gradient, weights * gradient, None if bias is None else bias * gradient, None, None

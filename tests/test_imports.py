@@ -1,0 +1,64 @@
+"""Importing is cheap and does nothing else."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import gsrec
+
+IMPORT_ALL = """
+import importlib, json, pkgutil, random, sys, threading
+import numpy, torch
+import gsrec
+
+before = random.getstate(), numpy.random.get_state()[1].tobytes(), torch.random.get_rng_state().numpy().tobytes()
+threads = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+names = [module.name for module in pkgutil.walk_packages(gsrec.__path__, "gsrec.") if module.name != "gsrec.__main__"]
+for name in names:
+    importlib.import_module(name)
+after = random.getstate(), numpy.random.get_state()[1].tobytes(), torch.random.get_rng_state().numpy().tobytes()
+sys.stderr.write(json.dumps({
+    "modules": len(names),
+    "random state kept": before == after,
+    "torch settings kept": threads == (torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()),
+    "threads": threading.active_count(),
+}))
+"""
+
+
+def test_importing_every_module_has_no_effect(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORT_ALL], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    found = json.loads(done.stderr)
+    assert found.pop("modules") > 20
+    assert found == {"random state kept": True, "torch settings kept": True, "threads": 1}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_folder_of_the_package_is_a_package() -> None:
+    root = Path(gsrec.__file__).parent
+    folders = {path.parent for path in root.rglob("*.py")}
+    assert [folder.name for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_help_answers_without_heavy_imports() -> None:
+    code = "import sys; from gsrec.cli import main\ntry: main()\nfinally: sys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
+    assert "Usage" in done.stdout
+    assert {"torch", "accelerate", "pandas", "pyarrow", "matplotlib"} & set(done.stderr.split()) == set()
+
+
+@pytest.mark.bench
+def test_help_answers_within_three_tenths_of_a_second(program: Path) -> None:
+    assert min(_seconds([str(program), "--help"]) for _ in range(5)) < 0.3
+
+
+def _seconds(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, capture_output=True, check=True)
+    return time.perf_counter() - start
