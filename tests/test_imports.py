@@ -11,16 +11,16 @@ import pytest
 import gsrec
 
 IMPORT_ALL = """
-import importlib, json, pkgutil, random, sys, threading
+import importlib, json, pkgutil, sys, threading
 import numpy, torch
 import gsrec
 
-before = random.getstate(), numpy.random.get_state()[1].tobytes(), torch.random.get_rng_state().numpy().tobytes()
+before = numpy.random.get_state()[1].tobytes(), torch.random.get_rng_state().numpy().tobytes()
 threads = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
 names = [module.name for module in pkgutil.walk_packages(gsrec.__path__, "gsrec.") if module.name != "gsrec.__main__"]
 for name in names:
     importlib.import_module(name)
-after = random.getstate(), numpy.random.get_state()[1].tobytes(), torch.random.get_rng_state().numpy().tobytes()
+after = numpy.random.get_state()[1].tobytes(), torch.random.get_rng_state().numpy().tobytes()
 sys.stderr.write(json.dumps({
     "modules": len(names),
     "random state kept": before == after,

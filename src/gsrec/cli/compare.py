@@ -10,7 +10,7 @@ import typer
 from gsrec.cli import options
 
 
-def compare(  # noqa: PLR0913
+def compare(
     log: options.LogArgument,
     models: Annotated[str, typer.Option(metavar="A,B,...", help="Models, each as name or name:preset.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the results; what is in it is not redone.")],
@@ -28,11 +28,13 @@ def compare(  # noqa: PLR0913
     quiet: options.Quiet = False,
 ) -> None:
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
-    from gsrec.cli.console import narrator, print_json, print_report
+    from gsrec.cli.console import narrator, print_json, print_parts
     from gsrec.experiment.compare import RESULTS_FILE, compare_models, configurations
     from gsrec.experiment.run import LogReference
+    from gsrec.reporting.comparison_tables import comparison_tables
     from gsrec.reporting.plots import plots_available
     from gsrec.reporting.report import write_report
+    from gsrec.reporting.tables import to_terminal
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
     chosen = configurations(models.split(","), range(seed, seed + seeds), file=config, settings=wanted)
@@ -42,4 +44,4 @@ def compare(  # noqa: PLR0913
     if as_json:
         print_json({"out": str(out), "results": [result.model_dump(mode="json") for result in results]})
     else:
-        print_report(report)
+        print_parts(to_terminal(comparison_tables(report.comparison)), report.paths)

@@ -6,18 +6,16 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from gsrec.experiment.compare import Narrator
 from gsrec.experiment.config import RunConfig
-from gsrec.reporting.comparison_tables import comparison_tables
-from gsrec.reporting.report import Report
-from gsrec.reporting.tables import to_terminal
 from gsrec.training.trainer import Epoch, Listener, Step
 
 
@@ -70,10 +68,10 @@ def _share(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4g}"
 
 
-def print_report(report: Report) -> None:
-    """Print the tables of a comparison, and where its files are."""
-    Console(width=120, highlight=False).print(to_terminal(comparison_tables(report.comparison)))
-    typer.echo("written: " + ", ".join(str(path) for path in report.paths))
+def print_parts(parts: Group, written: Iterable[Path]) -> None:
+    """Print the tables of a report on stdout, and where its files are."""
+    Console(width=120, highlight=False).print(parts)
+    typer.echo("written: " + ", ".join(str(path) for path in written))
 
 
 def narrator(*, quiet: bool) -> Narrator:

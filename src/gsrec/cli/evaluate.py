@@ -9,7 +9,7 @@ import typer
 from gsrec.cli import options
 
 
-def evaluate(  # noqa: PLR0913
+def evaluate(
     folder: options.RunArgument,
     split: Annotated[Literal["test", "validation"], typer.Option(help="Which held-out events.")] = "test",
     candidates: options.Candidates = "full",

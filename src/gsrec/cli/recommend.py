@@ -11,7 +11,7 @@ from gsrec.cli import options
 from gsrec.errors import ConfigError
 
 
-def recommend(  # noqa: PLR0913
+def recommend(
     folder: options.RunArgument,
     history: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="Item ids, oldest first.")] = None,
     users: Annotated[
@@ -25,6 +25,7 @@ def recommend(  # noqa: PLR0913
 ) -> None:
     """Recommend the K items most likely to come next."""
     from gsrec.cli.console import print_json, print_notes, print_table
+    from gsrec.data.vocabulary import ItemId
     from gsrec.experiment.run import open_bundle, user_histories
     from gsrec.recommend.recommender import Recommender
 
@@ -33,11 +34,13 @@ def recommend(  # noqa: PLR0913
     recommender = Recommender(open_bundle(folder))
     if users is not None:
         histories = user_histories(folder, users, moved_to=log)
+        owners: list[ItemId | None] = list(histories)
+        answers = recommender.recommend_all(list(histories.values()), k, filter_seen=not keep_seen)
     else:
         parse = recommender.bundle.vocabulary.parse
-        histories = {None: [parse(text.strip()) for text in str(history).split(",") if text.strip()]}
-    answers = recommender.recommend_all(list(histories.values()), k, filter_seen=not keep_seen)
-    named = list(zip(histories, answers, strict=True))
+        ids = [parse(text.strip()) for text in str(history).split(",") if text.strip()]
+        owners, answers = [None], [recommender.recommend(ids, k, filter_seen=not keep_seen)]
+    named = list(zip(owners, answers, strict=True))
     num_unknown = sum(answer.num_unknown for answer in answers)
     if as_json:
         rows = [{"user_id": user, "items": answer.items, "scores": answer.scores} for user, answer in named]

@@ -10,7 +10,7 @@ import typer
 from gsrec.cli import options
 
 
-def train(  # noqa: PLR0913
+def train(
     log: options.LogArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The run folder to write.")],
     model: Annotated[str, typer.Option(help="poprec, gru4rec, sasrec, bert4rec or gsrec.")] = "gsrec",

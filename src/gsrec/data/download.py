@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
-import tempfile
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from gsrec.data.archives import BROKEN
 from gsrec.data.compression import open_bytes
 from gsrec.errors import ConfigError, DataError
+from gsrec.files import replacing, write_text
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes received so far and, where the server says it, the bytes in all."""
@@ -42,45 +40,37 @@ def download(url: str, target: Path, *, md5: str | None = None, progress: Progre
     """
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"expected an address that begins with http:// or https://, found {url!r}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as part:
-            with part.open("wb") as file:
-                _receive(url, file, progress)
-            _check(part, target.name, url, md5)
-            _record(target).write_text(f"{digest(part, 'sha256')}  {target.name}\n")
-    except (OSError, http.client.HTTPException) as error:
-        raise DataError(
-            f"cannot fetch {url} to {target}: {error}. Where there is no network, put the file {target.name} "
-            "into the folder that the environment variable GSREC_DATA names."
-        ) from error
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A path beside the target to write to; it becomes the target if all went well and is removed if not."""
-    handle, name = tempfile.mkstemp(prefix=f"{target.name}.", suffix=".part", dir=target.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-        os.replace(name, target)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with replacing(target) as part:
+        with part.open("wb") as file:
+            _receive(url, file, progress)
+        _check(part, target.name, url, md5)
+        write_text(_record(target), f"{digest(part, 'sha256')}  {target.name}\n")
 
 
 def _receive(url: str, file: IO[bytes], progress: Progress | None) -> None:
-    request = urllib.request.Request(url, headers={"User-Agent": "gsrec"})  # noqa: S310 - checked by download
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - checked by download
-        length = response.headers["Content-Length"]
-        total = int(length) if length else None
-        received = 0
-        while chunk := response.read(CHUNK):
-            file.write(chunk)
-            received += len(chunk)
-            if progress:
-                progress(received, total)
+    received = 0
+    for chunk, total in _chunks(url):
+        received += file.write(chunk)
+        if progress:
+            progress(received, total)
     if total is not None and received != total:
         raise DataError(f"{url}: cut short after {received:,} of {total:,} bytes; nothing was kept. Try again.")
+
+
+def _chunks(url: str) -> Iterator[tuple[bytes, int | None]]:
+    """The file in pieces, each with the bytes in all; the last piece is empty."""
+    request = urllib.request.Request(url, headers={"User-Agent": "gsrec"})  # noqa: S310 - download checks the address
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - download checks the address
+            length = response.headers["Content-Length"]
+            while chunk := response.read(CHUNK):
+                yield chunk, int(length) if length else None
+            yield b"", int(length) if length else None
+    except (OSError, http.client.HTTPException) as error:
+        raise DataError(
+            f"cannot fetch {url}: {error}. Where there is no network, put the file "
+            "into the folder that the environment variable GSREC_DATA names."
+        ) from error
 
 
 def _check(part: Path, name: str, url: str, md5: str | None) -> None:

@@ -41,6 +41,24 @@ class InteractionLog:
     notes: tuple[str, ...] = ()
     ticks_per_second: int = 1
 
+    def __post_init__(self) -> None:
+        """Check that the columns are there, and in order."""
+        expected = ["user_id", "item_id"] if self.time_kind == "none" else ["user_id", "item_id", "time"]
+        if self.frame.columns != expected:
+            raise DataError(f"{self.name}: a log has the columns {expected}, found {self.frame.columns}")
+        if self.frame.is_empty():
+            raise DataError(f"{self.name}: a log needs interactions, found none")
+        if not self._is_sorted():
+            raise DataError(f"{self.name}: a log is sorted by user, then time; log_from_frame sorts one")
+
+    def _is_sorted(self) -> bool:
+        if not self.frame["user_id"].is_sorted():
+            return False
+        if self.time_kind == "none":
+            return True
+        goes_back = (pl.col("user_id") == pl.col("user_id").shift(1)) & (pl.col("time") < pl.col("time").shift(1))
+        return not self.frame.select(goes_back.any()).item()
+
     def __repr__(self) -> str:
         """Print the sizes."""
         return (
@@ -62,6 +80,18 @@ class InteractionLog:
     def num_interactions(self) -> int:
         """The number of interactions N."""
         return self.frame.height
+
+    @property
+    def num_duplicates(self) -> int:
+        """The number of interactions with user, item and time of another; 0 where there is no time.
+
+        Only rows that share user and time with a neighbour can be duplicates; most logs have few of them.
+        """
+        if self.time_kind == "none":
+            return 0
+        as_before = (pl.struct("user_id", "time") == pl.struct("user_id", "time").shift(1)).fill_null(False)
+        tied = self.frame.filter(as_before | as_before.shift(-1, fill_value=False))
+        return tied.height - tied.unique().height
 
     def timestamps(self) -> np.ndarray | None:
         """(N,) int64, Unix seconds, or None unless the time is a clock."""
@@ -108,6 +138,10 @@ class InteractionLog:
         notes = (f"{dropped:,} interactions with unknown items dropped",) if dropped else ()
         return replace(self, frame=frame, notes=self.notes + notes)
 
+    def vocabulary(self) -> Vocabulary:
+        """A new vocabulary of this log's items, in the order of their ids."""
+        return Vocabulary(self.frame["item_id"].unique().sort())
+
     def to_sequences(self, vocabulary: Vocabulary | None = None) -> Sequences:
         """Every user's items as indices, in one flat array.
 
@@ -117,7 +151,10 @@ class InteractionLog:
         Raises:
             DataError: if there are fewer than 2 items to learn from, or an item is not in the vocabulary.
         """
-        vocabulary = vocabulary or self._vocabulary()
+        if vocabulary is None:
+            vocabulary = self.vocabulary()
+            if len(vocabulary) < 2:
+                raise DataError(f"{self.name}: a model needs at least 2 items to choose from, found 1")
         lengths = self.frame.group_by("user_id", maintain_order=True).len()
         return Sequences(
             items=self._items(vocabulary),
@@ -127,12 +164,6 @@ class InteractionLog:
             timestamps=self.timestamps(),
             name=self.name,
         )
-
-    def _vocabulary(self) -> Vocabulary:
-        ids = self.frame["item_id"].unique().sort()
-        if ids.len() < 2:
-            raise DataError(f"{self.name}: a model needs at least 2 items to choose from, found only {ids[0]!r}")
-        return Vocabulary(ids)
 
     def _items(self, vocabulary: Vocabulary) -> np.ndarray:
         indices = np.arange(1, len(vocabulary) + 1, dtype=np.int32)
@@ -202,9 +233,8 @@ def _build(rows: pl.DataFrame, table: Table, roles: Roles, name: str) -> Interac
     frame = _sorted(users, items, times)
     notes = (*table.notes, *roles.notes, *user_notes, *item_notes)
     if times is None:
-        return InteractionLog(frame, "none", name, notes)
-    notes += (*times.notes, *_duplicates(frame))
-    return InteractionLog(frame, times.kind, name, notes, times.ticks_per_second)
+        return _told(InteractionLog(frame, "none", name, notes))
+    return _told(InteractionLog(frame, times.kind, name, notes + times.notes, times.ticks_per_second))
 
 
 def _sorted(users: pl.Series, items: pl.Series, times: Times | None) -> pl.DataFrame:
@@ -214,9 +244,11 @@ def _sorted(users: pl.Series, items: pl.Series, times: Times | None) -> pl.DataF
     return pl.DataFrame([*columns, times.values.alias("time")]).sort("user_id", "time", maintain_order=True)
 
 
-def _duplicates(frame: pl.DataFrame) -> tuple[str, ...]:
-    """Only rows that share user and time with a neighbour can be duplicates; most logs have few of them."""
-    as_before = (pl.struct("user_id", "time") == pl.struct("user_id", "time").shift(1)).fill_null(False)
-    tied = frame.filter(as_before | as_before.shift(-1, fill_value=False))
-    count = tied.height - tied.unique().height
-    return (f"{count:,} rows repeat another's user, item and time; they are kept",) if count else ()
+def _told(log: InteractionLog) -> InteractionLog:
+    """The log with notes on what one would not expect to see."""
+    notes = log.notes
+    if count := log.num_duplicates:
+        notes += (f"{count:,} interactions repeat another's user, item and time; they are kept",)
+    if log.num_users == 1:
+        notes += ("there is only one user",)
+    return replace(log, notes=notes)

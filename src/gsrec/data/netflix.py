@@ -15,6 +15,9 @@ FILE_PATTERNS = ("combined_data_*.txt", "mv_*.txt")
 
 FIELDS = ("user_id", "rating", "date")
 
+UNREADABLE = -1
+"""Stands for a movie that is no number."""
+
 
 def read_netflix(files: list[Path]) -> Table:
     """Join the prize's files as one table with the columns user_id, item_id and date.
@@ -38,9 +41,13 @@ def _read_file(file: Path) -> pl.DataFrame:
         row_index_name="line",
         row_index_offset=1,
     )
-    movie = pl.col("user_id").str.strip_suffix(":").cast(pl.Int32, strict=False)
-    is_movie = pl.col("user_id").str.ends_with(":")
-    ratings = lines.with_columns(item_id=pl.when(is_movie).then(movie).forward_fill()).filter(~is_movie)
+    movie = pl.col("user_id").str.strip_suffix(":").cast(pl.Int32, strict=False).fill_null(UNREADABLE)
+    is_movie = pl.col("user_id").str.ends_with(":").fill_null(False)
+    ratings = (
+        lines.filter(~pl.all_horizontal(pl.col(FIELDS).is_null()))
+        .with_columns(item_id=pl.when(is_movie).then(movie).forward_fill())
+        .filter(~is_movie)
+    )
     typed = ratings.select(
         "line",
         pl.col("user_id").cast(pl.Int32, strict=False),
@@ -53,7 +60,7 @@ def _read_file(file: Path) -> pl.DataFrame:
 
 
 def _checked(rows: pl.DataFrame, file: Path) -> pl.DataFrame:
-    broken = rows.filter(pl.any_horizontal(pl.all().is_null()))
+    broken = rows.filter(pl.any_horizontal(pl.all().is_null()) | (pl.col("item_id") == UNREADABLE))
     if broken.height:
         raise DataError(
             f"{file}: line {broken['line'][0]} is not user,rating,date (such as 1488844,3,2005-09-06) "

@@ -69,9 +69,10 @@ def _check(good: pl.Series, column: pl.Series, where: str, problem: str) -> None
 
 
 def _parse(column: pl.Series, where: str) -> pl.Series:
-    numbers = column.cast(pl.Float64, strict=False)
-    if not numbers.null_count():
-        return numbers
+    for dtype in (pl.Int64, pl.Float64):
+        numbers = column.cast(dtype, strict=False)
+        if not numbers.null_count():
+            return numbers
     dates = _iso(column)
     readable = min(numbers, dates, key=pl.Series.null_count).is_not_null()
     _check(readable, column, where, "unreadable time")

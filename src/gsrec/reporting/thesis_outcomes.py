@@ -85,7 +85,10 @@ def _our_outcome(data: str, results: Sequence[RunResult], seed: int) -> Outcome:
     comparison = compare_runs(results, reference=labels.get(OWN_MODEL), metric=HEADLINE_METRIC, seed=seed)
     summaries = {name: next(one for one in comparison.models if one.label == label) for name, label in labels.items()}
     sizes = LogSizes(comparison.data.num_users, comparison.data.num_items, comparison.data.num_interactions)
-    values = {metric: {name: one.means[metric] for name, one in summaries.items()} for metric in METRICS}
+    values = {
+        metric: {name: one.means[metric] for name, one in summaries.items() if metric in one.means}
+        for metric in METRICS
+    }
     return Outcome(data, sizes, values, comparison, labels)
 
 

@@ -92,7 +92,7 @@ def _summary(outcomes: Sequence[Outcome], rival: str) -> str:
     for outcome in outcomes:
         where.setdefault(standing(outcome, rival), []).append(outcome.data)
     told = [f"{how} {rival} on {list_in_words(names)}" for how, names in where.items()]
-    return f"it is {list_in_words(told)}"
+    return f"GSRec is {list_in_words(told)}"
 
 
 def _evidence(outcome: Outcome, rivals: Sequence[str]) -> str:
@@ -103,7 +103,7 @@ def _against(outcome: Outcome, rival: str) -> str:
     values = outcome.headline
     if standing(outcome, rival) == "not compared with":
         return f"GSRec and {rival} were not both run"
-    shared = [metric for metric, by_model in outcome.values.items() if rival in by_model]
+    shared = [metric for metric, by_model in outcome.values.items() if {OWN_MODEL, rival} <= by_model.keys()]
     higher = sum(outcome.values[metric][OWN_MODEL] > outcome.values[metric][rival] for metric in shared)
     own, other = values[OWN_MODEL], values[rival]
     relative = f", {own / other - 1:+.0%}" if other else ""

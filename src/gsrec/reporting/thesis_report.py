@@ -38,15 +38,15 @@ class ThesisReport:
         """The whole report as markdown."""
         lines = ["### The thesis's three questions"]
         for theirs, ours in zip(self.thesis_answers, self.our_answers, strict=True):
-            lines += [f"**{theirs.question}**", _listed("By the thesis's numbers", theirs), _listed("By ours", ours)]
+            lines += [f"**{theirs.question}**", _listed("The thesis", theirs), _listed("Ours", ours)]
         return to_markdown(self.tables) + "\n" + "\n\n".join(lines) + "\n"
 
     def terminal(self) -> Group:
         """The whole report as something that rich prints."""
         parts: list[Text] = []
         for theirs, ours in zip(self.thesis_answers, self.our_answers, strict=True):
-            parts += [Text(theirs.question, style="bold"), Text(_listed("By the thesis's numbers", theirs))]
-            parts += [Text(_listed("By ours", ours)), Text()]
+            parts += [Text(theirs.question, style="bold"), Text(_listed("The thesis", theirs))]
+            parts += [Text(_listed("Ours", ours)), Text()]
         return Group(to_terminal(self.tables), *parts)
 
     def record(self) -> dict[str, object]:

@@ -59,7 +59,11 @@ def _two_rows(thesis: Outcome, ours: Outcome | None, metric: str) -> tuple[tuple
 
 def _texts(outcome: Outcome | None, metric: str) -> dict[str, str]:
     summaries = {model: outcome.summary(model) for model in MODELS} if outcome else {}
-    return {model: mean_and_deviation(summary, metric) for model, summary in summaries.items() if summary}
+    return {
+        model: mean_and_deviation(summary, metric)
+        for model, summary in summaries.items()
+        if summary and metric in summary.means
+    }
 
 
 def _cells(texts: Mapping[str, str], values: Mapping[str, float]) -> list[Cell]:

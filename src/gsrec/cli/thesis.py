@@ -1,0 +1,40 @@
+"""`gsrec thesis`: the thesis's experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gsrec.cli import options
+
+
+def thesis(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the report; what is in it is not redone.")],
+    small: Annotated[
+        bool, typer.Option("--small", help="Width 32, length 50 and 15 epochs, told in the table: minutes, not days.")
+    ] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1,
+    candidates: options.Candidates = "popularity:100",
+    settings: options.Settings = None,
+    seed: options.Seed = 1,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run the thesis's experiment: five models, two data sets, its table beside ours, its questions answered."""
+    from gsrec.cli.console import narrator, print_json, print_parts
+    from gsrec.experiment.thesis import run_thesis
+
+    report = run_thesis(
+        out,
+        small=small,
+        seeds=range(seed, seed + seeds),
+        candidates=candidates,
+        settings=settings or [],
+        narrator=narrator(quiet=quiet),
+    )
+    if as_json:
+        print_json({"out": str(out), **report.record()})
+    else:
+        print_parts(report.terminal(), [out / "thesis.md", out / "thesis.json"])

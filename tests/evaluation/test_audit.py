@@ -1,0 +1,65 @@
+"""The audit on logs small enough to count by eye."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gsrec.data import Sequences, Split, leave_one_out
+from gsrec.evaluation import audit as audit_module
+from gsrec.evaluation.audit import Audit, audit, first_occurrences, training_counts
+
+Maker = Callable[..., Sequences]
+
+
+def test_an_audit_by_eye(sequences_of: Maker) -> None:
+    histories = [[1, 2, 3, 4], [2, 1, 1, 1], [5, 1, 2, 3]]
+    times = [[0, 1, 2, 3], [10, 20, 20, 30], [0, 5, 9, 9]]
+    split = leave_one_out(sequences_of(histories, num_items=6, times=times))
+    assert audit(split, "test") == Audit(leakage=2 / 3, cold=2 / 3, time_ties=1 / 3, repeats=1 / 3)
+    assert audit(split, "validation") == Audit(leakage=2 / 3, cold=1 / 3, time_ties=2 / 3, repeats=1 / 3)
+
+
+def test_without_a_clock_nothing_is_said_of_time(sequences_of: Maker) -> None:
+    found = audit(leave_one_out(sequences_of([[1, 2, 3]], num_items=3)), "test")
+    assert found == Audit(leakage=None, cold=1.0, time_ties=None, repeats=0.0)
+
+
+def test_equal_times_of_different_users_are_no_ties(sequences_of: Maker) -> None:
+    split = leave_one_out(sequences_of([[1, 2, 3], [1, 2, 3]], num_items=3, times=[[1, 2, 3], [3, 4, 5]]))
+    assert audit(split, "test").time_ties == 0.0
+    assert audit(split, "validation").time_ties == 0.0
+
+
+def test_a_target_at_the_moment_of_the_newest_training_event_is_no_leak(sequences_of: Maker) -> None:
+    split = leave_one_out(sequences_of([[1, 2, 3], [1, 2, 3]], num_items=3, times=[[7, 7, 7], [1, 2, 6]]))
+    assert audit(split, "test").leakage == 0.5
+
+
+def test_an_empty_part_and_an_empty_training_have_shares_of_zero(sequences_of: Maker) -> None:
+    sequences = sequences_of([[1, 2]], num_items=2, times=[[1, 2]])
+    nothing_held_out = Split(sequences, sequences.offsets[1:], sequences.offsets[1:])
+    assert audit(nothing_held_out, "test") == Audit(leakage=0.0, cold=0.0, time_ties=0.0, repeats=0.0)
+    nothing_to_train_on = Split(sequences, sequences.offsets[:-1], sequences.offsets[:-1])
+    assert audit(nothing_to_train_on, "test") == Audit(leakage=0.0, cold=1.0, time_ties=0.0, repeats=0.0)
+
+
+def test_training_counts_are_of_training_events_only(sequences_of: Maker) -> None:
+    split = leave_one_out(sequences_of([[1, 2, 2, 3, 3], [2, 1]], num_items=4))
+    assert training_counts(split).tolist() == [0, 2, 3, 0, 0]
+
+
+@given(
+    histories=st.lists(st.lists(st.integers(1, 4), max_size=6), min_size=1, max_size=6), at_once=st.integers(1, 10)
+)
+def test_first_occurrences_are_first_whatever_is_taken_together(
+    sequences_of: Maker, histories: list[list[int]], at_once: int
+) -> None:
+    expected = [item not in history[:place] for history in histories for place, item in enumerate(history)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(audit_module, "_EVENTS_AT_ONCE", at_once)
+        found = first_occurrences(sequences_of(histories, num_items=4))
+    assert found.tolist() == expected
+    assert found.dtype == np.bool_
