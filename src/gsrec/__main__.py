@@ -1,0 +1,5 @@
+"""Run as `python -m gsrec`."""
+
+from gsrec.cli import main
+
+main()
