@@ -51,9 +51,7 @@ def test_training_counts_are_of_training_events_only(sequences_of: Maker) -> Non
     assert training_counts(split).tolist() == [0, 2, 3, 0, 0]
 
 
-@given(
-    histories=st.lists(st.lists(st.integers(1, 4), max_size=6), min_size=1, max_size=6), at_once=st.integers(1, 10)
-)
+@given(histories=st.lists(st.lists(st.integers(1, 4), max_size=6), min_size=1, max_size=6), at_once=st.integers(1, 10))
 def test_first_occurrences_are_first_whatever_is_taken_together(
     sequences_of: Maker, histories: list[list[int]], at_once: int
 ) -> None:

@@ -35,7 +35,10 @@ def make_table() -> dict[str, list[list[int]]]:
     generator = np.random.default_rng(0)
     sequences = [_history(user, generator) for user in range(NUM_USERS)]
     unseen = [sorted(set(range(1, NUM_ITEMS + 1)) - set(history[:-1])) for history in sequences]
-    return {"sequences": sequences, "recommendations": [_list(*pair, generator) for pair in zip(sequences, unseen, strict=True)]}
+    return {
+        "sequences": sequences,
+        "recommendations": [_list(*pair, generator) for pair in zip(sequences, unseen, strict=True)],
+    }
 
 
 def _history(user: int, generator: np.random.Generator) -> list[int]:

@@ -4,7 +4,8 @@ from math import log2, sqrt
 import pytest
 
 from gsrec.errors import DataError
-from gsrec.reporting.comparison import BEST, compare_runs, summarise_model
+from gsrec.reporting.comparison import compare_runs, summarise_model
+from gsrec.reporting.pairs import BEST
 
 from .conftest import WriteRun
 

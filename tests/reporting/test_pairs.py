@@ -31,7 +31,7 @@ def test_every_pair_is_tested_the_better_first() -> None:
     assert same.adjusted == 1.0
     assert not same.significant
     assert high.difference == pytest.approx(0.6)
-    assert high.interval == (pytest.approx(0.6), pytest.approx(0.6))
+    assert high.interval == pytest.approx((0.6, 0.6))
     assert again.significant
 
 

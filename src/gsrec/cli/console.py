@@ -26,7 +26,8 @@ def print_json(content: Mapping[str, object]) -> None:
 
 def print_table(title: str, rows: Iterable[tuple[str, ...]], *, header: tuple[str, ...] = ()) -> None:
     """Print rows under each other on stdout, the first column left, the others right."""
-    table = Table(title=title, title_justify="left", show_header=bool(header), box=None, pad_edge=False)
+    typer.echo(title)
+    table = Table(show_header=bool(header), box=None, pad_edge=False)
     rows = list(rows)
     for place, name in enumerate(header or ("",) * len(rows[0])):
         table.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
@@ -94,9 +95,10 @@ def narrator(*, quiet: bool) -> Narrator:
 
 
 @contextmanager
-def tile_progress(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr for work that tells how much of how much is done."""
-    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
+def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar on stderr for work that tells how much of how much is done."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -113,10 +115,10 @@ class TrainingDisplay:
 
     def __post_init__(self) -> None:
         """Make the bar; it shows while the display is open."""
+        console = Console(stderr=True)
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}")
-        self.progress = Progress(
-            *columns, TimeRemainingColumn(), console=Console(stderr=True), disable=self.quiet, transient=True
-        )
+        hidden = self.quiet or not console.is_terminal
+        self.progress = Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden, transient=True)
         self.task = self.progress.add_task(self.label, total=None, state="")
 
     def __enter__(self) -> Listener:

@@ -20,14 +20,14 @@ def evaluate(
     quiet: options.Quiet = False,
 ) -> None:
     """Rank every held-out event of a run's log, and say what came out and what qualifies it."""
-    from gsrec.cli.console import print_json, print_metrics, tile_progress
+    from gsrec.cli.console import print_json, print_metrics, progress_bar
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
     from gsrec.files import write_json
 
     protocol = Protocol(split, candidates, filter_seen=not keep_seen, seed=seed)
     opened = run.open_run(folder, moved_to=log)
-    with tile_progress("ranking", quiet=quiet) as progress:
+    with progress_bar("ranking", quiet=quiet) as progress:
         record = run.result_record(opened, opened.evaluate(protocol, progress=progress))
     write_json(folder / f"{split}-{candidates.replace(':', '-')}.json", record)
     if as_json:

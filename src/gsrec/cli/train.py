@@ -27,7 +27,7 @@ def train(
     quiet: options.Quiet = False,
 ) -> None:
     """Train a model on a log and keep it in a run folder, with the metrics of its best validation epoch."""
-    from gsrec.cli.console import TrainingDisplay, print_json, print_metrics, print_notes
+    from gsrec.cli.console import TrainingDisplay, print_json, print_metrics, print_notes, progress_bar
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
     from gsrec.experiment.config import run_config
@@ -36,7 +36,8 @@ def train(
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
     reference = run.LogReference.of(log, user_column, item_column, time_column)
     run.claim(out)
-    split, notes = run.prepare(reference, chosen)
+    with progress_bar(log, quiet=quiet) as progress:
+        split, notes = run.prepare(reference, chosen, progress=progress)
     print_notes(notes, quiet=quiet)
     with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener:
         trained = run.train(reference, chosen, out, split=split, listener=listener)

@@ -77,15 +77,21 @@ def _check(part: Path, name: str, url: str, md5: str | None) -> None:
     if md5 and (found := digest(part, "md5")) != md5:
         raise DataError(f"{url}: expected a file with MD5 {md5}, received {found}; nothing was kept. Try again.")
     try:
-        if name.endswith(".zip"):
-            with zipfile.ZipFile(part) as archive:
-                archive.testzip()
-        elif name.endswith(".gz"):
-            with open_bytes(part) as file:
-                while file.read(CHUNK):
-                    pass
+        _unpack(part, name)
     except BROKEN as error:
         raise DataError(f"{url}: what was received is damaged ({error}); nothing was kept. Try again.") from error
+
+
+def _unpack(part: Path, name: str) -> None:
+    """Read a compressed file through, which compares the checksums within."""
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(part) as archive:
+            if broken := archive.testzip():
+                raise zipfile.BadZipFile(f"bad checksum of {broken}")
+    elif name.endswith(".gz"):
+        with open_bytes(part) as file:
+            while file.read(CHUNK):
+                pass
 
 
 def digest(path: Path, algorithm: str) -> str:

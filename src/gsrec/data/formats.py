@@ -21,6 +21,12 @@ Reader = Callable[[Path], Table]
 RATINGS_HEADER = ("user_id", "item_id", "rating", "timestamp")
 """The columns of rating files that have no line with their names."""
 
+EVERY = pl.lit(True)
+"""All lines."""
+
+BYTE_ORDER_MARK = "\ufeff"
+"""What some editors put at the start of a file in UTF-8."""
+
 
 def read_table(path: Path) -> Table:
     """Open a file as its extension says.
@@ -65,31 +71,15 @@ class Separated:
             infer_schema=False,
             glob=False,
         )
-        if num_blank := self._check_lines(path, len(self.header or rows.collect_schema())):
+        num_fields = len(self.header or rows.collect_schema())
+        found = pl.col("line").str.count_matches(self.separator, literal=True) + 1
+        expected = f"{num_fields} fields separated by {self.separator!r}"
+        notes = check_lines(path, found == num_fields, expected, among=self._outside_quotes())
+        if notes:
             rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))
         if self.header:
             rows = rows.rename(dict(zip(rows.collect_schema().names(), self.header, strict=True)))
-        return Table(rows, str(path), text=True, notes=(f"{num_blank:,} blank lines skipped",) if num_blank else ())
-
-    def _check_lines(self, path: Path, num_fields: int) -> int:
-        """Count the blank lines. Polars itself would fill short lines and cut long ones."""
-        found = pl.col("line").str.count_matches(self.separator, literal=True) + 1
-        outside = self._outside_quotes()
-        blank = pl.col("line").str.strip_chars() == ""
-        wrong = outside & ~blank & (found != num_fields)
-        lines = scan_lines(path).select(
-            num_blank=(outside & blank).sum(),
-            wrong=wrong.any(),
-            index=wrong.arg_max(),
-            found=found.get(wrong.arg_max()),
-        )
-        counts = collect_lines(lines, path).row(0, named=True)
-        if counts["wrong"]:
-            raise DataError(
-                f"{path}: line {counts['index'] + 1} has {counts['found']} fields, expected {num_fields} "
-                f"separated by {self.separator!r}. Repair or remove this line."
-            )
-        return int(counts["num_blank"])
+        return Table(rows, str(path), text=True, notes=notes)
 
     def _outside_quotes(self) -> pl.Expr:
         """Whether a line begins outside quotes and has none, so that its separators count its fields."""
@@ -101,7 +91,33 @@ class Separated:
 
 def scan_lines(path: Path) -> pl.LazyFrame:
     """The lines (N,) of a text file as the column `line`."""
-    return pl.scan_lines(path, glob=False)
+    return pl.scan_lines(path, glob=False).with_columns(pl.col("line").str.strip_prefix(BYTE_ORDER_MARK))
+
+
+def check_lines(path: Path, good: pl.Expr, expected: str, *, among: pl.Expr = EVERY) -> tuple[str, ...]:
+    """Look for a line that is not as it should be. Polars itself would fill short lines and cut long ones.
+
+    Args:
+        path: a text file.
+        good: whether a line is as it should be.
+        expected: how a line should be, for the message.
+        among: which lines to look at.
+
+    Returns:
+        A note on blank lines, if there are any.
+
+    Raises:
+        DataError: if a line is not as it should be, or bytes are not UTF-8.
+    """
+    blank = pl.col("line").str.strip_chars() == ""
+    bad = among & ~blank & ~good
+    counts = scan_lines(path).select(
+        num_blank=(among & blank).sum(), index=bad.arg_max(), found=bad.any(), line=pl.col("line").get(bad.arg_max())
+    )
+    num_blank, index, found, line = collect_lines(counts, path).row(0)
+    if found:
+        raise DataError(f"{path}: line {index + 1} is not {expected}: {line!r}. Repair or remove this line.")
+    return (f"{num_blank:,} blank lines skipped",) if num_blank else ()
 
 
 def collect_lines(lines: pl.LazyFrame, path: Path) -> pl.DataFrame:
@@ -114,8 +130,8 @@ def collect_lines(lines: pl.LazyFrame, path: Path) -> pl.DataFrame:
         return lines.collect(engine="streaming")
     except pl.exceptions.ComputeError as error:
         with open_bytes(path) as file:
-            line = next(number for number, line in enumerate(file, start=1) if not _decodable(line))
-        raise DataError(f"{path}: line {line} holds bytes that are not UTF-8; convert the file to UTF-8") from error
+            line = next((number for number, line in enumerate(file, start=1) if not _decodable(line)), "?")
+        raise DataError(f"{path}: line {line} holds bytes that are not UTF-8. Convert the file to UTF-8.") from error
 
 
 def _decodable(line: bytes) -> bool:
@@ -138,14 +154,14 @@ def read_double_colons(path: Path) -> Table:
     Raises:
         DataError: if a line has more or fewer fields.
     """
-    lines = scan_lines(path).filter(pl.col("line").str.strip_chars() != "")
     fields = pl.col("line").str.split("::")
-    wrong = fields.list.len() != len(RATINGS_HEADER)
-    bad = collect_lines(scan_lines(path).with_row_index().filter(wrong & (pl.col("line") != "")).head(1), path)
-    if bad.height:
-        raise DataError(f"{path}: line {bad['index'][0] + 1} is not user::item::rating::timestamp: {bad['line'][0]!r}")
-    rows = lines.select(fields.list.get(place).alias(name) for place, name in enumerate(RATINGS_HEADER))
-    return Table(rows, str(path), text=True)
+    notes = check_lines(path, fields.list.len() == len(RATINGS_HEADER), "user::item::rating::timestamp")
+    rows = _filled_lines(path).select(fields.list.get(place).alias(name) for place, name in enumerate(RATINGS_HEADER))
+    return Table(rows, str(path), text=True, notes=notes)
+
+
+def _filled_lines(path: Path) -> pl.LazyFrame:
+    return scan_lines(path).filter(pl.col("line").str.strip_chars() != "")
 
 
 def read_histories(path: Path) -> Table:
@@ -157,12 +173,9 @@ def read_histories(path: Path) -> Table:
         DataError: if a line has a user but no item.
     """
     ids = pl.col("line").str.strip_chars().str.replace_all(r"\s+", " ").str.split(" ")
-    lines = scan_lines(path).with_row_index().filter(pl.col("line").str.strip_chars() != "")
-    bad = collect_lines(lines.filter(ids.list.len() < 2).head(1), path)
-    if bad.height:
-        raise DataError(f"{path}: line {bad['index'][0] + 1} has a user but no item: {bad['line'][0]!r}")
-    rows = lines.select(user_id=ids.list.first(), item_id=ids.list.slice(1)).explode("item_id")
-    return Table(rows, str(path), text=True)
+    notes = check_lines(path, ids.list.len() >= 2, "a user and then items")
+    rows = _filled_lines(path).select(user_id=ids.list.first(), item_id=ids.list.slice(1)).explode("item_id")
+    return Table(rows, str(path), text=True, notes=notes)
 
 
 def read_json_lines(path: Path) -> Table:

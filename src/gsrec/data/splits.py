@@ -6,6 +6,7 @@ Legend: U users, M targets.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -58,7 +59,7 @@ class Split:
         """Check that the cuts lie in order within every user's history."""
         starts, ends = self.sequences.offsets[:-1], self.sequences.offsets[1:]
         bounds = (starts, self.train_ends, self.validation_ends, ends)
-        if any((left > right).any() for left, right in zip(bounds, bounds[1:], strict=False)):
+        if any((left > right).any() for left, right in pairwise(bounds)):
             raise DataError("a split must cut every history in order: train, validation, test")
 
     def __repr__(self) -> str:

@@ -15,7 +15,9 @@ from pydantic import ValidationError
 from gsrec import __version__
 from gsrec.bundle import Bundle, DataFacts, load_bundle, save_bundle
 from gsrec.data.batches import training_batches
+from gsrec.data.catalogue import SOURCES
 from gsrec.data.columns import Columns
+from gsrec.data.download import Progress as Received
 from gsrec.data.sources import open_log
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import ItemId
@@ -79,10 +81,25 @@ class Run:
         return Evaluator(self.split, protocol).evaluate(self.model, progress=progress)
 
 
-def prepare(reference: LogReference, config: RunConfig) -> tuple[Split, tuple[str, ...]]:
-    """Open, filter and split a log; gives the split, and what was guessed and dropped on the way."""
-    log = config.data.filtered(open_log(reference.log, columns=reference.columns))
-    return config.data.cut(log.to_sequences()), log.notes
+def prepare(
+    reference: LogReference, config: RunConfig, *, progress: Received | None = None
+) -> tuple[Split, tuple[str, ...]]:
+    """Open, filter and split a log.
+
+    Args:
+        reference: the log.
+        config: how it is filtered and split.
+        progress: told of the bytes received where the log is fetched.
+
+    Returns:
+        The split, and what the user should be told: guesses, conversions, drops, terms of use.
+
+    Raises:
+        DataError: if the log cannot be read, or nothing is left of it.
+    """
+    log = config.data.filtered(open_log(reference.log, columns=reference.columns, progress=progress))
+    terms = (SOURCES[reference.log].licence,) if reference.log in SOURCES else ()
+    return config.data.cut(log.to_sequences()), (*log.notes, *terms)
 
 
 def train(

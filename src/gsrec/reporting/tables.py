@@ -1,4 +1,4 @@
-"""A table as data, told in markdown or on a terminal."""
+"""A table as data, and told in markdown; `gsrec.reporting.terminal` tells the same on a terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-
-from rich import box
-from rich.console import Group
-from rich.table import Table as RichTable
-from rich.text import Text
 
 
 @dataclass(frozen=True)
@@ -65,11 +60,6 @@ def to_markdown(tables: Iterable[Table], *, level: int = 3) -> str:
     return "\n".join(_markdown(table, level) for table in tables)
 
 
-def to_terminal(tables: Iterable[Table]) -> Group:
-    """Tables as something that rich prints; nothing is cut, what is too wide wraps."""
-    return Group(*(part for table in tables for part in _terminal(table)))
-
-
 def _markdown(table: Table, level: int) -> str:
     texts = [[_escaped(column.heading) for column in table.columns]]
     texts += [
@@ -96,16 +86,3 @@ def _markdown_row(texts: Sequence[str], columns: Sequence[Column], widths: Seque
 
 def _escaped(text: str) -> str:
     return re.sub("<(?=[A-Za-z/!?])", "&lt;", text).replace("|", "\\|").replace("*", "\\*").replace("\n", " ")
-
-
-def _terminal(table: Table) -> Iterable[Text | RichTable]:
-    yield Text(table.title, style="bold")
-    yield from (Text(line) for line in table.above)
-    grid = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        grid.add_column(Text(column.heading), justify="right" if column.is_number else "left", overflow="fold")
-    for row in table.rows:
-        grid.add_row(*(Text(cell.text, style="bold" if cell.bold else "") for cell in row))
-    yield grid
-    yield from (Text(line, style="dim") for line in table.below)
-    yield Text()

@@ -21,7 +21,7 @@ class TrainingConfig(Description):
         objective: what is predicted: the next item at every position, the last item only, or masked items.
         loss: over the whole catalogue (softmax, bce) or with negatives (sampled-softmax, sampled-bce, gbce).
         num_negatives: negatives a target; of the sampled softmax, negatives that a batch shares.
-        precision: of the products in the losses over the whole catalogue; bfloat16 is faster where the processor has it.
+        precision: of the products in losses over the whole catalogue; bfloat16 is faster where the processor has it.
         calibration: of gbce, 0 to 1.
         mask_share: of the masked-item objective, how much of a row is hidden, 0 to 1.
         mask_last_share: of the masked-item objective, in how many rows only the newest item is hidden, 0 to 1.

@@ -159,7 +159,7 @@ def _scores_of(hidden: Tensor, weights: Tensor, items: Tensor, bias: Tensor | No
     return scores if bias is None else scores + bias[items]
 
 
-def _over_catalogue(  # noqa: PLR0913
+def _over_catalogue(
     loss: ScoreLoss, hidden: Tensor, weights: Tensor, targets: Tensor, bias: Tensor | None, precision: torch.dtype
 ) -> Tensor:
     """The sum of a loss over all targets and items 1..V."""
@@ -191,7 +191,7 @@ class _ChunkedLoss(torch.autograd.Function):
     """Goes through the targets in chunks; the gradients are known as soon as the loss is."""
 
     @staticmethod
-    def forward(  # noqa: PLR0913
+    def forward(
         context: Any,
         loss: ScoreLoss,
         hidden: Tensor,

@@ -1,0 +1,168 @@
+"""Whole evaluations of scorers whose ranks are known beforehand."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gsrec.data import Sequences, Split, last_n, leave_one_out
+from gsrec.data.splits import Part
+from gsrec.errors import ConfigError, DataError
+from gsrec.evaluation.evaluator import Evaluator, Protocol, evaluate
+
+Maker = Callable[..., Sequences]
+
+
+@dataclass
+class RisingScorer:
+    """Scores every item by its index: the highest one is the best."""
+
+    num_items: int
+    max_length: int | None = None
+
+    def score(self, items: Tensor) -> Tensor:
+        return torch.arange(self.num_items + 1.0).repeat(len(items), 1)
+
+
+HISTORIES = [[8, 7, 1, 6], [6, 8, 2, 7], [7, 6, 8, 3], [8, 6, 2, 8]]
+"""The last of each is its test target: 6 and 7 have only 9 above them, 3 is cold, 8 was seen before."""
+
+
+@pytest.fixture
+def split(sequences_of: Maker) -> Split:
+    return leave_one_out(sequences_of(HISTORIES, num_items=9, times=[[1, 2, 3, 4]] * 4))
+
+
+def test_an_evaluation_by_hand(split: Split) -> None:
+    evaluation = evaluate(RisingScorer(9), split, Protocol("test"))
+    assert evaluation.users.tolist() == [0, 1, 2, 3]
+    assert evaluation.num_candidates.tolist() == [6, 6, 6, 7]
+    assert evaluation.ranks.tolist() == [2, 2, 6, 7]
+    assert evaluation.history_lengths.tolist() == [3, 3, 3, 3]
+    assert evaluation.target_popularity.tolist() == [3, 2, 0, 3]
+    assert evaluation.metrics["HR@5"] == 0.5
+    assert evaluation.metrics["MRR"] == pytest.approx((0.5 + 0.5 + 1 / 6 + 1 / 7) / 4)
+    assert evaluation.metrics["Coverage@10"] == pytest.approx(8 / 9)  # all have seen item 8
+    assert evaluation.audit.cold == 0.25
+    assert evaluation.audit.repeats == 0.25
+    assert evaluation.num_users == 4
+
+
+def test_seen_items_stay_candidates_if_asked_for(split: Split) -> None:
+    evaluation = evaluate(RisingScorer(9), split, Protocol("test", filter_seen=False))
+    assert evaluation.num_candidates.tolist() == [9, 9, 9, 9]
+    assert evaluation.ranks.tolist() == [4, 3, 9, 2]
+
+
+def test_the_validation_part_has_targets_of_its_own(split: Split) -> None:
+    evaluation = evaluate(RisingScorer(9), split, Protocol("validation"))
+    assert evaluation.history_lengths.tolist() == [2, 2, 2, 2]
+    assert evaluation.target_popularity.tolist() == [0, 0, 3, 0]
+    assert evaluation.ranks.tolist() == [7, 7, 2, 7]
+
+
+def test_sampled_candidates_and_how_many_there_were(split: Split) -> None:
+    evaluation = evaluate(RisingScorer(9), split, Protocol("test", candidates="uniform:5"))
+    assert evaluation.num_candidates.tolist() == [6, 6, 6, 6]
+    assert evaluation.few_candidates == 0.0
+    evaluation = evaluate(RisingScorer(9), split, Protocol("test", candidates="uniform:6"))
+    assert evaluation.num_candidates.tolist() == [6, 6, 6, 7]
+    assert evaluation.ranks.tolist() == [2, 2, 6, 7]
+    assert evaluation.few_candidates == 0.75
+
+
+def test_popular_candidates_have_training_events(split: Split) -> None:
+    evaluation = evaluate(RisingScorer(9), split, Protocol("test", candidates="popularity:100"))
+    assert evaluation.num_candidates.tolist() == [1, 1, 1, 2]
+    assert evaluation.ranks.tolist() == [1, 1, 1, 2]
+
+
+def test_an_evaluator_gives_every_scorer_the_same_task(split: Split) -> None:
+    protocol = Protocol("test", candidates="uniform:3", seed=5)
+    evaluator = Evaluator(split, protocol)
+    first, again = evaluator.evaluate(RisingScorer(9)), evaluator.evaluate(RisingScorer(9, max_length=1))
+    assert first.metrics == again.metrics == evaluate(RisingScorer(9), split, protocol).metrics
+
+
+def test_the_memory_budget_and_progress_change_no_number(split: Split) -> None:
+    told: list[tuple[int, int]] = []
+    evaluation = evaluate(
+        RisingScorer(9), split, Protocol("test"), memory_budget=1, progress=lambda done, of: told.append((done, of))
+    )
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert evaluation.record() == evaluate(RisingScorer(9), split, Protocol("test")).record()
+
+
+def test_the_record_is_json(split: Split) -> None:
+    record = cast("dict[str, Any]", evaluate(RisingScorer(9), split, Protocol("test")).record())
+    assert json.loads(json.dumps(record, allow_nan=False)) == record
+    assert list(record) == ["protocol", "num_users_evaluated", "metrics", "intervals", "audit"]
+    assert record["protocol"] == {
+        "split": "test",
+        "candidates": "full",
+        "filter_seen": True,
+        "seed": 0,
+        "ties": "against the model",
+    }
+    assert {"HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR", "Coverage@10", "Novelty@10"} <= set(record["metrics"])
+    assert set(record["intervals"]) == set(record["metrics"]) - {"Coverage@10", "Novelty@10"}
+    low, high = record["intervals"]["HR@5"]
+    assert low < record["metrics"]["HR@5"] < high
+    assert record["audit"] == {
+        "leakage": 0.0,
+        "cold": 0.25,
+        "time_ties": 0.0,
+        "repeats": 0.25,
+        "few_candidates": 0.0,
+    }
+
+
+def test_one_user_has_metrics_and_no_intervals(sequences_of: Maker) -> None:
+    split = last_n(sequences_of([[1, 2, 3, 1, 2]], num_items=3), 2)
+    evaluation = evaluate(RisingScorer(3), split, Protocol("test", filter_seen=False))
+    assert (evaluation.num_users, evaluation.ranks.size, evaluation.intervals) == (1, 2, {})
+
+
+def test_intervals_are_over_users_and_not_over_targets(sequences_of: Maker) -> None:
+    hits, misses = [3, 2, 2, 3, 3], [1, 2, 2, 1, 1]
+    split = last_n(sequences_of([hits, hits, misses, misses], num_items=3), 2)
+    evaluation = evaluate(RisingScorer(3), split, Protocol("test", filter_seen=False))
+    error = (0.25 / 3) ** 0.5
+    assert evaluation.intervals["HR@1"] == pytest.approx((0.5 - 1.96 * error, 0.5 + 1.96 * error), abs=1e-4)
+
+
+def test_an_evaluation_prints_its_leading_metrics(split: Split) -> None:
+    evaluation = evaluate(RisingScorer(9), split, Protocol("test"))
+    assert repr(evaluation) == "Evaluation(test, candidates=full, targets=4, HR@10=1.0000, NDCG@10=0.4879)"
+
+
+def test_a_part_that_is_none_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="must be validation or test, found 'train'"):
+        Protocol(cast("Part", "train"))
+
+
+def test_candidates_that_are_none_are_an_error() -> None:
+    with pytest.raises(ConfigError, match="found 'some'"):
+        Protocol("test", candidates="some")
+
+
+def test_a_part_without_targets_is_an_error(sequences_of: Maker) -> None:
+    sequences = sequences_of([[1, 2]], num_items=2)
+    split = Split(sequences, sequences.offsets[1:], sequences.offsets[1:], name="hand-made")
+    with pytest.raises(DataError, match="the hand-made split has no validation target to evaluate"):
+        evaluate(RisingScorer(2), split, Protocol("validation"))
+
+
+def test_ranks_are_counted_and_not_sorted_out_of_saturated_scores(sequences_of: Maker) -> None:
+    class Saturated(RisingScorer):
+        def score(self, items: Tensor) -> Tensor:
+            return torch.sigmoid(super().score(items) + 100)
+
+    split = leave_one_out(sequences_of([[1, 2, 3]] * 3 + [[3, 1, 2]], num_items=50))
+    assert evaluate(Saturated(50), split, Protocol("test")).metrics["HR@20"] == 0.0
+    assert np.isfinite(evaluate(Saturated(50), split, Protocol("test")).metrics["MRR"])

@@ -1,0 +1,177 @@
+"""Ranks in tiles against ranks one at a time, by plain loops."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from gsrec.data import Sequences, leave_one_out
+from gsrec.errors import ConfigError, DataError
+from gsrec.evaluation.tasks import TOP, RankingTask
+
+Maker = Callable[..., Sequences]
+NUM_ITEMS = 9
+HISTORIES = st.lists(st.lists(st.integers(1, NUM_ITEMS), min_size=3, max_size=8), min_size=1, max_size=7)
+
+
+@dataclass
+class FakeScorer:
+    """Scores with few levels, which depend on the history and its order; remembers what it was asked."""
+
+    num_items: int = NUM_ITEMS
+    max_length: int | None = None
+    levels: int = 5
+    asked: list[Tensor] = field(default_factory=list)
+
+    def score(self, items: Tensor) -> Tensor:
+        self.asked.append(items.clone())
+        places = torch.arange(1, items.shape[1] + 1)
+        state = (items * places * places).sum(1, keepdim=True)  # (B, 1)
+        return ((state * 31 + torch.arange(self.num_items + 1) * 17) % 97 % self.levels).float()
+
+
+def plain_ranks(task: RankingTask, scorer: FakeScorer) -> list[int]:
+    """The rank of every target, each on its own."""
+    ranks = []
+    for row, (start, position) in enumerate(zip(task.targets.starts, task.targets.positions, strict=True)):
+        history, target = task.sequences.items[start:position].tolist(), int(task.sequences.items[position])
+        newest = history if scorer.max_length is None else history[-scorer.max_length :]
+        scores = scorer.score(torch.tensor([newest]))[0].tolist()
+        among = range(1, NUM_ITEMS + 1) if task.candidates is None else task.candidates[row].tolist()
+        seen = set(history) if task.filter_seen else set()
+        candidates = (set(among) - seen - {0}) | {target}
+        beaten = 0 if target in seen else sum(scores[item] < scores[target] for item in candidates)
+        ranks.append(len(candidates) - beaten)
+    return ranks
+
+
+def make_task(sequences: Sequences, *, sampled: bool = False, filter_seen: bool = True) -> RankingTask:
+    """Leave-one-out's test part; sampled candidates are the first three items the user never takes."""
+    candidates = None
+    if sampled:
+        ends = sequences.offsets[1:]
+        others = [
+            sorted(set(range(1, NUM_ITEMS + 1)) - set(sequences.items[start:end].tolist()))
+            for start, end in zip(sequences.offsets, ends, strict=False)
+        ]
+        candidates = np.array([[*row, 0, 0, 0][:3] for row in others], dtype=np.int32)
+    return RankingTask(
+        sequences, leave_one_out(sequences).targets("test"), candidates=candidates, filter_seen=filter_seen
+    )
+
+
+@given(
+    histories=HISTORIES,
+    sampled=st.booleans(),
+    filter_seen=st.booleans(),
+    max_length=st.none() | st.integers(1, 9),
+    memory_budget=st.integers(0, 500),
+)
+def test_ranks_are_those_of_plain_loops_whatever_the_tiles(
+    sequences_of: Maker,
+    histories: list[list[int]],
+    sampled: bool,
+    filter_seen: bool,
+    max_length: int | None,
+    memory_budget: int,
+) -> None:
+    task = make_task(sequences_of(histories, num_items=NUM_ITEMS), sampled=sampled, filter_seen=filter_seen)
+    scorer = FakeScorer(max_length=max_length)
+    ranks, top_items = task.rank(scorer, memory_budget=memory_budget)
+    assert ranks.tolist() == plain_ranks(task, scorer)
+    assert ((ranks >= 1) & (ranks <= task.num_candidates)).all()
+    whole_ranks, whole_items = task.rank(scorer, memory_budget=2**20)
+    assert np.array_equal(ranks, whole_ranks)
+    assert np.array_equal(top_items, whole_items)
+
+
+@given(histories=HISTORIES, seed=st.integers(0, 100))
+def test_the_order_of_users_changes_no_rank(sequences_of: Maker, histories: list[list[int]], seed: int) -> None:
+    order = np.random.default_rng(seed).permutation(len(histories))
+    scorer = FakeScorer()
+    ranks, _ = make_task(sequences_of(histories, num_items=NUM_ITEMS)).rank(scorer, memory_budget=100)
+    shuffled = sequences_of([histories[place] for place in order], num_items=NUM_ITEMS)
+    assert make_task(shuffled).rank(scorer, memory_budget=100)[0].tolist() == ranks[order].tolist()
+
+
+def test_scores_fit_the_budget_and_histories_are_padded_right(sequences_of: Maker) -> None:
+    scorer = FakeScorer(max_length=3)
+    task = make_task(sequences_of([[1, 2, 3], [4, 5, 6, 7, 8], [1, 3, 5, 9]], num_items=NUM_ITEMS))
+    task.rank(scorer, memory_budget=2 * 4 * (NUM_ITEMS + 1))
+    assert [asked.tolist() for asked in scorer.asked] == [[[5, 6, 7], [1, 3, 5]], [[1, 2]]]
+
+
+def test_a_tile_is_never_larger_than_helps(sequences_of: Maker) -> None:
+    scorer = FakeScorer()
+    make_task(sequences_of([[1, 2, 3]] * 600, num_items=NUM_ITEMS)).rank(scorer, memory_budget=2**30)
+    assert [len(asked) for asked in scorer.asked] == [256, 256, 88]
+
+
+def test_progress_is_told_after_every_tile(sequences_of: Maker) -> None:
+    told: list[tuple[int, int]] = []
+    task = make_task(sequences_of([[1, 2, 3]] * 5, num_items=NUM_ITEMS))
+    task.rank(FakeScorer(), memory_budget=2 * 4 * (NUM_ITEMS + 1), progress=lambda done, of: told.append((done, of)))
+    assert told == [(2, 5), (4, 5), (5, 5)]
+
+
+def test_the_best_items_are_of_the_whole_catalogue_and_never_seen(sequences_of: Maker) -> None:
+    task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS), sampled=True)
+    _, top_items = task.rank(FakeScorer(levels=1), memory_budget=2**20)
+    assert top_items.tolist() == [[3, 4, 5, 6, 7, 8, 9, 0, 0, 0]]
+    assert top_items.shape[1] == TOP
+
+
+@pytest.mark.parametrize(("filter_seen", "expected"), [(True, 7), (False, 9)])
+def test_a_model_that_cannot_tell_items_apart_earns_the_last_rank(
+    sequences_of: Maker, filter_seen: bool, expected: int
+) -> None:
+    task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS), filter_seen=filter_seen)
+    assert task.rank(FakeScorer(levels=1), memory_budget=2**20)[0].tolist() == [expected]
+
+
+def test_nan_earns_the_last_rank(sequences_of: Maker) -> None:
+    class Broken(FakeScorer):
+        def score(self, items: Tensor) -> Tensor:
+            return super().score(items) * torch.nan
+
+    task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS))
+    ranks, top_items = task.rank(Broken(), memory_budget=2**20)
+    assert (ranks.tolist(), top_items.tolist()) == ([7], [[0] * TOP])
+
+
+def test_scores_need_no_gradient(sequences_of: Maker) -> None:
+    class Trained(FakeScorer):
+        weight = torch.ones(1, requires_grad=True)
+
+        def score(self, items: Tensor) -> Tensor:
+            return super().score(items) * self.weight
+
+    task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS))
+    assert task.rank(Trained(), memory_budget=2**20)[0].shape == (1,)
+
+
+def test_a_scorer_of_another_catalogue_is_an_error(sequences_of: Maker) -> None:
+    task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS))
+    with pytest.raises(DataError, match="the model knows 8 items and the log holds 9"):
+        task.rank(FakeScorer(num_items=8), memory_budget=2**20)
+
+
+def test_scores_of_another_shape_are_an_error(sequences_of: Maker) -> None:
+    class WithoutPadding(FakeScorer):
+        def score(self, items: Tensor) -> Tensor:
+            return super().score(items)[:, 1:]
+
+    task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS))
+    with pytest.raises(ConfigError, match=r"scores of shape \(B, V \+ 1\) = \(1, 10\), found \(1, 9\)"):
+        task.rank(WithoutPadding(), memory_budget=2**20)
+
+
+def test_a_task_prints_its_sizes(sequences_of: Maker) -> None:
+    sequences = sequences_of([[1, 2, 3]] * 2, num_items=NUM_ITEMS)
+    assert repr(make_task(sequences)) == "RankingTask(2 targets among all items, filter_seen=True)"
+    assert repr(make_task(sequences, sampled=True)) == "RankingTask(2 targets among 3 candidates, filter_seen=True)"
