@@ -28,8 +28,8 @@ def test_once_counts_before_anything_is_dropped() -> None:
     kept = log.filtered(min_user_interactions=2, min_item_interactions=2)
     assert pairs(kept) == [(1, 1), (2, 1)]
     assert kept.notes[-1] == (
-        "3 interactions of users with fewer than 2 or items with fewer than 2 (counted once) dropped, "
-        "with them 1 users and 2 items"
+        "dropped interactions of users with fewer than 2 or items with fewer than 2 (counted once): 3 "
+        "(users gone: 1, items gone: 2)"
     )
 
 
@@ -68,7 +68,7 @@ def test_repeats_are_kept_unless_asked_and_told_when_dropped() -> None:
     assert log.filtered().notes == log.notes
     kept = log.filtered(drop_repeats=True)
     assert pairs(kept) == [(1, 7), (1, 8), (1, 7), (2, 7)]
-    assert kept.notes[-1].startswith("1 interactions that repeat the user's item just before dropped")
+    assert kept.notes[-1].startswith("dropped interactions that repeat the user's item just before: 1 (")
 
 
 def test_repeats_are_dropped_before_counting() -> None:
@@ -79,10 +79,10 @@ def test_repeats_are_dropped_before_counting() -> None:
 def test_duplicates_are_dropped_if_asked() -> None:
     frame = pl.DataFrame({"user": [1, 1, 1, 1], "item": [5, 6, 5, 5], "time": [1, 1, 1, 2]})
     log = log_from_frame(frame)
-    assert log.notes[1] == "1 interactions repeat another's user, item and time; they are kept"
+    assert log.notes[1] == "interactions that repeat another's user, item and time, kept: 1"
     kept = log.filtered(drop_duplicates=True)
     assert kept.frame.rows() == [(1, 5, 1), (1, 6, 1), (1, 5, 2)]
-    assert kept.notes[-1].startswith("1 interactions with another's user, item and time dropped")
+    assert kept.notes[-1].startswith("dropped interactions with another's user, item and time: 1 (")
 
 
 def test_duplicates_need_a_time() -> None:

@@ -50,13 +50,13 @@ def test_text_of_floats_in_a_frame_is_kept() -> None:
 
 @pytest.mark.parametrize("missing", MISSING)
 def test_text_for_nothing_is_no_id(missing: str) -> None:
-    with pytest.raises(DataError, match=r"log\.csv: column 'item' has no id in row 2 \(1 such rows\)"):
+    with pytest.raises(DataError, match=r"log\.csv: column 'item' has no id in row 2 \(rows without one: 1\)"):
         read_ids(pl.Series("item", ["a", missing]), "log.csv", text=True)
 
 
 @pytest.mark.parametrize("ids", [[1, None, None], ["a", None, None], [1.0, None, float("nan")]])
 def test_null_and_nan_are_no_ids(ids: list[object]) -> None:
-    with pytest.raises(DataError, match=r"log: column 'item' has no id in row 2 \(2 such rows\)"):
+    with pytest.raises(DataError, match=r"log: column 'item' has no id in row 2 \(rows without one: 2\)"):
         read_ids(pl.Series("item", ids), "log")
 
 

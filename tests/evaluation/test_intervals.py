@@ -32,7 +32,7 @@ def test_nineteen_of_twenty_intervals_hold_the_truth() -> None:
 
 @pytest.mark.parametrize(("values", "users"), [([], None), ([0.5], None), ([0.5, 1.0], [3, 3])])
 def test_fewer_than_two_users_have_no_interval(values: list[float], users: list[int] | None) -> None:
-    with pytest.raises(DataError, match="an interval needs at least two users, found [01]"):
+    with pytest.raises(DataError, match=r"an interval needs at least two users, found [01]"):
         confidence_interval(np.array(values), None if users is None else np.array(users))
 
 

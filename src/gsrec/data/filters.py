@@ -89,5 +89,5 @@ def _reason(filters: Filters) -> str:
 def _told(notes: list[str], before: pl.DataFrame, after: pl.DataFrame, reason: str) -> pl.DataFrame:
     if dropped := before.height - after.height:
         users, items = (before[name].n_unique() - after[name].n_unique() for name in ("user_id", "item_id"))
-        notes.append(f"{dropped:,} interactions {reason} dropped, with them {users:,} users and {items:,} items")
+        notes.append(f"dropped interactions {reason}: {dropped:,} (users gone: {users:,}, items gone: {items:,})")
     return after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import io
 import json
 import re
@@ -76,7 +77,7 @@ class Separated:
         expected = f"{num_fields} fields separated by {self.separator!r}"
         notes = check_lines(path, found == num_fields, expected, among=self._outside_quotes())
         if notes:
-            rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))
+            rows = rows.filter(~pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == ""))
         if self.header:
             rows = rows.rename(dict(zip(rows.collect_schema().names(), self.header, strict=True)))
         return Table(rows, str(path), text=True, notes=notes)
@@ -117,7 +118,7 @@ def check_lines(path: Path, good: pl.Expr, expected: str, *, among: pl.Expr = EV
     num_blank, index, found, line = collect_lines(counts, path).row(0)
     if found:
         raise DataError(f"{path}: line {index + 1} is not {expected}: {line!r}. Repair or remove this line.")
-    return (f"{num_blank:,} blank lines skipped",) if num_blank else ()
+    return (f"blank lines skipped: {num_blank:,}",) if num_blank else ()
 
 
 def collect_lines(lines: pl.LazyFrame, path: Path) -> pl.DataFrame:
@@ -184,7 +185,7 @@ def read_json_lines(path: Path) -> Table:
     Raises:
         DataError: if a line is not a JSON object.
     """
-    rows = pl.scan_ndjson(path, infer_schema_length=None)
+    rows = pl.scan_ndjson(glob.escape(str(path)), infer_schema_length=None)
     try:
         schema = rows.collect_schema()
     except pl.exceptions.PolarsError as error:
@@ -194,10 +195,13 @@ def read_json_lines(path: Path) -> Table:
 
 
 def _bad_json(path: Path, reason: str) -> DataError:
+    number = 0
     with open_bytes(path) as file:
         for number, line in enumerate(file, start=1):
             if line.strip() and not _is_json_object(line):
                 return DataError(f"{path}: line {number} is not a JSON object: {line[:80].decode(errors='replace')!r}")
+    if number == 0:
+        return DataError(f"{path}: the file is empty")
     return DataError(f"{path}: its lines do not agree on the types of their fields: {reason}")
 
 
@@ -224,8 +228,10 @@ def _check_json_strings(path: Path, strings: list[str], name: str) -> None:
 
 def read_parquet(path: Path) -> Table:
     """Open a Parquet file; one that is compressed as a whole is read into memory."""
-    source = path if path.suffix == without_compression(path).suffix else io.BytesIO(open_bytes(path).read())
-    return Table(pl.scan_parquet(source, glob=False), str(path))
+    if path == without_compression(path):
+        return Table(pl.scan_parquet(path, glob=False), str(path))
+    with open_bytes(path) as file:
+        return Table(pl.scan_parquet(io.BytesIO(file.read())), str(path))
 
 
 READERS: dict[str, Reader] = {

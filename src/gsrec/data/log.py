@@ -135,7 +135,7 @@ class InteractionLog:
         if frame.is_empty():
             raise DataError(f"{self.name}: the vocabulary of {len(vocabulary):,} items knows none of its items")
         dropped = self.frame.height - frame.height
-        notes = (f"{dropped:,} interactions with unknown items dropped",) if dropped else ()
+        notes = (f"dropped interactions with unknown items: {dropped:,}",) if dropped else ()
         return replace(self, frame=frame, notes=self.notes + notes)
 
     def vocabulary(self) -> Vocabulary:
@@ -172,7 +172,7 @@ class InteractionLog:
         if items.null_count():
             unknown = self.frame["item_id"].filter(items.is_null()).unique(maintain_order=True)
             raise DataError(
-                f"{self.name}: {unknown.len():,} items are not in the vocabulary, such as {unknown[0]!r}. "
+                f"{self.name}: {unknown.len():,} of its items are not in the vocabulary, such as {unknown[0]!r}. "
                 "Drop them with known_items(vocabulary) or use vocabulary.extended(ids)."
             )
         return items.to_numpy()
@@ -248,7 +248,7 @@ def _told(log: InteractionLog) -> InteractionLog:
     """The log with notes on what one would not expect to see."""
     notes = log.notes
     if count := log.num_duplicates:
-        notes += (f"{count:,} interactions repeat another's user, item and time; they are kept",)
+        notes += (f"interactions that repeat another's user, item and time, kept: {count:,}",)
     if log.num_users == 1:
         notes += ("there is only one user",)
     return replace(log, notes=notes)

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from gsrec.data.columns import Columns
-from gsrec.data.compression import DAMAGE, open_bytes, without_compression
+from gsrec.data.compression import DAMAGE, without_compression
 from gsrec.data.formats import Reader, read_table
 from gsrec.data.log import InteractionLog, log_from_table
 from gsrec.errors import DataError
@@ -40,9 +40,8 @@ def _check_file(path: Path) -> None:
         raise DataError(f"{path}: this is a folder; expected a file with interactions")
     if not path.exists():
         raise DataError(f"{path}: no such file")
-    with open_bytes(path) as file:
-        if not file.read(1):
-            raise DataError(f"{path}: the file is empty")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty")
 
 
 @contextmanager
@@ -56,6 +55,8 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except (*DAMAGE, OSError) as error:
         raise DataError(f"{path}: cannot be read; it may be cut short or damaged: {error}") from error
+    except pl.exceptions.NoDataError as error:
+        raise DataError(f"{path}: the file is empty") from error
     except pl.exceptions.PolarsError as error:
         reason = str(error).strip().split("\n")[0]
         raise DataError(f"{path}: cannot be read as its extension says: {reason}. Is it damaged?") from error

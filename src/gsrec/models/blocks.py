@@ -17,16 +17,16 @@ from gsrec.errors import ConfigError
 Cell = Literal["gru", "lstm", "rnn"]
 Activation = Literal["relu", "gelu"]
 
-CELLS: dict[str, type[nn.RNNBase]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
+CELLS: dict[str, type[nn.GRU | nn.LSTM | nn.RNN]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 EMBEDDING_STD = 0.02
 """Standard deviation of new embedding rows, as in BERT4Rec's paper."""
 
 
-def embedding(num_rows: int, size: int) -> nn.Embedding:
+def embedding(num_rows: int, size: int, *, std: float = EMBEDDING_STD) -> nn.Embedding:
     """An embedding table (num_rows, size) whose row 0 is padding, all zeros and never trained."""
     table = nn.Embedding(num_rows, size, padding_idx=0)
     with torch.no_grad():
-        nn.init.trunc_normal_(table.weight, std=EMBEDDING_STD, a=-2 * EMBEDDING_STD, b=2 * EMBEDDING_STD)
+        nn.init.trunc_normal_(table.weight, std=std, a=-2 * std, b=2 * std)
         table.weight[0].zero_()
     return table
 
@@ -101,73 +101,71 @@ class FeedForward(nn.Module):
         return left
 
 
-class Attention(nn.Module):
-    """Multi-head self-attention over the events up to each one (causal), or over all that are not padding."""
+class Window(nn.Module):
+    """Mixes the values of the newest W events, with a learned bias for every head and distance.
 
-    def __init__(self, size: int, num_heads: int) -> None:
+    It knows no absolute position: what an event is worth depends on how many events ago it was. Time and memory grow
+    with L x W, not with L x L: queries are cut into chunks of W, and a chunk sees itself and the chunk before.
+    """
+
+    def __init__(self, num_heads: int, size: int) -> None:
+        """Make the bias (H, W) by distance; `size` is W."""
+        super().__init__()
+        self.size = size
+        self.distance_bias = nn.Parameter(torch.zeros(num_heads, size))
+
+    def forward(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Queries, keys and values (B, H, L, E) -> (B, H, L, E)."""
+        length, head_size = queries.shape[2:]
+        chunk = min(self.size, length)
+        parts = (F.pad(part, (0, 0, 0, -length % chunk)) for part in (queries, keys, values))
+        queries, keys, values = (part.unflatten(2, (-1, chunk)) for part in parts)  # (B, H, C, W, E)
+        keys, values = (torch.cat([F.pad(part, (0, 0, 0, 0, 1, -1)), part], dim=3) for part in (keys, values))
+        bias = self._bias(chunk)[:, None].repeat(1, queries.shape[2], 1, 1)  # (H, C, W, 2 W)
+        bias[:, 0, :, :chunk] = -math.inf  # nothing comes before the first chunk
+        weights = (queries @ keys.transpose(-1, -2) / math.sqrt(head_size) + bias).softmax(-1)
+        return (weights @ values).flatten(2, 3)[:, :, :length]
+
+    def _bias(self, chunk: int) -> Tensor:
+        """(H, chunk, 2 chunk), the bias of every query on the keys of the chunk before and its own."""
+        query = torch.arange(chunk, device=self.distance_bias.device)[:, None] + chunk
+        distance = query - torch.arange(2 * chunk, device=self.distance_bias.device)  # (chunk, 2 chunk)
+        outside = (distance < 0) | (distance >= self.size)
+        near = self.distance_bias[:, distance.clamp(0, self.size - 1)]
+        return near.masked_fill(outside, -math.inf)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over the events up to each one: all of them, or the newest `window`."""
+
+    def __init__(self, size: int, num_heads: int, *, window: int | None = None) -> None:
         """Make the projections of size D, divided among the heads."""
         super().__init__()
         if size % num_heads:
             raise ConfigError(f"embedding_size must be a multiple of num_heads, found {size} and {num_heads}")
         self.num_heads = num_heads
         self.project = nn.Linear(size, 3 * size)
+        self.window = None if window is None else Window(num_heads, window)
         self.leave = nn.Linear(size, size)
-
-    def heads(self, hidden: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of hidden (B, L, D), each (B, H, L, E)."""
-        shape = (*hidden.shape[:2], 3, self.num_heads, -1)
-        queries, keys, values = self.project(hidden).view(shape).permute(2, 0, 3, 1, 4)  # 3 of (B, H, L, E)
-        return queries, keys, values
 
     def forward(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
         """Attend within every history.
 
         Args:
             hidden: (B, L, D) float32.
-            allowed: (B, 1, 1, L) bool, true at the events that may be looked at; None: causal.
+            allowed: (B, 1, 1, L) bool, true at the events that may be looked at, later ones too; None: causal. It has
+                no part in attention to a window.
 
         Returns:
-            (B, L, D) float32. With right padding the causal form never looks at padding.
+            (B, L, D) float32. With right padding the causal forms never look at padding.
         """
-        queries, keys, values = self.heads(hidden)
-        mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed, is_causal=allowed is None)
+        shape = (*hidden.shape[:2], 3, self.num_heads, -1)
+        queries, keys, values = self.project(hidden).view(shape).permute(2, 0, 3, 1, 4)  # 3 of (B, H, L, E)
+        if self.window is None:
+            mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed, is_causal=allowed is None)
+        else:
+            mixed = self.window(queries, keys, values)
         left: Tensor = self.leave(mixed.transpose(1, 2).flatten(2))  # (B, L, D)
-        return left
-
-
-class WindowAttention(Attention):
-    """Causal attention to the newest W events, with a learned bias for every head and distance.
-
-    It knows no absolute position: what an event is worth depends on how many events ago it was. Time and memory grow
-    with L x W, not with L x L: queries are cut into chunks of W, and a chunk sees itself and the chunk before.
-    """
-
-    def __init__(self, size: int, num_heads: int, *, window: int) -> None:
-        """Make the projections, and the bias (H, W) by distance."""
-        super().__init__(size, num_heads)
-        self.window = window
-        self.distance_bias = nn.Parameter(torch.zeros(num_heads, window))
-
-    def bias(self, chunk: int) -> Tensor:
-        """(H, chunk, 2 chunk), the bias of every query on the keys of its own chunk and the one before."""
-        query = torch.arange(chunk, device=self.distance_bias.device)[:, None] + chunk
-        distance = query - torch.arange(2 * chunk, device=self.distance_bias.device)  # (chunk, 2 chunk)
-        outside = (distance < 0) | (distance >= self.window)
-        near = self.distance_bias[:, distance.clamp(0, self.window - 1)]
-        return near.masked_fill(outside, -math.inf)
-
-    def forward(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
-        """Attend to the newest W events: hidden (B, L, D) -> (B, L, D)."""
-        length, size = hidden.shape[1:]
-        chunk = min(self.window, length)
-        padded = F.pad(hidden, (0, 0, 0, -length % chunk))
-        queries, keys, values = (part.unflatten(2, (-1, chunk)) for part in self.heads(padded))  # (B, H, C, W, E)
-        keys, values = (torch.cat([F.pad(part, (0, 0, 0, 0, 1, -1)), part], dim=3) for part in (keys, values))
-        bias = self.bias(chunk)[:, None].repeat(1, queries.shape[2], 1, 1)  # (H, C, W, 2 W)
-        bias[:, 0, :, :chunk] = -math.inf  # nothing comes before the first chunk
-        weights = (queries @ keys.transpose(-1, -2) / math.sqrt(size // self.num_heads) + bias).softmax(-1)
-        mixed = weights @ values  # (B, H, C, W, E)
-        left: Tensor = self.leave(mixed.flatten(2, 3).transpose(1, 2).flatten(2)[:, :length])
         return left
 
 

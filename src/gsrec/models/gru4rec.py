@@ -34,7 +34,7 @@ class GRU4Rec(nn.Module):
         size = config.embedding_size
         self.num_items = num_items
         self.max_length: int | None = config.max_length
-        self.items = embedding(num_items + 1, size)
+        self.items = embedding(num_items + 1, size, std=size**-0.5)  # no norm raises smaller inputs to the gates
         self.bias = nn.Parameter(self.items.weight.new_zeros(num_items + 1))
         self.dropout = config.dropout
         self.recurrence = Recurrence(

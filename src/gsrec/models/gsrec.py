@@ -16,7 +16,6 @@ from gsrec.models.blocks import (
     FeedForward,
     Positions,
     Recurrence,
-    WindowAttention,
     drop,
     embedding,
     item_scores,
@@ -129,7 +128,7 @@ def _recurrence(config: GSRecConfig) -> Recurrence:
 def _block(config: GSRecConfig) -> Block:
     size, heads, dropout = config.embedding_size, config.num_heads, config.dropout
     return Block(
-        Attention(size, heads) if config.window == "all" else WindowAttention(size, heads, window=config.window),
+        Attention(size, heads, window=None if config.window == "all" else config.window),
         FeedForward(size, 4 * size, activation="gelu") if config.feed_forward else None,
         size=size,
         pre_norm=True,

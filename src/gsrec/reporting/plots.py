@@ -15,7 +15,7 @@ from gsrec.files import replacing
 from gsrec.reporting.breakdown import BinValue, popularity_bins, quantile_bins, values_by_bin
 from gsrec.reporting.comparison import HEADLINE_METRIC, can_be_paired, check_comparable
 from gsrec.reporting.curves import ModelCurves, model_curves
-from gsrec.reporting.per_user import TargetValues, values_over_seeds
+from gsrec.reporting.per_user import TargetValues, check_same_users, values_over_seeds
 from gsrec.reporting.phrases import conditions_in_short
 from gsrec.reporting.results import RunResult, group_by_model
 
@@ -65,8 +65,10 @@ def write_plots(
     groups = group_by_model(results)
     runs = [run for group in groups.values() for run in group]
     check_comparable(runs)
-    curves = [model_curves(group, metric) for group in groups.values()]
     values = [values_over_seeds(group, metric) for group in groups.values() if can_be_paired(group)]
+    for one in values[1:]:
+        check_same_users(values[0].users, one.users, values[0].label, one.label)
+    curves = [model_curves(group, metric) for group in groups.values()]
     images = {
         "learning_curves": _learning_curves([one for one in curves if one.is_known], runs[0], metric, kind),
         "metric_by_history_length": _by_history_length(values, runs[0], kind),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from gsrec.files import write_json, write_text
 from gsrec.reporting.comparison import Comparison, compare_runs
 from gsrec.reporting.comparison_tables import comparison_tables
 from gsrec.reporting.plots import PlotKind, check_plots_available, write_plots
-from gsrec.reporting.results import read_results
+from gsrec.reporting.results import RunResult, read_results
 from gsrec.reporting.tables import to_markdown
 from gsrec.reporting.thesis_numbers import DATASETS
 from gsrec.reporting.thesis_report import ThesisReport, thesis_report
@@ -31,7 +31,7 @@ class Report:
 
 
 def write_report(
-    results_path: Path,
+    results: Path | Iterable[RunResult],
     folder: Path,
     *,
     reference: str | None = None,
@@ -41,7 +41,7 @@ def write_report(
     """Write `table.md`, `comparison.json` and the plots; each file is whole or not there.
 
     Args:
-        results_path: a results file or its folder; the runs are of the same data and protocol.
+        results: runs of the same data and protocol, or the results file or folder that holds them and no others.
         folder: where to; it is made if missing.
         reference: see `compare_runs`.
         plots: whether to draw; see `plots_available`.
@@ -53,9 +53,9 @@ def write_report(
     """
     if plots:
         check_plots_available()
-    results = read_results(results_path)
-    comparison = compare_runs(results, reference=reference)
-    drawn = write_plots(results, folder, kind=kind) if plots else ()
+    runs = _runs(results)
+    comparison = compare_runs(runs, reference=reference)
+    drawn = write_plots(runs, folder, kind=kind) if plots else ()
     links = [f"![{PLOT_TITLES[path.stem]}]({path.name})\n" for path in drawn]
     write_text(folder / "table.md", "\n".join([to_markdown(comparison_tables(comparison)), *links]))
     write_json(folder / "comparison.json", comparison.record())
@@ -63,12 +63,16 @@ def write_report(
 
 
 def write_thesis_report(
-    results_path: Path, folder: Path, *, cuts: Sequence[str] = (), datasets: Mapping[str, str] = DATASETS
+    results: Path | Iterable[RunResult],
+    folder: Path,
+    *,
+    cuts: Sequence[str] = (),
+    datasets: Mapping[str, str] = DATASETS,
 ) -> ThesisReport:
     """Write `thesis.md` and `thesis.json`: the thesis's table beside ours, and its questions answered.
 
     Args:
-        results_path: results of the thesis's models on its data sets.
+        results: runs of the thesis's models on its data sets, or the results file or folder that holds them.
         folder: where to; it is made if missing.
         cuts: what is smaller than in the thesis; none: run at full size.
         datasets: our name of a log, and what the thesis calls the data it stands for.
@@ -76,7 +80,11 @@ def write_thesis_report(
     Raises:
         DataError: if results cannot be read or do not fit the thesis's table, or a file cannot be written.
     """
-    report = thesis_report(read_results(results_path), cuts=cuts, datasets=datasets)
+    report = thesis_report(_runs(results), cuts=cuts, datasets=datasets)
     write_text(folder / "thesis.md", report.markdown())
     write_json(folder / "thesis.json", report.record())
     return report
+
+
+def _runs(results: Path | Iterable[RunResult]) -> list[RunResult]:
+    return read_results(results) if isinstance(results, Path) else list(results)

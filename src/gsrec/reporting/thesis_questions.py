@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -130,7 +130,7 @@ def _characteristics(outcome: Outcome) -> str:
     sizes = outcome.sizes
     log = f"{outcome.data} ({sizes.mean_length:.1f} interactions a user, {sizes.density:.3%} of all pairs)"
     if _share_of_best(outcome) is None:
-        return f"{log}: GSRec was not run beside another model."
+        return f"{log}: GSRec was not run beside another model that found anything."
     ordered = sorted(outcome.headline, key=lambda model: -outcome.headline[model])
     place, rival = ordered.index(OWN_MODEL) + 1, _best_rival(outcome)
     return (
@@ -143,8 +143,7 @@ def _characteristics_verdict(outcomes: Sequence[Outcome]) -> str:
     shares = {outcome.data: share for outcome in outcomes if (share := _share_of_best(outcome)) is not None}
     if len(shares) < 2:
         return "Not answered: it takes runs of GSRec and another model on two data sets."
-    ordered: Callable[[str], float] = shares.__getitem__
-    best, worst = max(shares, key=ordered), min(shares, key=ordered)
+    best, *_, worst = sorted(shares, key=lambda data: -shares[data])
     ends = f"{shares[best]:.0%} of the best other model's NDCG@10 on {best}, {shares[worst]:.0%} on {worst}"
     if round(shares[best], 2) == round(shares[worst], 2):
         return f"Equally well: {ends}."

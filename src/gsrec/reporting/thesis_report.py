@@ -9,8 +9,7 @@ from rich.console import Group
 from rich.text import Text
 
 from gsrec.reporting.results import RunResult
-from gsrec.reporting.tables import Table, to_markdown
-from gsrec.reporting.terminal import to_terminal
+from gsrec.reporting.tables import Table, to_markdown, to_terminal
 from gsrec.reporting.thesis_numbers import DATASETS, TABLE_5_1
 from gsrec.reporting.thesis_outcomes import Outcome, our_outcomes, thesis_outcomes
 from gsrec.reporting.thesis_questions import Answer, answer_questions

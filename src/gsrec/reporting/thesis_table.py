@@ -37,7 +37,7 @@ def thesis_table(outcomes: Sequence[Outcome], *, cuts: Sequence[str] = ()) -> Ta
     ]
     return Table(
         title="The thesis's Table 5.1, and ours",
-        above=(*chain.from_iterable(_conditions(outcome) for outcome in outcomes), _size(cuts)),
+        above=(*chain.from_iterable(_conditions(outcome) for outcome in outcomes), _size(outcomes, cuts)),
         columns=columns,
         rows=tuple(rows),
         below=(
@@ -75,12 +75,13 @@ def _cells(texts: Mapping[str, str], values: Mapping[str, float]) -> list[Cell]:
 
 
 def _conditions(outcome: Outcome) -> tuple[str, ...]:
-    if outcome.comparison is None:
-        return ()
-    return tuple(f"Ours, {outcome.data}. {sentence}" for sentence in conditions(outcome.comparison))
+    said = conditions(outcome.comparison) if outcome.comparison else ()
+    return tuple(f"Ours, {outcome.data}. {sentence}" for sentence in said)
 
 
-def _size(cuts: Sequence[str]) -> str:
+def _size(outcomes: Sequence[Outcome], cuts: Sequence[str]) -> str:
+    if not outcomes:
+        return "Ours was not run."
     if not cuts:
         return "Ours was run at the thesis's full size."
     return f"Ours was run smaller than the thesis: {'; '.join(cuts)}. Its numbers do not answer for the full size."
