@@ -18,8 +18,8 @@ _EXCLUDED = float("-inf")
 _BLOCK = 64
 """Columns that `top_k` first looks at as one: about the square root of a usual catalogue's size over a usual K."""
 
-_BUFFER = 2**18
-"""Floats that `rank_of` compares at a time: a megabyte."""
+_BUFFER = 2**20
+"""Floats that `rank_of` compares at a time: four megabytes."""
 
 
 @torch.no_grad()

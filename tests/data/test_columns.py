@@ -45,7 +45,9 @@ def test_a_named_column_that_is_missing_names_what_is_there() -> None:
 
 
 def test_a_column_that_cannot_be_guessed_names_what_is_there() -> None:
-    with pytest.raises(DataError, match=r"log\.csv: none of its columns looks like the item: 'user', 'thing'\. Name it"):
+    with pytest.raises(
+        DataError, match=r"log\.csv: none of its columns looks like the item: 'user', 'thing'\. Name it"
+    ):
         find_roles(Columns(), ["user", "thing"], "log.csv")
 
 

@@ -93,7 +93,9 @@ IDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min
 @pytest.mark.parametrize("extension", ["csv", "tsv"])
 def test_no_spelling_of_an_id_is_ever_changed(extension: str, ids: list[str], packed: str, tmp_path: Path) -> None:
     path = tmp_path / f"log.{extension}{packed}"
-    text = pl.DataFrame({"user": ["u"] * len(ids), "item": ids}).write_csv(separator="\t" if extension == "tsv" else ",")
+    text = pl.DataFrame({"user": ["u"] * len(ids), "item": ids}).write_csv(
+        separator="\t" if extension == "tsv" else ","
+    )
     path.write_bytes(PACK[packed](text.encode()))
     assert read_log(path).frame["item_id"].cast(pl.String).to_list() == ids
 
@@ -174,8 +176,16 @@ BAD = [
     ("log.jsonl", '{"user": 1, "item": 2}\n\n{"user": 1,\n', "line 3 is not a JSON object: '{\"user\": 1,\\n'"),
     ("log.json", '[{"user": 1, "item": 2}]', "line 1 is not a JSON object"),
     ("log.jsonl", '{"user": 1}\n{"user": [1]}\n', "its lines do not agree on the types of their fields"),
-    ("log.jsonl", '{"user": "a", "item": 1}\n{"user": 2, "item": 1}\n', "has ids of mixed types: strings, and in line 2 2"),
-    ("log.jsonl", '{"user": 1.5, "item": 1}\n{"user": 2, "item": 1}\n', "column 'user', row 1: an id must be an integer"),
+    (
+        "log.jsonl",
+        '{"user": "a", "item": 1}\n{"user": 2, "item": 1}\n',
+        "has ids of mixed types: strings, and in line 2 2",
+    ),
+    (
+        "log.jsonl",
+        '{"user": 1.5, "item": 1}\n{"user": 2, "item": 1}\n',
+        "column 'user', row 1: an id must be an integer",
+    ),
     ("log.parquet", "PAR1 and then nothing", "cannot be read as its extension says"),
     ("log.xlsx", "x", "no format has the extension '.xlsx'; expected one of .csv, .tsv, .parquet, .jsonl"),
     ("log", "x", "no format has the extension ''"),
@@ -197,7 +207,8 @@ def test_a_string_that_only_looks_mixed_is_none(write: Writer) -> None:
 
 @pytest.mark.parametrize("cut", [-4, -10, 20])
 @pytest.mark.parametrize(
-    ("extension", "packed"), [(".csv", ".gz"), (".csv", ".zst"), (".jsonl", ".gz"), (".parquet", ".gz"), (".txt", ".gz")]
+    ("extension", "packed"),
+    [(".csv", ".gz"), (".csv", ".zst"), (".jsonl", ".gz"), (".parquet", ".gz"), (".txt", ".gz")],
 )
 def test_a_file_cut_short_is_no_log(extension: str, packed: str, cut: int, write: Writer, tmp_path: Path) -> None:
     whole = PACK[packed]({**contents(tmp_path), ".txt": b"1 2 3 4\n" * 99}[extension])

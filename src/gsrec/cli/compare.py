@@ -29,7 +29,7 @@ def compare(
 ) -> None:
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
     from gsrec.cli.console import narrator, print_json, print_parts
-    from gsrec.experiment.compare import RESULTS_FILE, compare_models, configurations
+    from gsrec.experiment.compare import compare_models, configurations
     from gsrec.experiment.run import LogReference
     from gsrec.reporting.comparison_tables import comparison_tables
     from gsrec.reporting.plots import plots_available
@@ -40,7 +40,7 @@ def compare(
     chosen = configurations(models.split(","), range(seed, seed + seeds), file=config, settings=wanted)
     reference = LogReference.of(log, user_column, item_column, time_column)
     results = compare_models(reference, chosen, out, candidates=candidates, narrator=narrator(quiet=quiet))
-    report = write_report(out / RESULTS_FILE, out, plots=plots_available())
+    report = write_report(results, out, plots=plots_available())
     if as_json:
         print_json({"out": str(out), "results": [result.model_dump(mode="json") for result in results]})
     else:

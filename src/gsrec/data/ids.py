@@ -63,8 +63,8 @@ def _check_present(column: pl.Series, where: str, text: bool) -> None:
         missing |= column.is_in(MISSING).fill_null(True)
     if missing.any():
         raise DataError(
-            f"{where}: column {column.name!r} has no id in row {first_row(missing)} (rows without one: {missing.sum():,}). "
-            "Every interaction needs a user and an item: fill in or remove these rows."
+            f"{where}: column {column.name!r} has no id in row {first_row(missing)} "
+            f"(rows without one: {missing.sum():,}). Every interaction needs a user and an item: fill in or remove these rows."
         )
 
 

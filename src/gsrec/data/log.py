@@ -207,6 +207,8 @@ def log_from_frame(frame: IntoFrame, *, columns: Columns = Columns(), name: str 
 def _to_polars(frame: nw.DataFrame[IntoDataFrame], column: str, name: str) -> pl.Series:
     try:
         return frame.select(column).to_polars().to_series()
+    except ImportError as error:
+        raise DataError(f"{name}: column {column!r} cannot be converted without a library: {error}") from error
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{name}: column {column!r} holds values of more than one type: {error}") from error
 

@@ -86,7 +86,8 @@ def _popular(random: np.random.Generator, count: int, num_items: int) -> np.ndar
     """(count,) int64, places 0..V-1 drawn by Zipf's law, popular ones anywhere on the cycle."""
     cumulative = np.cumsum(1 / np.arange(1, num_items + 1))
     ranks = np.searchsorted(cumulative, random.random(count) * cumulative[-1], side="right")
-    return random.permutation(num_items)[ranks]
+    places: np.ndarray = random.permutation(num_items)[ranks]
+    return places
 
 
 def _clock(random: np.random.Generator, lengths: np.ndarray) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from gsrec.data.splits import Split
 from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import RunConfig, has_setting, run_config, settings_layer
 from gsrec.experiment.run import LogReference, prepare, result_record, train
@@ -48,14 +50,19 @@ def compare_models(
         The results of these configurations, in their order.
     """
     narrator, configs = narrator or Narrator(), list(configs)
+    splits = {config.data: prepare(reference, config)[0] for config in configs}
+    results = []
     for number, config in enumerate(configs, start=1):
-        if _recorded(out, config, candidates) is not None:
+        task = _Task(reference, config, splits[config.data], candidates)
+        result = task.recorded(out)
+        if result is None:
+            narrator.on_start(config, number, len(configs))
+            with narrator.listens(config) as listener:
+                result = task.run(out, listener)
+        else:
             narrator.on_skip(config)
-            continue
-        narrator.on_start(config, number, len(configs))
-        with narrator.listens(config) as listener:
-            _run_one(reference, config, out, candidates, listener)
-    return [result for config in configs if (result := _recorded(out, config, candidates)) is not None]
+        results.append(result)
+    return results
 
 
 def configurations(
@@ -89,30 +96,45 @@ def configurations(
     ]
 
 
-def _run_one(reference: LogReference, config: RunConfig, out: Path, candidates: str, listener: Listener) -> None:
-    folder = Path(RUNS_FOLDER) / f"{config.label.replace(':', '-')}-seed{config.seed}"
-    shutil.rmtree(out / folder, ignore_errors=True)  # what an interrupted comparison left
-    split, _ = prepare(reference, config)
-    run = train(reference, config, out / folder, split=split, listener=listener)
-    validation = run.evaluate(Protocol("validation"))
-    test = run.evaluate(Protocol("test", candidates=candidates))
-    keep_ranks(test, out / folder)
-    record = result_record(run, test) | {"validation": validation.metrics, "run": str(folder)}
-    append_result(out / RESULTS_FILE, record)
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """One run of a comparison."""
+
+    reference: LogReference
+    config: RunConfig
+    split: Split
+    candidates: str
+
+    def recorded(self, out: Path) -> RunResult | None:
+        """The result of this very run, if it is there already."""
+        if not (out / RESULTS_FILE).exists():
+            return None
+        config, fingerprint = self.config.model_dump(mode="json"), self.split.sequences.fingerprint
+        for result in read_results(out / RESULTS_FILE):
+            same_data = result.data.fingerprint == fingerprint
+            if result.config == config and same_data and result.protocol.candidates == self.candidates:
+                return result
+        return None
+
+    def run(self, out: Path, listener: Listener) -> RunResult:
+        """Train, judge once on test, record."""
+        folder = Path(RUNS_FOLDER) / self._name()
+        shutil.rmtree(out / folder, ignore_errors=True)  # what an interrupted comparison left
+        trained = train(self.reference, self.config, out / folder, split=self.split, listener=listener)
+        test = trained.evaluate(Protocol("test", candidates=self.candidates))
+        keep_ranks(test, out / folder)
+        validation = trained.evaluate(Protocol("validation")).metrics
+        record = result_record(trained, test) | {"validation": validation, "run": str(folder)}
+        return append_result(out / RESULTS_FILE, record)
+
+    def _name(self) -> str:
+        """A folder name that no other run has."""
+        all_of_it = (self.config.model_dump_json(), self.split.sequences.fingerprint, self.candidates)
+        digest = hashlib.sha256("\n".join(all_of_it).encode()).hexdigest()
+        return f"{self.config.label.replace(':', '-')}-seed{self.config.seed}-{digest[:8]}"
 
 
 def keep_ranks(evaluation: Evaluation, folder: Path) -> None:
     """Write every target's rank into a run folder."""
     ranks = UserRanks(evaluation.users, evaluation.ranks, evaluation.history_lengths, evaluation.target_popularity)
     write_ranks(folder / RANKS_FILE, ranks)
-
-
-def _recorded(out: Path, config: RunConfig, candidates: str) -> RunResult | None:
-    """The result of this very configuration, if it is there already."""
-    path = out / RESULTS_FILE
-    if not path.exists():
-        return None
-    for result in read_results(path):
-        if result.config == config.model_dump(mode="json") and result.protocol.candidates == candidates:
-            return result
-    return None

@@ -10,7 +10,9 @@ from gsrec.data.sources import find_local
 from gsrec.experiment.compare import Narrator, compare_models, configurations
 from gsrec.experiment.run import LogReference
 from gsrec.models import MODELS
-from gsrec.reporting.report import write_thesis_report
+from gsrec.reporting.plots import plots_available
+from gsrec.reporting.report import write_report, write_thesis_report
+from gsrec.reporting.results import RunResult
 from gsrec.reporting.thesis_report import ThesisReport
 
 CANDIDATES = "popularity:100"
@@ -65,10 +67,12 @@ def run_thesis(
         narrator: is told how it goes on.
     """
     cuts = [*(SMALL_CUTS if small else ()), *settings]
-    results = []
+    results: list[RunResult] = []
     for dataset in datasets():
         wanted = [*dataset.settings, *(SMALL_SETTINGS if small else ()), *settings]
         configs = configurations([f"{model}:{dataset.preset}" for model in MODELS], seeds, settings=wanted)
-        reference = LogReference(log=dataset.log)
-        results += compare_models(reference, configs, out / dataset.log, candidates=candidates, narrator=narrator)
+        reference, folder = LogReference(log=dataset.log), out / dataset.log
+        of_dataset = compare_models(reference, configs, folder, candidates=candidates, narrator=narrator)
+        write_report(of_dataset, folder, plots=plots_available())
+        results += of_dataset
     return write_thesis_report(results, out, cuts=cuts)

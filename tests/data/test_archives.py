@@ -1,0 +1,81 @@
+import io
+import random
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from gsrec.data.archives import extract
+from gsrec.errors import DataError
+
+FILES = {"ml/ratings.dat": b"1::2::5::1\n", "ml/movies.dat": b"2::Heat\n", "ml/": b""}
+
+
+def zip_of(path: Path, files: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
+def tar_of(path: Path, files: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz" if path.suffix == ".gz" else "w") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            member.type = tarfile.DIRTYPE if name.endswith("/") else tarfile.REGTYPE
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
+def test_only_the_wanted_files_come_out_without_their_folders(name: str, tmp_path: Path, folder: Path) -> None:
+    archive = (zip_of if name == "a.zip" else tar_of)(tmp_path / name, FILES)
+    assert extract(archive, ("ratings.*",), folder) == [folder / "ratings.dat"]
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"1::2::5::1\n"]
+
+
+def test_an_archive_may_hold_archives(tmp_path: Path, folder: Path) -> None:
+    inner = tar_of(tmp_path / "training_set.tar", {"training_set/mv_2.txt": b"2:\n", "training_set/mv_1.txt": b"1:\n"})
+    outer = tar_of(tmp_path / "all.tar.gz", {"download/training_set.tar": inner.read_bytes(), "download/README": b""})
+    assert [path.read_bytes() for path in extract(outer, ("mv_*.txt",), folder)] == [b"1:\n", b"2:\n"]
+
+
+def test_a_name_that_climbs_out_stays_within_the_folder(tmp_path: Path, folder: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", {"../../ratings.dat": b"x"})
+    assert extract(archive, ("ratings.dat",), folder) == [folder / "ratings.dat"]
+
+
+def test_an_archive_without_the_file(tmp_path: Path, folder: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", FILES)
+    with pytest.raises(DataError, match=r"a\.zip: holds no file named u\.data or u\.csv"):
+        extract(archive, ("u.data", "u.csv"), folder)
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
+@pytest.mark.parametrize("kept", [0.1, 0.6])
+def test_an_archive_cut_short(name: str, kept: float, tmp_path: Path, folder: Path) -> None:
+    archive = (zip_of if name == "a.zip" else tar_of)(
+        tmp_path / name, {"ratings.dat": random.Random(0).randbytes(20_000)}
+    )
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: int(kept * len(whole))])
+    with pytest.raises(DataError, match=r"a\..*: cannot be unpacked; it may be cut short or damaged: "):
+        extract(archive, ("ratings.dat",), folder)
+
+
+def test_a_damaged_archive(tmp_path: Path, folder: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", {"ratings.dat": bytes(range(256))})
+    content = bytearray(archive.read_bytes())
+    content[50] ^= 0xFF
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        extract(archive, ("ratings.dat",), folder)

@@ -1,0 +1,58 @@
+import dataclasses
+
+import numpy as np
+import polars as pl
+import pytest
+
+from gsrec.data import Sequences, Vocabulary
+from gsrec.errors import DataError
+
+
+def sequences_of(
+    items: list[int], offsets: list[int], users: list[str], timestamps: list[int] | None = None
+) -> Sequences:
+    return Sequences(
+        np.array(items, dtype=np.int32),
+        np.array(offsets),
+        Vocabulary.of(["x", "y"]),
+        pl.Series("user_id", users),
+        None if timestamps is None else np.array(timestamps),
+        "shop",
+    )
+
+
+def test_sizes() -> None:
+    sequences = sequences_of([1, 2, 2], [0, 2, 2, 3], ["a", "b", "c"])
+    assert (sequences.num_users, sequences.num_items, sequences.num_interactions) == (3, 2, 3)
+    assert sequences.lengths.tolist() == [2, 0, 1]
+    assert repr(sequences) == "Sequences(name='shop', num_users=3, num_items=2, num_interactions=3, clock=False)"
+
+
+@pytest.mark.parametrize("offsets", [[1, 2], [0, 1], [0, 3, 2]])
+def test_offsets_must_fit(offsets: list[int]) -> None:
+    with pytest.raises(DataError, match="offsets must rise from 0 to the number of items"):
+        sequences_of([1, 2], offsets, ["a"] * (len(offsets) - 1))
+
+
+def test_users_must_fit() -> None:
+    with pytest.raises(DataError, match="1 histories need as many user ids, found 2"):
+        sequences_of([1], [0, 1], ["a", "b"])
+
+
+def test_timestamps_must_fit() -> None:
+    with pytest.raises(DataError, match="timestamps must be one per item"):
+        sequences_of([1], [0, 1], ["a"], [1, 2])
+
+
+def test_the_fingerprint_is_that_of_the_data() -> None:
+    sequences = sequences_of([1, 2], [0, 2], ["a"], [3, 4])
+    assert dataclasses.replace(sequences, name="other").fingerprint == sequences.fingerprint
+    others = [
+        sequences_of([2, 1], [0, 2], ["a"], [3, 4]),
+        sequences_of([1, 2], [0, 1, 2], ["a", "b"], [3, 4]),
+        sequences_of([1, 2], [0, 2], ["b"], [3, 4]),
+        sequences_of([1, 2], [0, 2], ["a"], [3, 5]),
+        sequences_of([1, 2], [0, 2], ["a"]),
+        dataclasses.replace(sequences, vocabulary=Vocabulary.of(["x", "z"])),
+    ]
+    assert len({sequences.fingerprint, *(other.fingerprint for other in others)}) == 7
