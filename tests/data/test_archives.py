@@ -1,9 +1,9 @@
 import io
-import random
 import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gsrec.data.archives import extract
@@ -64,7 +64,7 @@ def test_an_archive_without_the_file(tmp_path: Path, folder: Path) -> None:
 @pytest.mark.parametrize("kept", [0.1, 0.6])
 def test_an_archive_cut_short(name: str, kept: float, tmp_path: Path, folder: Path) -> None:
     archive = (zip_of if name == "a.zip" else tar_of)(
-        tmp_path / name, {"ratings.dat": random.Random(0).randbytes(20_000)}
+        tmp_path / name, {"ratings.dat": np.random.default_rng(0).bytes(20_000)}
     )
     whole = archive.read_bytes()
     archive.write_bytes(whole[: int(kept * len(whole))])

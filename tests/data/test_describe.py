@@ -1,3 +1,4 @@
+import itertools
 import json
 
 import polars as pl
@@ -25,7 +26,7 @@ def test_sizes_lengths_and_density() -> None:
 def test_ties_and_repeats_are_counted(events: list[tuple[int, int, int]]) -> None:
     log = log_from_frame(pl.DataFrame(events, schema=["user", "item", "time"], orient="row"))
     rows = log.frame.rows()
-    steps = [(one, two) for one, two in zip(rows, rows[1:], strict=False) if one[0] == two[0]]
+    steps = [(one, two) for one, two in itertools.pairwise(rows) if one[0] == two[0]]
     description = describe(log)
     assert description.num_time_ties == sum(one[2] == two[2] for one, two in steps)
     assert description.num_consecutive_repeats == sum(one[1] == two[1] for one, two in steps)

@@ -94,7 +94,7 @@ def test_an_interrupted_download_leaves_nothing(server: str, served: Path, tmp_p
 def test_a_folder_that_cannot_be_written(server: str, served: Path, tmp_path: Path) -> None:
     (served / "a.csv").write_bytes(CONTENT)
     (tmp_path / "cache").write_text("a file where a folder should be")
-    with pytest.raises(DataError, match="cannot write .*a.csv: "):
+    with pytest.raises(DataError, match=r"cannot write .*a\.csv: "):
         download(f"{server}/a.csv", tmp_path / "cache" / "a.csv")
 
 

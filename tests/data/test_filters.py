@@ -1,3 +1,6 @@
+import itertools
+from functools import partial
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -44,12 +47,12 @@ def test_a_k_core_holds_on_both_sides_and_is_the_largest(
         if kept == rest:
             break
         rest = kept
-    least = {"min_user_interactions": min_user, "min_item_interactions": min_item}
+    core_of = partial(log.filtered, min_user_interactions=min_user, min_item_interactions=min_item, k_core=True)
     if not rest:
         with pytest.raises(DataError, match="none of"):
-            log.filtered(k_core=True, **least)
+            core_of()
         return
-    core = log.filtered(k_core=True, **least)
+    core = core_of()
     assert sorted(pairs(core)) == sorted(rest)
     assert min(counts(core, "user_id")) >= min_user
     assert min(counts(core, "item_id")) >= min_item
@@ -58,7 +61,7 @@ def test_a_k_core_holds_on_both_sides_and_is_the_largest(
 @given(EVENTS)
 def test_dropping_repeats_leaves_no_item_twice_in_a_row(events: list[tuple[int, int]]) -> None:
     kept = pairs(log_of(*events).filtered(drop_repeats=True))
-    assert all(first != second for first, second in zip(kept, kept[1:], strict=False))
+    assert all(first != second for first, second in itertools.pairwise(kept))
     assert set(kept) == set(events)
 
 

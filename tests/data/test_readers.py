@@ -158,6 +158,7 @@ BAD = [
     ("log.csv", b"user,item,title\n1,2,x\n1,2,\xff\n", "line 3 holds bytes that are not UTF-8. Convert"),
     ("log.dat", b"1::2::5::1\n1::\xe9::5::1\n", "line 2 holds bytes that are not UTF-8"),
     ("log.csv", "user,item\n1,2\n".encode("utf-16"), "line 1 holds bytes that are not UTF-8"),
+    ("log.csv", 'user,item,title\n1,2,12" disc\n', "cannot be read as its extension says: "),
     ("log.csv", 'user,item\n1,"2\n1,3\n', "cannot be read as its extension says: "),
     ("log.csv", "", "the file is empty"),
     ("log.csv.gz", gzip.compress(b""), "the file is empty"),
@@ -226,7 +227,9 @@ def test_a_damaged_file_is_no_log(extension: str, write: Writer, tmp_path: Path)
 
 
 def test_a_parquet_file_cut_short(write: Writer, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read as its extension says: .* Is it damaged?"):
+    with pytest.raises(
+        DataError, match=r"cannot be read as its extension says: .*\. Is it damaged, or a quote left open\?"
+    ):
         read_log(write("log.parquet", parquet(tmp_path)[:-20]))
 
 

@@ -3,7 +3,6 @@ import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -139,7 +138,7 @@ def test_the_netflix_prize_unpacked_among_fetched_files(folder: str, cache: Path
 
 def test_the_netflix_prize_cannot_be_fetched(cache: Path) -> None:
     with pytest.raises(
-        DataError, match="netflix: its publisher offers it no longer. If you have it, put it as nf_prize"
+        DataError, match=r"netflix: its publisher offers it no longer\. If you have it, put it as nf_prize"
     ):
         fetch("netflix")
 

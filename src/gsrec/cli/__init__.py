@@ -10,6 +10,7 @@ from gsrec.cli.compare import compare
 from gsrec.cli.data import app as data
 from gsrec.cli.evaluate import evaluate
 from gsrec.cli.recommend import recommend
+from gsrec.cli.report import report
 from gsrec.cli.thesis import thesis
 from gsrec.cli.train import train
 from gsrec.errors import ConfigError, GSRecError
@@ -22,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data, name="data")
-for command in (train, evaluate, compare, recommend, thesis):
+for command in (train, evaluate, compare, recommend, thesis, report):
     app.command()(command)
 
 

@@ -44,11 +44,14 @@ def padded_rows(items: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.n
 class Batches:
     """The batches of a training: every user's newest training events, one row a user.
 
+    All batches of an epoch have about the same number of events, so that every event counts the same in training:
+    few rows where histories are long, many where they are short.
+
     Attributes:
         items: (N,) int32, the flat items of all users.
         starts: (R,) int64, first event of every row.
         ends: (R,) int64, one past the last.
-        batch_size: rows a batch.
+        batch_size: rows a batch, on average.
         seed: of the order of the rows.
     """
 
@@ -64,7 +67,7 @@ class Batches:
 
     @property
     def num_steps(self) -> int:
-        """The number of batches an epoch."""
+        """The most batches that an epoch can have."""
         return -(-self.starts.size // self.batch_size)
 
     def epoch(self, epoch: int) -> Iterator[np.ndarray]:
@@ -73,12 +76,16 @@ class Batches:
             yield padded_rows(self.items, self.starts[rows], self.ends[rows])
 
     def _order(self, epoch: int) -> list[np.ndarray]:
+        """The rows of every batch of an epoch."""
         generator = np.random.default_rng([self.seed, epoch])
         rows = generator.permutation(self.starts.size)
         lengths = (self.ends - self.starts)[rows]
         pools = np.arange(rows.size) // (POOL_BATCHES * self.batch_size)
-        rows = rows[np.lexsort((lengths, pools))]
-        batches = np.split(rows, range(self.batch_size, rows.size, self.batch_size))
+        upwards = np.where(pools % 2, -lengths, lengths)  # up and down in turn: neighbours are alike across pools too
+        rows = rows[np.lexsort((upwards, pools))]
+        events = np.cumsum((self.ends - self.starts)[rows])
+        places = (events - 1) * self.num_steps // events[-1]
+        batches = np.split(rows, np.flatnonzero(np.diff(places)) + 1)
         return [batches[place] for place in generator.permutation(len(batches))]
 
 
@@ -88,7 +95,7 @@ def training_batches(split: Split, *, length: int | None, batch_size: int, seed:
     Args:
         split: which events are for training.
         length: the most events a row, or None for all of them.
-        batch_size: rows a batch.
+        batch_size: rows a batch, on average.
         seed: of the order of the rows.
 
     Raises:

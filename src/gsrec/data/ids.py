@@ -64,7 +64,8 @@ def _check_present(column: pl.Series, where: str, text: bool) -> None:
     if missing.any():
         raise DataError(
             f"{where}: column {column.name!r} has no id in row {first_row(missing)} "
-            f"(rows without one: {missing.sum():,}). Every interaction needs a user and an item: fill in or remove these rows."
+            f"(rows without one: {missing.sum():,}). Every interaction needs a user and an item: "
+            "fill in or remove these rows."
         )
 
 

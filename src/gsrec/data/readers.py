@@ -59,4 +59,6 @@ def explained(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: the file is empty") from error
     except pl.exceptions.PolarsError as error:
         reason = str(error).strip().split("\n")[0]
-        raise DataError(f"{path}: cannot be read as its extension says: {reason}. Is it damaged?") from error
+        raise DataError(
+            f"{path}: cannot be read as its extension says: {reason}. Is it damaged, or a quote left open?"
+        ) from error

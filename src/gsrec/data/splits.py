@@ -78,7 +78,8 @@ class Split:
         """(N,) bool, true where an event is for training."""
         lengths = self.sequences.lengths
         within = np.arange(self.sequences.num_interactions) - np.repeat(self.sequences.offsets[:-1], lengths)
-        return within < np.repeat(self.train_ends - self.sequences.offsets[:-1], lengths)
+        mask: np.ndarray = within < np.repeat(self.train_ends - self.sequences.offsets[:-1], lengths)
+        return mask
 
     def targets(self, part: Part) -> Targets:
         """The events of `part` to be predicted; users without any are left out."""

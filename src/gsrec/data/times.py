@@ -17,6 +17,10 @@ TICKS = ((10**17, 10**9, "nanoseconds"), (10**14, 10**6, "microseconds"), (10**1
 """Clock times of typical size at least .. are counted in ticks of which a second has .., called .."""
 DATE_FORMATS = (None, "%+", "%F %T%.f", "%F %R", "%F")
 """How dates are written: as Polars guesses, then ISO 8601 in its forms."""
+DIGITS = (1900_01_01, 2100_12_31)
+"""Between these, integers can be dates written without separators."""
+CALENDAR = (-62_135_596_800, 253_402_300_799)
+"""Unix seconds of the first and the last moment that a calendar of four digits can show."""
 UNITS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -52,11 +56,13 @@ def read_times(column: pl.Series, where: str) -> Times:
     if column.dtype == pl.String:
         column = _parse(column, where)
     if column.dtype in (pl.Date, pl.Datetime):
-        return _of_dates(column)
+        return _within_calendar(_of_dates(column), column, where)
     if not (column.dtype.is_integer() or column.dtype.is_float()):
         raise DataError(f"{where}: column {column.name!r} must hold numbers or dates, found {column.dtype}")
     numbers = _exact(column, where)
-    return Times(numbers, "position") if plain(column.name) in POSITION_NAMES else _of_clock(numbers)
+    if plain(column.name) in POSITION_NAMES:
+        return Times(numbers, "position")
+    return _within_calendar(_of_clock(numbers), column, where)
 
 
 def _check(good: pl.Series, column: pl.Series, where: str, problem: str) -> None:
@@ -100,17 +106,35 @@ def _exact(column: pl.Series, where: str) -> pl.Series:
         _check(column.cast(pl.Int64, strict=False).is_not_null(), column, where, "a time beyond 64 bits")
         return column.cast(pl.Int64)
     _check(column.is_finite(), column, where, "no time")
+    _check(column.abs() < 2**63, column, where, "a time beyond 64 bits")
     whole = (column == column.floor()) & (column.abs() < LARGEST_EXACT_FLOAT)
     return column.cast(pl.Int64 if whole.all() else pl.Float64)
 
 
 def _of_clock(numbers: pl.Series) -> Times:
+    if (dates := _of_digits(numbers)) is not None:
+        return Times(dates, "clock", 1, (f"column {numbers.name!r}: dates written as yyyymmdd, told by their size",))
     typical = float(numbers.abs().median() or 0)  # type: ignore[arg-type]
     for size, ticks, unit in TICKS:
         if typical >= size:
             note = f"column {numbers.name!r}: {unit}, told by their size"
             return _coarsest(Times(numbers, "clock", ticks, (note,)))
     return Times(numbers, "clock")
+
+
+def _of_digits(numbers: pl.Series) -> pl.Series | None:
+    """Seconds of dates such as 20201231, if all are; as seconds they would all lie in August 1970."""
+    if numbers.dtype.is_float() or not numbers.is_between(DIGITS[0], DIGITS[1]).all():
+        return None
+    dates = numbers.cast(pl.String).str.to_date("%Y%m%d", strict=False)
+    return None if dates.null_count() else dates.cast(pl.Datetime("ms")).to_physical() // 1000
+
+
+def _within_calendar(times: Times, column: pl.Series, where: str) -> Times:
+    seconds = times.values // times.ticks_per_second
+    inside = seconds.is_between(CALENDAR[0], CALENDAR[1])
+    _check(inside, column, where, "a time outside the years 1 to 9999 (are units mixed?)")
+    return times
 
 
 def _coarsest(times: Times) -> Times:

@@ -29,6 +29,8 @@ class TrainingConfig(Description):
         weight_decay: of all weights, a step.
         embedding_l2: the L2 norm of the item embeddings, times this, is added to the loss (SASRec's `l2_emb`).
         warm_up_steps: steps in which the learning rate rises from 0.
+        averaging: what stays (0 to 1) of the averaged weights at every step; they are judged and kept instead of the
+            last ones. 0: no averaging.
         clip_norm: the most that the norm of all gradients may be; 0: no limit.
         epochs: the most epochs.
         patience: epochs without a better validation NDCG@10 before training stops; 0: never stops early.
@@ -47,6 +49,7 @@ class TrainingConfig(Description):
     weight_decay: NotNegative = 0.0
     embedding_l2: NotNegative = 0.0
     warm_up_steps: Annotated[int, Field(ge=0)] = 0
+    averaging: Share = 0.0
     clip_norm: NotNegative = 0.0
     batch_size: Size = 64
     epochs: Size = 100

@@ -128,8 +128,8 @@ def sampled_softmax_loss(
 ) -> Tensor:
     """Cross-entropy of the softmax over every target and negatives that all targets share, mean over targets.
 
-    The negatives' scores are raised by log((V - 1) / N), the logQ correction of uniform sampling, so that the loss
-    estimates the full softmax's.
+    The negatives' scores are raised by log(V / N), the logQ correction of uniform sampling, so that the sum in the
+    softmax is, on average, the full one. With every item once as the negatives, the loss is the full softmax's.
 
     Args:
         hidden: (T, D) float32.
@@ -143,7 +143,7 @@ def sampled_softmax_loss(
     """
     positive = _scores_of(hidden, weights, targets[:, None], bias)  # (T, 1)
     scores = F.linear(hidden, weights[negatives], None if bias is None else bias[negatives])  # (T, N)
-    correction = math.log(max(len(weights) - 2, 1) / len(negatives))
+    correction = math.log((len(weights) - 1) / len(negatives))
     scores = (scores + correction).masked_fill(negatives == targets[:, None], -math.inf)
     return (torch.cat([positive, scores], dim=1).logsumexp(1) - positive[:, 0]).mean()
 

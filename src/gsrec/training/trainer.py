@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gsrec.data.batches import Batches
 from gsrec.errors import TrainingError
@@ -116,13 +117,14 @@ def fit(
             loss, spent = training.epoch(epoch, batches, listener, checkpoints)
             seconds += spent
             due = epoch % config.validate_every == 0 or epoch == config.epochs
-            validation = _validated(training.model, validate) if due else None
+            with training.judged():
+                validation = validate() if due else None
+                save_weights(training.model, checkpoints / "last.safetensors")
+                if validation and validation[MONITORED] > best:
+                    best, best_epoch = validation[MONITORED], epoch
+                    save_weights(training.model, checkpoints / "best.safetensors")
             epochs.append(Epoch(epoch, loss, seconds, validation))
             listener.on_epoch(epochs[-1])
-            save_weights(training.model, checkpoints / "last.safetensors")
-            if validation and validation[MONITORED] > best:
-                best, best_epoch = validation[MONITORED], epoch
-                save_weights(training.model, checkpoints / "best.safetensors")
             if config.patience and best_epoch and epoch - best_epoch >= config.patience:
                 break
         load_weights(training.model, checkpoints / "best.safetensors")
@@ -146,6 +148,8 @@ class _Training:
         self.model, self.optimizer = self.accelerator.prepare(
             module, optimizer(module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
         )
+        averaging = get_ema_multi_avg_fn(config.averaging)
+        self.averaged = AveragedModel(self.model, multi_avg_fn=averaging) if config.averaging else None
         rising = max(config.warm_up_steps, 1)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: min((step + 1) / rising, 1.0))
 
@@ -178,7 +182,22 @@ class _Training:
                 self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
             self.optimizer.step()
             self.schedule.step()
+            if self.averaged:
+                self.averaged.update_parameters(self.model)
         return value, len(hidden)
+
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """The model as it is judged and kept: without dropout, with averaged weights if there are any."""
+        self.model.eval()
+        if self.averaged:
+            moving = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            self.model.load_state_dict(self.averaged.module.state_dict())
+            yield
+            self.model.load_state_dict(moving)
+        else:
+            yield
+        self.model.train()
 
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The configured loss of hidden (T, D) at targets (T,)."""
@@ -224,18 +243,6 @@ def _module(model: SequenceEncoder) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise TrainingError(f"a model to train must be a torch.nn.Module, found {type(model).__name__}")
     return model
-
-
-def _validated(model: nn.Module, validate: Callable[[], Mapping[str, float]]) -> Mapping[str, float]:
-    with _evaluating(model):
-        return validate()
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    model.eval()
-    yield
-    model.train()
 
 
 def _not_finite(epoch: int, step: int, loss: float, checkpoints: Path) -> str:

@@ -1,0 +1,31 @@
+"""`gsrec report`: a page out of recorded results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gsrec.cli import options
+
+
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders that `gsrec compare` wrote.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.md", help="The page to write.")],
+    fill: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="A page whose block of results is to be filled as well.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Write one page of several comparisons: tables, tests and plots."""
+    from gsrec.cli.console import print_json
+    from gsrec.reporting.pages import fill_results_block, write_results_page
+
+    write_results_page(folders, out)
+    if fill is not None:
+        fill_results_block(folders, fill)
+    if as_json:
+        print_json({"out": str(out), "filled": str(fill) if fill else None})
+    else:
+        typer.echo(str(out))

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gsrec.data import log_from_frame
+from gsrec.data.batches import Batches, padded_rows, training_batches
+from gsrec.data.splits import Split, leave_one_out
+from gsrec.errors import DataError
+
+LENGTHS = st.lists(st.integers(4, 30), min_size=1, max_size=50)
+
+
+def split_of(lengths: list[int]) -> Split:
+    """Histories of these lengths; every item is taken once, so that it tells its place."""
+    users = np.repeat(np.arange(len(lengths)), lengths)
+    return leave_one_out(log_from_frame(pl.DataFrame({"user": users, "item": np.arange(users.size)})).to_sequences())
+
+
+def rows_of(batches: Batches, epoch: int) -> list[list[int]]:
+    return [[int(item) for item in row if item] for batch in batches.epoch(epoch) for row in batch]
+
+
+@given(LENGTHS, st.integers(1, 7), st.integers(0, 3))
+def test_an_epoch_holds_every_users_training_events_once(lengths: list[int], batch_size: int, epoch: int) -> None:
+    split = split_of(lengths)
+    batches = training_batches(split, length=None, batch_size=batch_size, seed=1)
+    rows = rows_of(batches, epoch)
+    offsets = split.sequences.offsets
+    expected = [
+        split.sequences.items[start:end].tolist() for start, end in zip(offsets[:-1], split.train_ends, strict=True)
+    ]
+    assert sorted(rows) == sorted(expected)
+    assert len(list(batches.epoch(epoch))) == batches.num_steps == -(-len(lengths) // batch_size)
+
+
+@given(LENGTHS, st.integers(2, 10))
+def test_only_the_newest_events_are_in_a_row(lengths: list[int], length: int) -> None:
+    split = split_of(lengths)
+    rows = rows_of(training_batches(split, length=length, batch_size=4, seed=1), 0)
+    assert max(map(len, rows)) <= length
+    assert {row[-1] for row in rows} == set(split.sequences.items[split.train_ends - 1].tolist())
+
+
+def test_batches_are_right_padded_and_no_wider_than_needed() -> None:
+    for batch in training_batches(split_of([5, 9, 20, 6]), length=None, batch_size=2, seed=0).epoch(0):
+        assert batch.dtype == np.int64
+        filled = batch > 0
+        assert filled.any(axis=0).all()
+        assert (np.diff(filled.astype(int), axis=1) <= 0).all()
+
+
+def test_batches_are_a_function_of_seed_and_epoch() -> None:
+    split = split_of(list(range(4, 60)))
+    batches = [training_batches(split, length=None, batch_size=4, seed=seed) for seed in (1, 1, 2)]
+    assert rows_of(batches[0], 0) == rows_of(batches[1], 0)
+    assert rows_of(batches[0], 0) != rows_of(batches[0], 1)
+    assert rows_of(batches[0], 0) != rows_of(batches[2], 0)
+    assert repr(batches[0]) == "Batches(56 rows, 14 steps an epoch)"
+
+
+def test_no_items_make_no_columns() -> None:
+    nothing = np.zeros(0, dtype=np.int32)
+    assert padded_rows(nothing, np.array([0]), np.array([0])).shape == (1, 0)
+
+
+def test_users_with_one_training_event_are_no_rows() -> None:
+    assert rows_of(training_batches(split_of([3, 5]), length=None, batch_size=4, seed=0), 0) == [[4, 5, 6]]
+    with pytest.raises(DataError, match="no user has two events to train on: there is nothing to predict"):
+        training_batches(split_of([3, 3]), length=None, batch_size=4, seed=0)
