@@ -34,7 +34,14 @@ def test_an_epoch_holds_every_users_training_events_once(lengths: list[int], bat
         split.sequences.items[start:end].tolist() for start, end in zip(offsets[:-1], split.train_ends, strict=True)
     ]
     assert sorted(rows) == sorted(expected)
-    assert len(list(batches.epoch(epoch))) == batches.num_steps == -(-len(lengths) // batch_size)
+    assert 1 <= len(list(batches.epoch(epoch))) <= batches.num_steps == -(-len(lengths) // batch_size)
+
+
+@given(LENGTHS, st.integers(1, 7))
+def test_batches_have_about_the_same_number_of_events(lengths: list[int], batch_size: int) -> None:
+    batches = training_batches(split_of(lengths), length=None, batch_size=batch_size, seed=1)
+    events = [int((batch > 0).sum()) for batch in batches.epoch(0)]
+    assert max(events) <= sum(events) / batches.num_steps + max(lengths)
 
 
 @given(LENGTHS, st.integers(2, 10))

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsrec.data.times import read_times
+from gsrec.data.times import DIGITS, read_times
 from gsrec.errors import DataError
 
 
-@given(st.lists(st.integers(-(10**10), 10**10), min_size=1))
+@given(st.lists(st.integers(-(10**10), 10**10).filter(lambda time: not DIGITS[0] <= time <= DIGITS[1]), min_size=1))
 def test_seconds_stay_seconds(seconds: list[int]) -> None:
     times = read_times(pl.Series("timestamp", seconds), "log")
     assert (times.values.to_list(), times.kind, times.ticks_per_second, times.notes) == (seconds, "clock", 1, ())
@@ -108,7 +108,7 @@ def test_times_beyond_any_calendar_are_named(values: list[object]) -> None:
 
 
 def test_a_time_beyond_64_bits() -> None:
-    with pytest.raises(DataError, match="row 2: a time beyond 64 bits, found '99999999999999999999'"):
+    with pytest.raises(DataError, match=r"row 2: a time beyond 64 bits, found 1e\+20"):
         read_times(pl.Series("time", ["1", "99999999999999999999"]), "log")
     with pytest.raises(DataError, match="row 1: a time beyond 64 bits, found 18446744073709551615"):
         read_times(pl.Series("time", [2**64 - 1], dtype=pl.UInt64), "log")

@@ -29,7 +29,8 @@ def compare(
 ) -> None:
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
     from gsrec.cli.console import narrator, print_json, print_parts
-    from gsrec.experiment.compare import compare_models, configurations
+    from gsrec.experiment.compare import compare_models
+    from gsrec.experiment.config import run_configs
     from gsrec.experiment.run import LogReference
     from gsrec.reporting.comparison_tables import comparison_tables
     from gsrec.reporting.plots import plots_available
@@ -37,7 +38,7 @@ def compare(
     from gsrec.reporting.tables import to_terminal
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
-    chosen = configurations(models.split(","), range(seed, seed + seeds), file=config, settings=wanted)
+    chosen = run_configs(models.split(","), range(seed, seed + seeds), file=config, settings=wanted)
     reference = LogReference.of(log, user_column, item_column, time_column)
     results = compare_models(reference, chosen, out, candidates=candidates, narrator=narrator(quiet=quiet))
     report = write_report(results, out, plots=plots_available())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gsrec.data.splits import Split
 from gsrec.evaluation.evaluator import Evaluation, Protocol
-from gsrec.experiment.config import RunConfig, has_setting, run_config, settings_layer
+from gsrec.experiment.config import RunConfig
 from gsrec.experiment.run import LogReference, prepare, result_record, train
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
@@ -63,37 +63,6 @@ def compare_models(
             narrator.on_skip(config)
         results.append(result)
     return results
-
-
-def configurations(
-    models: Iterable[str], seeds: Iterable[int], *, file: Path | None = None, settings: Iterable[str] = ()
-) -> list[RunConfig]:
-    """A configuration for every model and seed; a setting goes to the models that have it.
-
-    Args:
-        models: each as `name` or `name:preset`.
-        seeds: one run a model and seed.
-        file: a TOML file of settings for all.
-        settings: `key=value` texts for all.
-
-    Raises:
-        ConfigError: if a name is unknown, no model has a setting, or a value is out of its range.
-    """
-    names, settings, seeds = [model.strip() for model in models], list(settings), list(seeds)
-    for setting in settings:
-        if not any(has_setting(setting, name.partition(":")[0]) for name in names):
-            settings_layer([setting], names[-1].partition(":")[0])  # says what is wrong with it
-    return [
-        run_config(
-            model,
-            preset or "default",
-            file=file,
-            settings=[setting for setting in settings if has_setting(setting, model)],
-            seed=seed,
-        )
-        for seed in seeds
-        for model, _, preset in (name.partition(":") for name in names)
-    ]
 
 
 @dataclass(frozen=True, eq=False)

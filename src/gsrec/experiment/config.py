@@ -100,12 +100,33 @@ def run_config(
     Raises:
         ConfigError: if a name or a key is unknown, or a value is out of its range.
     """
-    layers = [preset_layer(model, preset), read_layer(file) if file else {}, settings_layer(settings, model)]
-    merged: Layer = {"model": {"name": model}}
-    for layer in layers:
-        for section, values in layer.items():
-            merged[section] = merged.get(section, {}) | values
-    return _checked(merged, preset, seed)
+    return _laid(model, preset, given_layer(file, settings), seed)
+
+
+def run_configs(
+    models: Iterable[str], seeds: Iterable[int], *, file: Path | None = None, settings: Iterable[str] = ()
+) -> list[RunConfig]:
+    """A configuration for every model and seed; a setting of models goes to those that have it.
+
+    Args:
+        models: each as `name` or `name:preset`.
+        seeds: one configuration a model and seed.
+        file: as for `run_config`.
+        settings: as for `run_config`.
+
+    Raises:
+        ConfigError: if a name is unknown, no model has a setting, or a value is out of its range.
+    """
+    named = [(name, preset or "default") for name, _, preset in (model.strip().partition(":") for model in models)]
+    layer, keys = given_layer(file, settings), {name: model_keys(name) for name, _ in named}
+    for key in layer.get("model", {}):
+        if not any(key in known for known in keys.values()):
+            raise ConfigError(_unknown("setting of these models", key, sorted(set().union(*keys.values()))))
+    fitting = {
+        name: layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys[name]}}
+        for name, _ in named
+    }
+    return [_laid(name, preset, fitting[name], seed) for seed in seeds for name, preset in named]
 
 
 def presets(model: str) -> tuple[str, ...]:
@@ -140,7 +161,7 @@ def read_layer(file: Path) -> Layer:
     return content
 
 
-def settings_layer(settings: Iterable[str], model: str) -> Layer:
+def settings_layer(settings: Iterable[str]) -> Layer:
     """The settings in `key=value` texts, each put into the section that has such a key.
 
     Raises:
@@ -148,38 +169,53 @@ def settings_layer(settings: Iterable[str], model: str) -> Layer:
     """
     layer: Layer = {}
     for setting in settings:
-        key, equals, value = setting.partition("=")
+        key, equals, value = (part.strip() for part in setting.partition("="))
         if not equals or not key:
             raise ConfigError(f"a setting must be key=value, found {setting!r}")
-        section, name = _place(key.strip(), model)
-        layer.setdefault(section, {})[name] = _value(value.strip())
+        section, _, name = key.rpartition(".")
+        layer.setdefault(section or _section_of(name), {})[name] = _value(value)
     return layer
 
 
-def has_setting(setting: str, model: str) -> bool:
-    """Whether a model has the key of a `key=value` text."""
-    section, _, name = setting.partition("=")[0].strip().rpartition(".")
-    sections = _sections(model)
-    return any(name in names for home, names in sections.items() if section in ("", home))
+def given_layer(file: Path | None, settings: Iterable[str]) -> Layer:
+    """The settings of a file and single settings on top of them."""
+    return _over(read_layer(file) if file else {}, settings_layer(settings))
 
 
-def _place(key: str, model: str) -> tuple[str, str]:
-    sections = _sections(model)
-    if "." in key:
-        section, _, name = key.partition(".")
-        return section, name
-    homes = [section for section, names in sections.items() if key in names]
-    if not homes:
-        known = sorted(name for names in sections.values() for name in names)
-        raise ConfigError(_unknown("setting", key, known))
-    return homes[0], key
+def model_keys(model: str) -> set[str]:
+    """The settings that a model has.
+
+    Raises:
+        ConfigError: if there is no such model.
+    """
+    if model not in MODELS:
+        raise ConfigError(_unknown("model", model, MODELS))
+    config = RunConfig.model_validate({"model": {"name": model}}).model
+    return set(type(config).model_fields) - {"name"}
 
 
-def _sections(model: str) -> dict[str, list[str]]:
-    """Which keys each section has, for this model."""
-    config = RunConfig.model_validate({"model": {"name": model}})
-    parts: dict[str, Description] = {"data": config.data, "model": config.model, "training": config.training}
-    return {section: [name for name in type(part).model_fields if name != "name"] for section, part in parts.items()}
+def _section_of(key: str) -> str:
+    keys = _keys(*MODELS)
+    for section, names in keys.items():
+        if key in names:
+            return section
+    raise ConfigError(_unknown("setting", key, sorted(set().union(*keys.values()))))
+
+
+def _keys(*models: str) -> dict[str, list[str]]:
+    """The settings of every section, with those of all of these models."""
+    of_models = sorted(set().union(*map(model_keys, models)))
+    return {"data": [*DataConfig.model_fields], "model": of_models, "training": [*TrainingConfig.model_fields]}
+
+
+def _over(below: Layer, above: Layer) -> Layer:
+    return {section: below.get(section, {}) | above.get(section, {}) for section in below | above}
+
+
+def _laid(model: str, preset: str, given: Layer, seed: int) -> RunConfig:
+    """The configuration of a preset with what is given on top."""
+    merged = _over(_over(preset_layer(model, preset), given), {"model": {"name": model}})
+    return _checked(merged, preset, seed)
 
 
 def _value(text: str) -> object:
@@ -196,18 +232,20 @@ def _preset_file(model: str) -> dict[str, Layer]:
     return tomllib.loads(text)
 
 
-def _checked(merged: Mapping[str, object], preset: str, seed: int) -> RunConfig:
+def _checked(merged: Layer, preset: str, seed: int) -> RunConfig:
+    model = str(merged["model"]["name"])
     try:
         return RunConfig.model_validate({**merged, "preset": preset, "seed": seed})
     except ValidationError as error:
-        raise ConfigError("; ".join(_problem(dict(problem)) for problem in error.errors())) from error
+        raise ConfigError("; ".join(_problem(dict(problem), model) for problem in error.errors())) from error
 
 
-def _problem(problem: Mapping[str, object]) -> str:
+def _problem(problem: Mapping[str, object], model: str) -> str:
     places = problem["loc"] if isinstance(problem["loc"], tuple) else ()
     path = [str(place) for place in places if place not in MODELS]
     if problem["type"] == "extra_forbidden":
-        return f"unknown setting {'.'.join(path)!r}. `gsrec train --help` tells where settings are listed"
+        keys = _keys(model)
+        return _unknown("setting", ".".join(path), keys[path[0]] if len(path) > 1 else keys)
     return f"{'.'.join(path)}: {problem['msg']}, found {problem['input']!r}"
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsrec.data.sources import find_local
-from gsrec.experiment.compare import Narrator, compare_models, configurations
+from gsrec.experiment.compare import Narrator, compare_models
+from gsrec.experiment.config import run_configs
 from gsrec.experiment.run import LogReference
 from gsrec.models import MODELS
 from gsrec.reporting.plots import plots_available
@@ -70,7 +71,7 @@ def run_thesis(
     results: list[RunResult] = []
     for dataset in datasets():
         wanted = [*dataset.settings, *(SMALL_SETTINGS if small else ()), *settings]
-        configs = configurations([f"{model}:{dataset.preset}" for model in MODELS], seeds, settings=wanted)
+        configs = run_configs([f"{model}:{dataset.preset}" for model in MODELS], seeds, settings=wanted)
         reference, folder = LogReference(log=dataset.log), out / dataset.log
         of_dataset = compare_models(reference, configs, folder, candidates=candidates, narrator=narrator)
         write_report(of_dataset, folder, plots=plots_available())
