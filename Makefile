@@ -11,7 +11,7 @@ install = $(BIN)/python -m pip install --constraint constraints.txt
 install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format clean
+.PHONY: help quickstart test check format docs reproduce clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,6 +33,16 @@ check: $(VENV)/.dev ## all that CI checks: format, lint, types, import rule, tes
 format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.run ## write the pages of results out of results/
+	$(BIN)/gsrec report results/ml-1m results/amazon-beauty-5core --out docs/results.md --fill README.md
+	cp results/thesis/thesis.md docs/thesis.md
+
+reproduce: $(VENV)/.run ## run what is recorded in results/ again (hours); runs that are recorded are not redone
+	$(BIN)/gsrec compare ml-1m --models $(ML_1M) --config experiments/ml-1m.toml --out results/ml-1m
+	$(BIN)/gsrec compare amazon-beauty-5core --models $(BEAUTY) --config experiments/amazon-beauty-5core.toml \
+		--out results/amazon-beauty-5core
+	$(BIN)/gsrec thesis --small --out results/thesis
 
 clean: ## remove the environment, the caches and the quickstart's results
 	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache runs/quickstart

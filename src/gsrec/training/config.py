@@ -53,5 +53,5 @@ class TrainingConfig(Description):
     clip_norm: NotNegative = 0.0
     batch_size: Size = 64
     epochs: Size = 100
-    patience: Annotated[int, Field(ge=0)] = 10
+    patience: Annotated[int, Field(ge=0)] = 5
     validate_every: Size = 1

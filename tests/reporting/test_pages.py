@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from gsrec.errors import DataError
+from gsrec.reporting.pages import fill_results_block, write_results_page
+from gsrec.reporting.report import write_report
+
+from .conftest import WriteRun
+
+
+@pytest.fixture
+def folder(tmp_path: Path, write_run: WriteRun) -> Path:
+    """What a comparison of two models wrote."""
+    runs = [write_run("sasrec", [1, 3, 5]), write_run("gsrec", [1, 2, 3])]
+    write_report(runs, tmp_path, plots=False)
+    return tmp_path
+
+
+def test_a_page_holds_the_reports_with_links_that_lead_back(folder: Path) -> None:
+    table = folder / "table.md"
+    table.write_text(table.read_text() + "\n![Learning curves](curves.png)\n")
+    page = folder / "docs" / "deep" / "results.md"
+    write_results_page([folder, folder], page)
+    text = page.read_text()
+    assert text.startswith("# Results\n")
+    assert text.count("### tiny: 2 models") == 2
+    assert text.count("![Learning curves](../../curves.png)") == 2
+
+
+def test_a_folder_without_a_report_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no table\.md.*gsrec compare"):
+        write_results_page([tmp_path], tmp_path / "results.md")
+
+
+def test_only_what_is_between_the_markers_is_filled(folder: Path) -> None:
+    page = folder / "README.md"
+    page.write_text("before\n<!-- results:start -->\nyesterday\n<!-- results:end -->\nafter\n")
+    fill_results_block([folder], page)
+    text = page.read_text()
+    assert text.startswith("before\n<!-- results:start -->\n### tiny: 2 models")
+    assert text.endswith("<!-- results:end -->\nafter\n")
+    assert "yesterday" not in text
+    fill_results_block([folder], page)
+    assert page.read_text() == text
+
+
+def test_a_page_without_markers_is_left_alone(folder: Path) -> None:
+    page = folder / "README.md"
+    page.write_text("no place\n<!-- results:end -->\n")
+    with pytest.raises(DataError, match="has no place for results"):
+        fill_results_block([folder], page)
+    assert page.read_text() == "no place\n<!-- results:end -->\n"
