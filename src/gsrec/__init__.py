@@ -1,3 +1,34 @@
-"""GSRec: sequential recommendation, judged honestly, on an ordinary CPU."""
+"""GSRec: sequential recommendation, judged honestly, on an ordinary CPU.
+
+The names below are loaded when they are first used, so that importing the package costs nothing.
+"""
+
+from importlib import import_module
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "InteractionLog": "gsrec.data.log",
+    "log_from_frame": "gsrec.data.log",
+    "open_log": "gsrec.data.sources",
+    "read_log": "gsrec.data.readers",
+    "Protocol": "gsrec.evaluation.evaluator",
+    "Recommender": "gsrec.recommend.recommender",
+    "run_config": "gsrec.experiment.config",
+    "open_run": "gsrec.experiment.run",
+    "train": "gsrec.experiment.run",
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gsrec' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return [*__all__, "__version__"]

@@ -23,6 +23,9 @@ from gsrec.models import Model, ModelConfig, build_model
 from gsrec.models.config import Description
 
 MANIFEST, WEIGHTS, VOCABULARY = "manifest.json", "weights.safetensors", "vocabulary.json"
+BUNDLE_FOLDER = "bundle"
+"""Where the folder of a run has its bundle."""
+
 FORMAT: Literal[1] = 1
 
 

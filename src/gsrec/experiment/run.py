@@ -13,7 +13,7 @@ import torch
 from pydantic import ValidationError
 
 from gsrec import __version__
-from gsrec.bundle import Bundle, DataFacts, load_bundle, save_bundle
+from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, load_bundle, save_bundle
 from gsrec.data.batches import training_batches
 from gsrec.data.catalogue import SOURCES
 from gsrec.data.columns import Columns
@@ -31,7 +31,7 @@ from gsrec.models.config import Description
 from gsrec.training.trainer import Epoch, Fit, Listener, fit
 
 RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
-BUNDLE_FOLDER, CHECKPOINTS_FOLDER = "bundle", "checkpoints"
+CHECKPOINTS_FOLDER = "checkpoints"
 
 
 class LogReference(Description):
@@ -103,9 +103,9 @@ def prepare(
 
 
 def train(
-    reference: LogReference,
+    log: str | LogReference,
     config: RunConfig,
-    out: Path,
+    out: str | Path,
     *,
     split: Split | None = None,
     listener: Listener | None = None,
@@ -113,7 +113,7 @@ def train(
     """Train a model and write its run folder: configuration, history, validation metrics, checkpoints, bundle.
 
     Args:
-        reference: the log.
+        log: a path or the name of a source, or one with the columns that are meant.
         config: which model, and how to train it.
         out: the run folder; it must not hold another run.
         split: the log already prepared by this configuration, or None to open it here.
@@ -124,6 +124,8 @@ def train(
         DataError: if the log cannot be read, or there is nothing to learn from.
         TrainingError: if training cannot go on.
     """
+    reference = LogReference.of(log) if isinstance(log, str) else log
+    out = Path(out)
     claim(out)
     split = split or prepare(reference, config)[0]
     model = build_model(config.model, num_items=split.sequences.num_items, seed=config.seed)
@@ -146,7 +148,7 @@ def train(
     return Run(record, model, split)
 
 
-def open_run(folder: Path, *, moved_to: str | None = None) -> Run:
+def open_run(folder: str | Path, *, moved_to: str | None = None) -> Run:
     """Open a run folder again, and the log it was trained on.
 
     Args:
@@ -157,6 +159,7 @@ def open_run(folder: Path, *, moved_to: str | None = None) -> Run:
         BundleError: if it is not a run folder, or damaged.
         DataError: if the log cannot be read or is not the one trained on.
     """
+    folder = Path(folder)
     record = read_record(folder)
     bundle = open_bundle(folder)
     reference = record.log if moved_to is None else record.log.model_copy(update={"log": moved_to})

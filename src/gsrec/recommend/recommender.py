@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from gsrec.bundle import Bundle
+from gsrec.bundle import BUNDLE_FOLDER, Bundle, load_bundle
 from gsrec.data.batches import padded_rows
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
@@ -40,6 +41,16 @@ class Recommender:
     """Recommends with the evaluator's own ranking code, so that what was measured is what is served."""
 
     bundle: Bundle
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Recommender:
+        """The recommender of a bundle, or of the folder of a run.
+
+        Raises:
+            BundleError: if the folder holds no bundle, or a damaged one.
+        """
+        folder = Path(folder)
+        return cls(load_bundle(folder / BUNDLE_FOLDER if (folder / BUNDLE_FOLDER).is_dir() else folder))
 
     def recommend(self, history: Sequence[ItemId], k: int = 10, *, filter_seen: bool = True) -> Recommendation:
         """The K items most likely to come after a history.

@@ -1,0 +1,35 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from gsrec.experiment.config import DataConfig, model_keys, presets
+from gsrec.models import MODELS
+from gsrec.training.config import TrainingConfig
+
+ROOT = Path(__file__).parent.parent
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+TOLD = set(re.findall(r"`([a-z0-9_-]+)`", CONFIGURATION))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_setting_of_a_model_is_told(model: str) -> None:
+    assert model_keys(model) <= TOLD
+
+
+def test_every_setting_of_data_and_training_is_told() -> None:
+    assert set(DataConfig.model_fields) <= TOLD
+    assert set(TrainingConfig.model_fields) <= TOLD
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_preset_is_told(model: str) -> None:
+    assert set(presets(model)) <= TOLD
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []

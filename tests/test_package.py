@@ -1,0 +1,28 @@
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gsrec
+
+STUB = Path(gsrec.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+
+
+def test_every_public_name_leads_to_its_home() -> None:
+    exports = re.findall(r"from (\S+) import \S+ as (\S+)", STUB)
+    assert {name for _, name in exports} == set(dir(gsrec)) - {"__version__"}
+    for home, name in exports:
+        assert getattr(gsrec, name) is getattr(importlib.import_module(home), name)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = gsrec.nonsense  # type: ignore[attr-defined]
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    program = "import sys, gsrec; sys.exit(bool({'torch', 'polars', 'numpy', 'pydantic'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
