@@ -105,7 +105,7 @@ def fit(
         listener: is told after every step and every epoch.
 
     Raises:
-        TrainingError: if a loss is not finite; the message names the step and the last good checkpoint.
+        TrainingError: if a loss is not finite; the message names the step and where the best weights so far are.
     """
     listener = listener or Listener()
     with torch.random.fork_rng(devices=[]):
@@ -246,8 +246,8 @@ def _module(model: SequenceEncoder) -> nn.Module:
 
 
 def _not_finite(epoch: int, step: int, loss: float, checkpoints: Path) -> str:
-    good = checkpoints / "last.safetensors"
-    kept = f"the last good weights are in {good}" if good.exists() else "no epoch was finished before"
+    best = checkpoints / "best.safetensors"  # not the last ones: at an epoch's first step it is they that fail
+    kept = f"the best weights so far are in {best}" if best.exists() else "no epoch was validated before"
     return (
         f"the loss became {loss} at step {step} of epoch {epoch}; {kept}. "
         "Lower learning_rate, or set clip_norm (1.0 is usual)."
