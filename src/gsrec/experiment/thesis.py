@@ -21,7 +21,14 @@ CANDIDATES = "popularity:100"
 
 RAW_BEAUTY, PREPARED_BEAUTY = "amazon-beauty", "amazon-beauty-bert4rec"
 
-SMALL_SETTINGS = ("embedding_size=32", "recurrent_size=32", "max_length=50", "epochs=15", "patience=0")
+SMALL_SETTINGS = (
+    "embedding_size=32",
+    "recurrent_size=32",
+    "max_length=50",
+    "epochs=15",
+    "validate_every=5",
+    "patience=0",
+)
 SMALL_CUTS = ("width 32", "length 50", "15 epochs")
 
 
