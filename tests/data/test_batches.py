@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import polars as pl
 import pytest
@@ -78,3 +80,22 @@ def test_users_with_one_training_event_are_no_rows() -> None:
     assert rows_of(training_batches(split_of([3, 5]), length=None, batch_size=4, seed=0), 0) == [[4, 5, 6]]
     with pytest.raises(DataError, match="no user has two events to train on: there is nothing to predict"):
         training_batches(split_of([3, 3]), length=None, batch_size=4, seed=0)
+
+
+@given(st.lists(st.lists(st.integers(1, 9), max_size=6), min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_padded_rows_lay_any_ranges_under_each_other(histories: list[list[int]], random: Random) -> None:
+    items = np.array([item for history in histories for item in history], dtype=np.int32)
+    bounds = np.cumsum([0, *map(len, histories)])
+    chosen = [random.randrange(len(histories)) for _ in range(4)]
+    rows = padded_rows(items, bounds[:-1][chosen], bounds[1:][chosen])
+    length = max(len(histories[row]) for row in chosen)
+    assert rows.dtype == np.int64
+    assert rows.tolist() == [histories[row] + [0] * (length - len(histories[row])) for row in chosen]
+
+
+@given(LENGTHS, st.integers(2, 8))
+def test_rows_end_before_what_is_held_out(lengths: list[int], length: int) -> None:
+    split = split_of(lengths)
+    items, starts, ends = split.sequences.items, split.sequences.offsets[:-1], split.train_ends
+    expected = [items[max(start, end - length) : end].tolist() for start, end in zip(starts, ends, strict=True)]
+    assert sorted(rows_of(training_batches(split, length=length, batch_size=3, seed=2), 5)) == sorted(expected)

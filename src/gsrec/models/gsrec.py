@@ -5,6 +5,7 @@ Legend: B batch, L length, D hidden, R recurrent size, V items.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from torch import Tensor, nn
@@ -61,16 +62,18 @@ class GSRec(nn.Module):
         self.max_length: int | None = config.max_length
         self.dropout = config.dropout
         self.items = embedding(num_items + 1, size)
+        self.scale = size**0.5  # as in SASRec
         self.positions = Positions(config.max_length, size) if config.window == "all" else nn.Identity()
         self.blocks = nn.ModuleList(_block(config) for _ in range(config.num_blocks))
         self.recurrence = ResidualRecurrence(config) if config.residual else _recurrence(config)
         hidden_size = size if config.residual else config.recurrent_size
-        self.output = None if config.tied_weights else nn.Linear(hidden_size, num_items + 1)
+        self.output = None if config.tied_weights else _output(hidden_size, num_items)
         self.leave = nn.Linear(hidden_size, size) if config.tied_weights and hidden_size != size else nn.Identity()
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
-        hidden = drop(self.positions(self.items(items)), self.dropout, self.training)
+        embedded = self.items(items) * self.scale
+        hidden = drop(self.positions(embedded), self.dropout, self.training)
         for block in self.blocks:
             hidden = block(hidden)
         left: Tensor = self.leave(self.recurrence(hidden))
@@ -113,6 +116,17 @@ class ResidualRecurrence(nn.Module):
         fed = self.feed_forward(self.feed_forward_norm(hidden))
         normed: Tensor = self.norm(hidden + drop(fed, self.dropout, self.training))
         return normed
+
+
+def _output(size: int, num_items: int) -> nn.Linear:
+    """An output layer that starts from all items being equally likely.
+
+    From scores around 0, binary cross-entropy over the catalogue first lowers all of them by whatever means, drives
+    the recurrent states to their limits, and learns nothing from there.
+    """
+    layer = nn.Linear(size, num_items + 1)
+    nn.init.constant_(layer.bias, -math.log(num_items))
+    return layer
 
 
 def _recurrence(config: GSRecConfig) -> Recurrence:

@@ -47,6 +47,7 @@ class SASRec(nn.Module):
         self.num_items = num_items
         self.max_length: int | None = config.max_length
         self.items = embedding(num_items + 1, size)
+        self.scale = size**0.5  # as in the paper's code: an item must outweigh its position, a rare one too
         self.positions = Positions(config.max_length, size)
         self.dropout = config.dropout
         self.blocks = nn.ModuleList(_block(config) for _ in range(config.num_blocks))
@@ -54,7 +55,8 @@ class SASRec(nn.Module):
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
-        hidden = drop(self.positions(self.items(items)), self.dropout, self.training)
+        embedded = self.items(items) * self.scale
+        hidden = drop(self.positions(embedded), self.dropout, self.training)
         for block in self.blocks:
             hidden = block(hidden)
         normed: Tensor = self.norm(hidden)
