@@ -3,6 +3,8 @@ VENV ?= .venv
 PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := $(VENV)/bin
+ML_1M := poprec,gru4rec,sasrec:one-negative,sasrec,bert4rec,gsrec:thesis-ml-1m,gsrec
+BEAUTY := poprec,gru4rec,sasrec,gsrec:thesis,gsrec
 STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
 
 # Quiet when all goes well; the whole log when it does not.
