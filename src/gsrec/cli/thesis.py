@@ -13,7 +13,7 @@ from gsrec.cli import options
 def thesis(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the report; what is in it is not redone.")],
     small: Annotated[
-        bool, typer.Option("--small", help="Width 32, length 50 and 15 epochs, told in the table: minutes, not days.")
+        bool, typer.Option("--small", help="Width 32, length 50 and 10 epochs, told in the table: minutes, not days.")
     ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1,
     candidates: options.Candidates = "popularity:100",

@@ -25,11 +25,11 @@ SMALL_SETTINGS = (
     "embedding_size=32",
     "recurrent_size=32",
     "max_length=50",
-    "epochs=15",
+    "epochs=10",
     "validate_every=5",
     "patience=0",
 )
-SMALL_CUTS = ("width 32", "length 50", "15 epochs")
+SMALL_CUTS = ("width 32", "length 50", "10 epochs")
 
 
 @dataclass(frozen=True)
