@@ -44,7 +44,7 @@ def test_other_ways_to_sample_are_said_as_they_are() -> None:
 def test_an_audit_says_what_it_knows() -> None:
     sentence = audit_sentence({"leakage": 0.4519, "time_ties": None, "few_candidates": 0, "new_check": "skipped"})
     assert sentence == (
-        "Audit, of the targets: 45.2% older than some training event; unknown tied in time with a neighbour; "
+        "Audit, of the targets: 45.2% older than some training event; an unknown share tied in time with a neighbour; "
         "0.0% with fewer candidates than asked for; skipped new check."
     )
     assert audit_sentence({}) == "Audit: none was recorded."

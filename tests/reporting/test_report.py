@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, write_run: Writ
 def test_the_thesis_report_is_written_as_markdown_and_json(tmp_path: Path, write_run: WriteRun) -> None:
     runs = [write_run("sasrec", [1, 3, 5]), write_run("gsrec", [1, 2, 3])]
     report = write_thesis_report(runs, tmp_path / "out", cuts=["width 8"], datasets={"tiny": "Beauty"})
-    assert (tmp_path / "out" / "thesis.md").read_text() == report.markdown()
+    assert (tmp_path / "out" / "thesis.md").read_text() == f"# The thesis's experiment\n\n{report.markdown()}"
     record = json.loads((tmp_path / "out" / "thesis.json").read_text())
     assert record["thesis"]["Beauty"]["HR@10"]["GSRec"] == 0.2357
     assert record["ours"]["Beauty"]["HR@10"] == {"SASRec": 1.0, "GSRec": 1.0}

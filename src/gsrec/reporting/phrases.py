@@ -62,8 +62,8 @@ def candidates_phrase(candidates: str) -> str:
 def audit_sentence(audit: Mapping[str, JsonValue]) -> str:
     """The audit in one sentence; a share that the log cannot tell is said to be unknown.
 
-    >>> audit_sentence({"leakage": None, "cold": 0.006})
-    'Audit, of the targets: unknown older than some training event; 0.6% of an item never seen in training (misses).'
+    >>> audit_sentence({"leakage": None, "time_ties": 0.006})
+    'Audit, of the targets: an unknown share older than some training event; 0.6% tied in time with a neighbour.'
     """
     if not audit:
         return "Audit: none was recorded."
@@ -109,5 +109,5 @@ def _seen_phrase(protocol: ProtocolRecord) -> str:
 
 def _share(value: JsonValue) -> str:
     if value is None:
-        return "unknown"
+        return "an unknown share"
     return f"{value:.1%}" if isinstance(value, float | int) else str(value)

@@ -81,7 +81,7 @@ def write_thesis_report(
         DataError: if results cannot be read or do not fit the thesis's table, or a file cannot be written.
     """
     report = thesis_report(_runs(results), cuts=cuts, datasets=datasets)
-    write_text(folder / "thesis.md", report.markdown())
+    write_text(folder / "thesis.md", f"# The thesis's experiment\n\n{report.markdown()}")
     write_json(folder / "thesis.json", report.record())
     return report
 
