@@ -38,7 +38,6 @@ format: $(VENV)/.dev ## put the code into shape
 
 docs: $(VENV)/.run ## write the pages of results out of results/
 	$(BIN)/gsrec report results/ml-1m results/amazon-beauty-5core --out docs/results.md --fill README.md
-	cp results/thesis/thesis.md docs/thesis.md
 
 reproduce: $(VENV)/.run ## run what is recorded in results/ again (hours); runs that are recorded are not redone
 	$(BIN)/gsrec compare ml-1m --models $(ML_1M) --config experiments/ml-1m.toml --out results/ml-1m

@@ -5,6 +5,7 @@ import json
 import os
 import resource
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,15 @@ def target(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow beyond 4 bytes."""
+    """No file can grow beyond 4 bytes: for a moment only, since it holds for what the tests print as well."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_new_file_comes_with_its_folders(tmp_path: Path) -> None:
@@ -69,13 +72,13 @@ def test_a_text_that_cannot_be_encoded_changes_nothing(target: Path) -> None:
     assert content_of(target.parent) == {"weights": "old"}
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_file_larger_than_the_disk_takes(target: Path) -> None:
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError) as caught, full_disk():
         write_text(target, "too much")
     assert str(caught.value) == f"cannot write {target}: File too large. What was there before is unchanged."
     assert content_of(target.parent) == {"weights": "old"}
-    write_text(target, "fits")
+    with full_disk():
+        write_text(target, "fits")
     assert content_of(target.parent) == {"weights": "fits"}
 
 

@@ -63,8 +63,3 @@ def test_command_runs(command: list[str], folder: Path) -> None:
 @pytest.mark.parametrize("program", PROGRAMS, ids=["python" for _ in PROGRAMS])
 def test_program_runs(program: str, folder: Path) -> None:
     _run([sys.executable, "-W", "error", "-c", program], folder)
-
-
-@pytest.mark.parametrize("target", [link for link in re.findall(r"\]\(([^)#]+)", README) if "://" not in link])
-def test_link_leads_somewhere(target: str) -> None:
-    assert (ROOT / target).exists()

@@ -218,6 +218,12 @@ def test_bert4rec_looks_both_ways() -> None:
 
 
 @pytest.mark.parametrize("name", NEURAL)
+def test_rows_of_padding_only_can_be_encoded(name: str) -> None:
+    hidden = encoder(name).encode(laid_out([[], [3, 4]]))
+    assert hidden.isfinite().all()
+
+
+@pytest.mark.parametrize("name", NEURAL)
 def test_the_whole_history_matters(name: str) -> None:
     model, items = lively(name), torch.arange(1, MAX_LENGTH + 1)[None]
     scores = model.score(items)

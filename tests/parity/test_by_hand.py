@@ -128,7 +128,7 @@ def recurrence(x: np.ndarray, weights: Weights, step: StepFunction, *, num_layer
 def gsrec(items: list[int], weights: Weights, config: GSRecConfig) -> np.ndarray:
     """The scores (V + 1,) of what follows one history."""
     window = None if config.window == "all" else config.window
-    hidden = weights["items.weight"][items]
+    hidden = weights["items.weight"][items] * np.sqrt(config.embedding_size)
     if window is None:
         hidden = hidden + weights["positions.weight"][: len(items)]
     for number in range(config.num_blocks):

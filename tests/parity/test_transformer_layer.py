@@ -75,8 +75,9 @@ def test_a_block_is_a_transformer_layer(hidden: Tensor, activation: Activation, 
     torch.testing.assert_close(found[~PADDING], expected[~PADDING], rtol=1e-5, atol=1e-5)
 
 
-def test_a_block_without_feed_forward_is_attention_added_to_what_came_in(hidden: Tensor) -> None:
-    block = Block(Attention(SIZE, HEADS), None, size=SIZE, pre_norm=True, dropout=0.0)
+@pytest.mark.parametrize("pre_norm", [True, False])
+def test_a_block_without_feed_forward_is_attention_added_to_what_came_in(hidden: Tensor, pre_norm: bool) -> None:
+    block = Block(Attention(SIZE, HEADS), None, size=SIZE, pre_norm=pre_norm, dropout=0.0)
     randomise(block)
     attention = nn.MultiheadAttention(SIZE, HEADS, batch_first=True)
     attention.load_state_dict(
@@ -87,9 +88,10 @@ def test_a_block_without_feed_forward_is_attention_added_to_what_came_in(hidden:
             "out_proj.bias": block.attention.leave.bias,
         }
     )
-    normed = block.attention_norm(hidden)
-    mixed, _ = attention(normed, normed, normed, attn_mask=causal_mask(LENGTH), need_weights=False)
-    torch.testing.assert_close(block(hidden), hidden + mixed, rtol=1e-5, atol=1e-5)
+    given = block.attention_norm(hidden) if pre_norm else hidden
+    mixed, _ = attention(given, given, given, attn_mask=causal_mask(LENGTH), need_weights=False)
+    expected = hidden + mixed if pre_norm else block.attention_norm(hidden + mixed)
+    torch.testing.assert_close(block(hidden), expected, rtol=1e-5, atol=1e-5)
 
 
 ITEMS = torch.tensor([[3, 1, 4, 1, 5, 9], [2, 6, 0, 0, 0, 0]])
@@ -100,7 +102,7 @@ def test_sasrec_is_a_causal_transformer() -> None:
     model = build_model(config, num_items=9).eval()
     assert isinstance(model, SASRec)
     randomise(model)
-    hidden = model.items.weight[ITEMS] + model.positions.weight[: ITEMS.shape[1]]
+    hidden = model.items.weight[ITEMS] * SIZE**0.5 + model.positions.weight[: ITEMS.shape[1]]
     for block in model.blocks:
         assert isinstance(block, Block)
         layer = torch_layer(block, inner_size=2 * SIZE, activation="relu")

@@ -1,0 +1,157 @@
+"""The parts by themselves. What they compute is checked in `tests/parity`.
+
+Legend: B batch, L length, D hidden.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from gsrec.errors import ConfigError
+from gsrec.models.blocks import (
+    EMBEDDING_STD,
+    Attention,
+    Block,
+    FeedForward,
+    Positions,
+    Recurrence,
+    drop,
+    embedding,
+    item_scores,
+    newest,
+)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5, 0.9])
+def test_dropout_keeps_the_mean(share: float) -> None:
+    dropped = drop(torch.full((500, 801), 2.0), share, training=True)
+    assert (dropped == 0).float().mean() == pytest.approx(share, abs=0.005)
+    assert dropped.mean() == pytest.approx(2.0, abs=0.05)
+    kept = dropped[dropped != 0].unique()
+    assert kept.tolist() == [pytest.approx(2 * 256 / (256 - round(share * 256)))]
+
+
+@pytest.mark.parametrize(("share", "training"), [(0.0, True), (0.001, True), (0.5, False)])
+def test_no_dropout(share: float, training: bool) -> None:
+    hidden = torch.randn(3, 5)
+    assert drop(hidden, share, training) is hidden
+
+
+def test_dropout_of_nearly_all_keeps_something() -> None:
+    dropped = drop(torch.ones(100, 1000), 0.9999, training=True)
+    assert dropped.unique().tolist() == [0.0, 256.0]
+    assert (dropped > 0).float().mean() == pytest.approx(1 / 256, rel=0.2)
+
+
+def test_dropout_of_sizes_that_are_no_multiple_of_eight_and_of_none() -> None:
+    for shape in [(1,), (7,), (3, 3), (2, 5, 9), (0, 4)]:
+        assert drop(torch.ones(shape), 0.5, training=True).shape == shape
+
+
+def test_dropout_lets_gradients_through_where_values_pass() -> None:
+    hidden = torch.ones(1000, requires_grad=True)
+    dropped = drop(hidden, 0.3, training=True)
+    dropped.sum().backward()
+    assert hidden.grad is not None
+    assert hidden.grad.equal(dropped.detach())
+
+
+def test_dropout_is_a_function_of_the_seed_and_independent_between_neighbours() -> None:
+    def kept(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return drop(torch.ones(20_000), 0.5, training=True) > 0
+
+    first = kept(1)
+    assert first.equal(kept(1))
+    for distance in (1, 8, 16):
+        both = first[:-distance] & first[distance:]
+        assert both.float().mean() == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_new_embedding() -> None:
+    table = embedding(2001, 16, std=0.3)
+    assert not table.weight[0].any()
+    assert table.weight.abs().max() <= 0.6
+    assert table.weight[1:].detach().std() == pytest.approx(0.3 * 0.88, rel=0.02)  # 0.88: cut off at two deviations
+    assert embedding(2001, 16).weight.abs().max() <= 2 * EMBEDDING_STD
+
+
+def test_padding_stays_zero_in_training() -> None:
+    table = embedding(3, 4)
+    optimizer = torch.optim.Adam(table.parameters(), lr=0.1)
+    table(torch.tensor([0, 1])).sum().backward()
+    optimizer.step()
+    assert not table.weight[0].any()
+    assert table.weight[1].abs().min() > 0.05
+
+
+def test_heads_must_divide_the_size() -> None:
+    with pytest.raises(ConfigError, match="embedding_size must be a multiple of num_heads, found 10 and 4"):
+        Attention(10, 4)
+
+
+def test_a_window_costs_no_square_of_the_length() -> None:
+    attention = Attention(4, 1, window=8)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        attention(torch.zeros(1, 2048, 4))
+    largest = max(event.cpu_memory_usage for event in profile.events())
+    scores = 2048 * 2 * 8 * 4  # bytes: every query and the keys of two chunks
+    assert scores <= largest <= 2 * scores < 2048 * 2048 * 4
+
+
+def test_a_windows_bias_is_learned_for_every_distance() -> None:
+    attention = Attention(4, 2, window=3)
+    assert attention.window is not None
+    assert attention.window.distance_bias.tolist() == [[0.0] * 3] * 2
+    attention(torch.randn(2, 9, 4)).square().sum().backward()
+    gradient = attention.window.distance_bias.grad
+    assert gradient is not None
+    assert gradient.all()
+
+
+def test_a_blocks_dropout_is_on_both_parts() -> None:
+    hidden = torch.randn(2, 5, 4)
+    for feed_forward in (None, FeedForward(4, 8)):
+        block = Block(Attention(4, 1), feed_forward, size=4, pre_norm=True, dropout=0.5)
+        with torch.no_grad():
+            for part in block.parameters():
+                part.normal_()
+        assert not block(hidden).equal(block(hidden))
+        block.eval()
+        assert block(hidden).equal(block(hidden))
+
+
+@pytest.mark.parametrize(("num_layers", "expected"), [(1, 0.0), (2, 0.3)])
+def test_dropout_is_between_recurrent_layers_only(num_layers: int, expected: float) -> None:
+    recurrence = Recurrence(3, 4, cell="gru", num_layers=num_layers, dropout=0.3)
+    assert recurrence.layers.dropout == expected
+    assert recurrence(torch.zeros(2, 5, 3)).shape == (2, 5, 4)
+
+
+@pytest.mark.parametrize(("cell", "kind"), [("gru", nn.GRU), ("lstm", nn.LSTM), ("rnn", nn.RNN)])
+def test_cells(cell: str, kind: type[nn.Module]) -> None:
+    recurrence = Recurrence(3, 4, cell=cell, num_layers=1)  # type: ignore[arg-type]
+    assert type(recurrence.layers) is kind
+
+
+def test_positions_are_counted_from_the_oldest_item() -> None:
+    positions = Positions(max_length=4, size=2)
+    hidden = torch.zeros(3, 2, 2)
+    assert positions(hidden).equal(positions.weight[:2].expand(3, 2, 2))
+
+
+def test_newest_and_empty_histories() -> None:
+    hidden = torch.arange(12.0).view(3, 4, 1)
+    items = torch.tensor([[5, 6, 7, 8], [5, 0, 0, 0], [0, 0, 0, 0]])
+    assert newest(hidden, items).tolist() == [[3.0], [4.0], [8.0]]
+
+
+def test_item_scores() -> None:
+    hidden, weights = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    assert item_scores(hidden, weights, None).tolist() == [[0.0, 1.0, 3.0]]
+    assert item_scores(hidden, weights, torch.tensor([5.0, 1.0, -1.0])).tolist() == [[5.0, 2.0, 2.0]]
