@@ -13,11 +13,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from gsrec.data.sequences import Sequences
 from gsrec.data.vocabulary import Vocabulary
-from gsrec.errors import BundleError, DataError
+from gsrec.errors import BundleError, ConfigError, DataError
 from gsrec.files import replacing, write_text
 from gsrec.models import Model, ModelConfig, build_model
 from gsrec.models.config import Description
@@ -75,9 +75,10 @@ def save_bundle(bundle: Bundle, folder: Path) -> None:
     Raises:
         DataError: if the disk does not take it.
     """
-    (folder / MANIFEST).unlink(missing_ok=True)
+    if (folder / MANIFEST).exists():
+        (folder / MANIFEST).unlink()
     with replacing(folder / WEIGHTS) as new:
-        save_file({name: tensor.contiguous() for name, tensor in bundle.model.state_dict().items()}, str(new))
+        new.write_bytes(save({name: tensor.contiguous() for name, tensor in bundle.model.state_dict().items()}))
     write_text(folder / VOCABULARY, json.dumps(bundle.vocabulary.ids.to_list(), ensure_ascii=False))
     checksums = {name: _checksum(folder / name) for name in (WEIGHTS, VOCABULARY)}
     manifest = Manifest(model=bundle.config, data=bundle.data, checksums=checksums)
@@ -98,8 +99,9 @@ def load_bundle(folder: Path) -> Bundle:
         vocabulary = Vocabulary.of(json.loads((folder / VOCABULARY).read_text(encoding="utf-8")))
         model = build_model(manifest.model, num_items=len(vocabulary))
         model.load_state_dict(load_file(folder / WEIGHTS))
-    except (ValueError, TypeError, RuntimeError, SafetensorError, DataError) as error:
-        raise BundleError(f"{folder} does not fit together: {error}") from error
+    except (ValueError, TypeError, RuntimeError, SafetensorError, ConfigError, DataError) as error:
+        reason = " ".join(str(error).split("\n")[:2])  # torch names every weight, a line each
+        raise BundleError(f"{folder} does not fit together: {reason}. Train or copy it again.") from error
     model.eval()
     return Bundle(model, manifest.model, vocabulary, manifest.data)
 
@@ -112,11 +114,15 @@ def _read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        problem = error.errors()[0]
-        where = ".".join(str(place) for place in problem["loc"])
         raise BundleError(
-            f"{path} is damaged or of another version: {where}: {problem['msg']}. This version knows format {FORMAT}."
+            f"{path} is damaged or of another version: {first_problem(error)}. This version knows format {FORMAT}."
         ) from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong first with the content of a file: where, and what."""
+    problem = error.errors()[0]
+    return ": ".join(part for part in (".".join(map(str, problem["loc"])), problem["msg"]) if part)
 
 
 def _checksum(path: Path) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -14,6 +16,12 @@ from gsrec.cli.report import report
 from gsrec.cli.thesis import thesis
 from gsrec.cli.train import train
 from gsrec.errors import ConfigError, GSRecError
+
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C has ended."""
+
+TRACEBACK = "GSREC_TRACEBACK"
+"""The environment variable that shows where an error came from, for those who look for a mistake in GSRec."""
 
 app = typer.Typer(
     name="gsrec",
@@ -33,9 +41,27 @@ def gsrec() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error that the user can cause is one message on stderr."""
+    """Run the command line; an error is one message on stderr, and never a traceback unless it is asked for."""
     try:
         app()
-    except GSRecError as error:
-        sys.stderr.write(f"gsrec: {error}\n")
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _end("stopped by Ctrl-C before it was done", INTERRUPTED)
+        raise
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        _end(_told(error), 2 if isinstance(error, ConfigError) else 1)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, GSRecError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"cannot read or write {error.filename or 'the output'}: {error.strerror or error}"
+    return f"unexpected {type(error).__name__}: {error}. This is a mistake in GSRec; {TRACEBACK}=1 shows where."
+
+
+def _end(message: str, code: int) -> NoReturn:
+    sys.stderr.write(f"gsrec: {message}\n")
+    sys.exit(code)

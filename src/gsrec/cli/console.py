@@ -91,6 +91,7 @@ def narrator(*, quiet: bool) -> Narrator:
         on_start=lambda config, number, total: say(f"run {number} of {total}: {config.label}, seed {config.seed}"),
         listens=listens,
         on_skip=lambda config: say(f"{config.label}, seed {config.seed}: recorded already"),
+        on_notes=lambda notes: print_notes(notes, quiet=quiet),
     )
 
 
@@ -144,4 +145,4 @@ class TrainingDisplay:
             return
         judged = f", validation NDCG@10 {epoch.validation['NDCG@10']:.4f}" if epoch.validation else ""
         line = f"{self.label}: epoch {epoch.epoch}, loss {epoch.loss:.4f}{judged}, {epoch.seconds:,.0f} s of training"
-        self.progress.console.print(line, highlight=False)
+        self.progress.console.print(line, highlight=False, soft_wrap=True)

@@ -15,7 +15,7 @@ def evaluate(
     candidates: options.Candidates = "full",
     keep_seen: options.KeepSeen = False,
     log: options.MovedLog = None,
-    seed: Annotated[int, typer.Option(help="Of sampled candidates.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of sampled candidates.")] = 0,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -29,8 +29,13 @@ def evaluate(
     opened = run.open_run(folder, moved_to=log)
     with progress_bar("ranking", quiet=quiet) as progress:
         record = run.result_record(opened, opened.evaluate(protocol, progress=progress))
-    write_json(folder / f"{split}-{candidates.replace(':', '-')}.json", record)
+    write_json(folder / _file_name(split, candidates, keep_seen, seed), record)
     if as_json:
         print_json(record)
     else:
         print_metrics(f"{record['label']} on {opened.split.sequences.name}", record)
+
+
+def _file_name(split: str, candidates: str, keep_seen: bool, seed: int) -> str:
+    """Another file for every protocol, so that none takes the place of another's."""
+    return f"{split}-{candidates.replace(':', '-')}{'-keep-seen' * keep_seen}{f'-seed{seed}' if seed else ''}.json"

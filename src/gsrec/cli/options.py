@@ -29,7 +29,7 @@ Settings = Annotated[
 Candidates = Annotated[str, typer.Option(metavar="full|popularity:N|uniform:N", help="What targets are ranked among.")]
 MovedLog = Annotated[str | None, typer.Option("--log", metavar="LOG", help="Where the log is now, if it moved.")]
 KeepSeen = Annotated[bool, typer.Option("--keep-seen", help="Let items of the history be candidates too.")]
-Seed = Annotated[int, typer.Option(help="Of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line of stdout, nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
 

@@ -31,24 +31,35 @@ def recommend(
 
     if (history is None) == (users is None):
         raise ConfigError("give either --history ID,ID,... or --users FILE")
+    given = _split(history or "")
+    if history is not None and not given:
+        raise ConfigError("--history names no item: expected item ids as ID,ID,..., oldest first")
     recommender = Recommender(open_bundle(folder))
+    owners: list[ItemId | None] = [None]
+    histories = [[recommender.bundle.vocabulary.parse(text) for text in given]]
     if users is not None:
-        histories = user_histories(folder, users, moved_to=log)
-        owners: list[ItemId | None] = list(histories)
-        answers = recommender.recommend_all(list(histories.values()), k, filter_seen=not keep_seen)
-    else:
-        parse = recommender.bundle.vocabulary.parse
-        ids = [parse(text.strip()) for text in str(history).split(",") if text.strip()]
-        owners, answers = [None], [recommender.recommend(ids, k, filter_seen=not keep_seen)]
+        found = user_histories(folder, users, moved_to=log)
+        owners, histories = [user for user, _ in found], [items for _, items in found]
+    answers = recommender.recommend_all(histories, k, filter_seen=not keep_seen)
     named = list(zip(owners, answers, strict=True))
     num_unknown = sum(answer.num_unknown for answer in answers)
     if as_json:
         rows = [{"user_id": user, "items": answer.items, "scores": answer.scores} for user, answer in named]
         print_json({"k": k, "recommendations": rows, "num_unknown_items": num_unknown})
         return
-    print_notes([f"{num_unknown} items of the history are not known and were left out"][:num_unknown], quiet=quiet)
+    print_notes(_notes(num_unknown, sum(len(answer.items) < k for answer in answers), k), quiet=quiet)
     for user, answer in named:
         ranked = zip(answer.items, answer.scores, strict=True)
         rows_of = [(str(place), str(item), f"{score:.4f}") for place, (item, score) in enumerate(ranked, start=1)]
         title = "next" if user is None else f"next for user {user}"
         print_table(title, rows_of, header=("rank", "item_id", "score"))
+
+
+def _split(history: str) -> list[str]:
+    return [text for text in map(str.strip, history.split(",")) if text]
+
+
+def _notes(num_unknown: int, num_short: int, k: int) -> list[str]:
+    unknown = f"items of the history that the model does not know, left out: {num_unknown:,}"
+    short = f"lists of fewer than {k:,} items, because no more are left: {num_short:,}"
+    return [*[unknown][:num_unknown], *[short][:num_short]]

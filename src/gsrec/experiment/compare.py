@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsrec.data.splits import Split
+from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
-from gsrec.experiment.config import RunConfig
-from gsrec.experiment.run import LogReference, prepare, result_record, train
+from gsrec.experiment.config import DataConfig, RunConfig
+from gsrec.experiment.run import RUN_FILE, LogReference, check_folder, prepare, result_record, train
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
 from gsrec.training.trainer import Listener
@@ -27,6 +28,7 @@ class Narrator:
     on_start: Callable[[RunConfig, int, int], None] = lambda config, number, total: None
     listens: Callable[[RunConfig], AbstractContextManager[Listener]] = lambda config: nullcontext(Listener())
     on_skip: Callable[[RunConfig], None] = lambda config: None
+    on_notes: Callable[[tuple[str, ...]], None] = lambda notes: None
 
 
 def compare_models(
@@ -48,9 +50,16 @@ def compare_models(
 
     Returns:
         The results of these configurations, in their order.
+
+    Raises:
+        ConfigError: if the candidates are unknown, or `out` cannot be the folder of a comparison.
+        DataError: if the log cannot be read, or results cannot be read or written.
+        TrainingError: if a training cannot go on.
     """
     narrator, configs = narrator or Narrator(), list(configs)
-    splits = {config.data: prepare(reference, config)[0] for config in configs}
+    Protocol("test", candidates=candidates)  # what is wrong with them is better known before the first training
+    _check_out(out)
+    splits = _splits(reference, configs, narrator)
     results = []
     for number, config in enumerate(configs, start=1):
         task = _Task(reference, config, splits[config.data], candidates)
@@ -65,6 +74,22 @@ def compare_models(
     return results
 
 
+def _check_out(out: Path) -> None:
+    check_folder(out)
+    if (out / RUN_FILE).exists():
+        raise ConfigError(f"{out} is the folder of a run. Give another folder with --out for the comparison.")
+
+
+def _splits(reference: LogReference, configs: list[RunConfig], narrator: Narrator) -> dict[DataConfig, Split]:
+    """The log as every configuration cuts it; what was guessed and dropped is told once for each way."""
+    splits: dict[DataConfig, Split] = {}
+    for config in configs:
+        if config.data not in splits:
+            splits[config.data], notes = prepare(reference, config)
+            narrator.on_notes(notes)
+    return splits
+
+
 @dataclass(frozen=True, eq=False)
 class _Task:
     """One run of a comparison."""
@@ -76,7 +101,7 @@ class _Task:
 
     def recorded(self, out: Path) -> RunResult | None:
         """The result of this very run, if it is there already."""
-        if not (out / RESULTS_FILE).exists():
+        if not (out / RESULTS_FILE).exists() or not (out / RESULTS_FILE).stat().st_size:
             return None
         config, fingerprint = self.config.model_dump(mode="json"), self.split.sequences.fingerprint
         for result in read_results(out / RESULTS_FILE):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
@@ -115,9 +116,11 @@ def run_configs(
         settings: as for `run_config`.
 
     Raises:
-        ConfigError: if a name is unknown, no model has a setting, or a value is out of its range.
+        ConfigError: if a name is unknown or given twice, no model has a setting, or a value is out of its range.
     """
     named = [(name, preset or "default") for name, _, preset in (model.strip().partition(":") for model in models)]
+    for twice in (one for place, one in enumerate(named) if one in named[:place]):
+        raise ConfigError(f"the models name {':'.join(twice)} twice. To run a model several times, give more --seeds.")
     layer, keys = given_layer(file, settings), {name: model_keys(name) for name, _ in named}
     for key in layer.get("model", {}):
         if not any(key in known for known in keys.values()):
@@ -214,15 +217,20 @@ def _over(below: Layer, above: Layer) -> Layer:
 
 def _laid(model: str, preset: str, given: Layer, seed: int) -> RunConfig:
     """The configuration of a preset with what is given on top."""
+    if (name := given.get("model", {}).get("name", model)) != model:
+        raise ConfigError(f"the settings are for the model {name!r}, and the model of this run is {model!r}")
     merged = _over(_over(preset_layer(model, preset), given), {"model": {"name": model}})
     return _checked(merged, preset, seed)
 
 
 def _value(text: str) -> object:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+    """A value as in TOML, and as in Python: False and .5. Any other text stands for itself."""
+    for spelling in (text, text.lower(), re.sub(r"^\.", "0.", text)):
+        try:
+            return tomllib.loads(f"value = {spelling}")["value"]
+        except tomllib.TOMLDecodeError:
+            continue
+    return text
 
 
 def _preset_file(model: str) -> dict[str, Layer]:
@@ -235,22 +243,28 @@ def _preset_file(model: str) -> dict[str, Layer]:
 def _checked(merged: Layer, preset: str, seed: int) -> RunConfig:
     model = str(merged["model"]["name"])
     try:
-        return RunConfig.model_validate({**merged, "preset": preset, "seed": seed})
+        return RunConfig.model_validate({**merged, "preset": preset, "seed": seed}, strict=True)
     except ValidationError as error:
-        raise ConfigError("; ".join(_problem(dict(problem), model) for problem in error.errors())) from error
+        raise ConfigError(_problems(error, model)) from error
 
 
-def _problem(problem: Mapping[str, object], model: str) -> str:
-    places = problem["loc"] if isinstance(problem["loc"], tuple) else ()
-    path = [str(place) for place in places if place not in MODELS]
-    if problem["type"] == "extra_forbidden":
-        keys = _keys(model)
-        return _unknown("setting", ".".join(path), keys[path[0]] if len(path) > 1 else keys)
-    return f"{'.'.join(path)}: {problem['msg']}, found {problem['input']!r}"
+def _problems(error: ValidationError, model: str) -> str:
+    """What is wrong, setting by setting; of a setting that may be one thing or another, what is wrong with each."""
+    told: dict[str, str] = {}
+    for problem in error.errors():
+        path = [str(place) for place in problem["loc"] if place not in MODELS][:2]  # behind it: which of the things
+        key, reason = ".".join(path), problem["msg"].lower()
+        if problem["type"] == "extra_forbidden":
+            keys = _keys(model)
+            told[key] = _unknown("setting", key, keys[path[0]] if len(path) > 1 else keys)
+        else:
+            before = f"{told[key]}, or " if key in told else f"{key}, found {problem['input']!r}: "
+            told[key] = before + reason
+    return "; ".join(told.values())
 
 
 def _unknown(kind: str, found: str, known: Iterable[str]) -> str:
     names = list(known)
-    close = difflib.get_close_matches(found, names, n=1)
+    close = difflib.get_close_matches(found.rpartition(".")[2], names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"unknown {kind} {found!r}.{hint} There are: {', '.join(names)}"

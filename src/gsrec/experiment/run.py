@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from dataclasses import asdict, dataclass
@@ -13,7 +14,7 @@ import torch
 from pydantic import ValidationError
 
 from gsrec import __version__
-from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, load_bundle, save_bundle
+from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, first_problem, load_bundle, save_bundle
 from gsrec.data.batches import training_batches
 from gsrec.data.catalogue import SOURCES
 from gsrec.data.columns import Columns
@@ -45,7 +46,7 @@ class LogReference(Description):
     @classmethod
     def of(cls, log: str, *columns: str | None) -> LogReference:
         """A log by its name, or by its path, which is then made absolute; and the user, item and time columns."""
-        place = str(Path(log).resolve()) if Path(log).exists() else log
+        place = str(Path(log).resolve()) if Path(log).is_file() else log
         user, item, time = columns or (None, None, None)
         return cls(log=place, user_column=user, item_column=item, time_column=time)
 
@@ -163,14 +164,26 @@ def open_run(folder: str | Path, *, moved_to: str | None = None) -> Run:
     record = read_record(folder)
     bundle = open_bundle(folder)
     reference = record.log if moved_to is None else record.log.model_copy(update={"log": moved_to})
+    if Path(reference.log).is_absolute() and not Path(reference.log).exists():
+        raise DataError(
+            f"{reference.log}: the log that {folder} was trained on is not there. Say with --log where it is."
+        )
     split, _ = prepare(reference, record.config)
     if split.sequences.fingerprint != record.data.fingerprint:
+        difference = _difference(DataFacts.of(split.sequences), record.data)
         raise DataError(
-            f"{reference.log} is not the log that {folder} was trained on: it has "
-            f"{split.sequences.num_interactions:,} interactions, {record.data.num_interactions:,} were there, or its "
-            "content has changed. Name the right file with --log, or train again."
+            f"{reference.log} is not the log that {folder} was trained on: {difference}. Name the right one with --log."
         )
     return Run(record, bundle.model, split)
+
+
+def _difference(found: DataFacts, expected: DataFacts) -> str:
+    has, had = _sizes(found), _sizes(expected)
+    return f"it has {has}, and there were {had}" if has != had else f"its {has} are not the same ones"
+
+
+def _sizes(facts: DataFacts) -> str:
+    return f"{facts.num_users:,} users, {facts.num_items:,} items and {facts.num_interactions:,} interactions"
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -179,11 +192,15 @@ def open_bundle(folder: Path) -> Bundle:
     Raises:
         BundleError: if it is not a run folder, or damaged.
     """
-    read_record(folder)
-    return load_bundle(folder / BUNDLE_FOLDER)
+    record = read_record(folder)
+    bundle = load_bundle(folder / BUNDLE_FOLDER)
+    if (bundle.config, bundle.data) != (record.config.model, record.data):
+        told = f"{folder / BUNDLE_FOLDER} is not the model that {folder / RUN_FILE} tells of"
+        raise BundleError(f"{told}: one of them was changed or comes from another run. Train or copy it again.")
+    return bundle
 
 
-def user_histories(folder: Path, users: Path, *, moved_to: str | None = None) -> dict[ItemId, list[ItemId]]:
+def user_histories(folder: Path, users: Path, *, moved_to: str | None = None) -> list[tuple[ItemId, list[ItemId]]]:
     """All that some users took, oldest first, from the log of a run.
 
     Args:
@@ -191,25 +208,28 @@ def user_histories(folder: Path, users: Path, *, moved_to: str | None = None) ->
         users: a file of user ids, one a line.
         moved_to: where the log is now, if it moved.
 
+    Returns:
+        Every user of the file with their history, in its order.
+
     Raises:
         BundleError: if it is not a run folder, or damaged.
-        DataError: if the file or the log cannot be read, or a user is not in the log.
+        DataError: if the file or the log cannot be read, the file names no user, or one that is not in the log.
     """
     sequences = open_run(folder, moved_to=moved_to).split.sequences
     try:
         lines = [line.strip() for line in users.read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read the users in {users}: {error}") from error
+    if not any(lines):
+        raise DataError(f"{users} names no user: expected user ids, one a line")
     places = {str(user): place for place, user in enumerate(sequences.user_ids.to_list())}
-    histories: dict[ItemId, list[ItemId]] = {}
     for number, user in enumerate(lines, start=1):
         if user and user not in places:
             raise DataError(f"{users}, line {number}: {sequences.name} has no user {user!r} with enough interactions")
-        if user:
-            place = places[user]
-            history = sequences.items[sequences.offsets[place] : sequences.offsets[place + 1]]
-            histories[sequences.user_ids[place]] = sequences.vocabulary.decode(history)
-    return histories
+    named = [places[user] for user in lines if user]
+    bounds = zip(sequences.offsets[named], sequences.offsets[1:][named], strict=True)
+    histories = [sequences.vocabulary.decode(sequences.items[start:end]) for start, end in bounds]
+    return list(zip(sequences.user_ids[named].to_list(), histories, strict=True))
 
 
 def read_record(folder: Path) -> RunRecord:
@@ -226,17 +246,39 @@ def read_record(folder: Path) -> RunRecord:
             f"{folder} is not a run folder: it holds no {RUN_FILE}. `gsrec train LOG --out DIR` makes one."
         ) from error
     except (ValidationError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path} is damaged or of another version: {error}") from error
+        reason = first_problem(error) if isinstance(error, ValidationError) else error
+        raise BundleError(f"{path} is damaged or of another version: {reason}. Train or copy it again.") from error
 
 
 def claim(out: Path) -> None:
-    """Make sure that a run may be written into a folder.
+    """Make sure that a run may be written into a folder, before anything is done for it.
 
     Raises:
-        ConfigError: if the folder holds something else already.
+        ConfigError: if the folder holds a file already, or cannot be made or written to.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"{out} exists already and is not empty. Give another folder with --out, or remove it.")
+    check_folder(out)
+    if any(not place.is_dir() for place in out.rglob("*")):
+        raise ConfigError(f"{out} {_content(out)}. Give another folder with --out, or remove it.")
+
+
+def _content(folder: Path) -> str:
+    if (folder / RUN_FILE).exists():
+        return "holds a run already"
+    begun = any((folder / name).exists() for name in (HISTORY_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER))
+    return "holds a training that was not finished" if begun else "is not empty"
+
+
+def check_folder(out: Path) -> None:
+    """Make sure that a path is a folder that can be written to, or can become one.
+
+    Raises:
+        ConfigError: if it is not so.
+    """
+    nearest = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise ConfigError(f"{out} cannot be a folder, because {nearest} is a file. Give another folder with --out.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(f"{out} cannot be written: {nearest} does not allow it. Give another folder with --out.")
 
 
 def result_record(run: Run, evaluation: Evaluation) -> dict[str, Any]:

@@ -1,0 +1,235 @@
+"""Every command as a user types it: what it says on stdout, what on stderr, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Gsrec = Callable[..., tuple[int, str, str]]
+
+SIZES = ("--set", "epochs=2", "--set", "embedding_size=8", "--set", "recurrent_size=8", "--set", "patience=0")
+
+
+def test_describe_says_what_a_log_is_like(gsrec: Gsrec, small_log: Path) -> None:
+    code, out, err = gsrec("data", "describe", small_log)
+    assert code == 0
+    assert out.splitlines()[0] == "small"
+    facts = {line[:25].strip(): line[25:].strip() for line in out.splitlines()[1:]}
+    assert (facts["num users"], facts["num items"], facts["num interactions"]) == ("30", "12", "180")
+    assert facts["first time"] == "1970-01-01T00:00:00Z"
+    assert err == "note: columns guessed: user 'user_id', item 'item_id', time 'timestamp'\n"
+
+
+def test_describe_filters(gsrec: Gsrec) -> None:
+    Path("log.csv").write_text("user,item\n" + "a,1\n" * 3 + "b,2\n", encoding="utf-8")
+    code, out, _ = gsrec("data", "describe", "log.csv", "--min-user-interactions", 2, "--json")
+    record = json.loads(out)
+    assert (code, record["num_users"], record["num_interactions"]) == (0, 1, 3)
+    assert "dropped interactions of users with fewer than 2" in " ".join(record["notes"])
+
+
+def test_describe_takes_the_columns_named(gsrec: Gsrec) -> None:
+    Path("log.csv").write_text("who,what,when\na,x,1\na,y,2\n", encoding="utf-8")
+    columns = ("--user-column", "who", "--item-column", "what", "--time-column", "when")
+    code, out, err = gsrec("data", "describe", "log.csv", *columns, "--json")
+    assert (code, json.loads(out)["num_items"], err) == (0, 2, "")
+
+
+def test_fetch_says_where_a_source_lies_and_on_what_terms(
+    gsrec: Gsrec, small_log: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "ml-1m.csv").write_bytes(small_log.read_bytes())
+    monkeypatch.setenv("GSREC_DATA", str(folder))
+    code, out, err = gsrec("data", "fetch", "ml-1m")
+    assert (code, out) == (0, f"{folder / 'ml-1m.csv'}\n")
+    assert err.startswith("note: MovieLens data by GroupLens")
+    code, out, err = gsrec("data", "fetch", "ml-1m", "--json")
+    assert (code, json.loads(out)["path"], err) == (0, str(folder / "ml-1m.csv"), "")
+    assert gsrec("data", "fetch", "ml-1m", "--quiet")[2] == ""
+
+
+def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, folder: Path) -> None:
+    code, out, err = gsrec("train", small_log, "--model", "gru4rec", *SIZES, "--out", "run")
+    assert code == 0
+    assert out.splitlines()[0] == "gru4rec on small, written to run"
+    assert out.splitlines()[1].split() == ["metric", "mean", "95%", "interval"]
+    assert [line.split()[0] for line in out.splitlines()[2:7]] == ["HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"]
+    assert "30 users, candidates: full, seen items left out, ties against the model" in out
+    assert "audit: leakage 0.9667, cold 0" in out
+    lines = err.splitlines()
+    assert lines[0].startswith("note: columns guessed")
+    assert [line.split(",")[0] for line in lines[1:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
+    found = sorted(str(path.relative_to("run")) for path in Path("run").rglob("*") if path.is_file())
+    weights = [f"{place}.safetensors" for place in ("bundle/weights", "checkpoints/best", "checkpoints/last")]
+    told = ["bundle/manifest.json", "bundle/vocabulary.json", "history.jsonl", "metrics.json", "run.json"]
+    assert found == sorted([*weights, *told])
+
+
+def test_train_takes_least_interactions_seed_and_preset(gsrec: Gsrec, small_log: Path) -> None:
+    least = ("--min-user-interactions", 5, "--min-item-interactions", 2)
+    code, out, _ = gsrec(
+        "train", small_log, "--model", "poprec", "--preset", "last-month", "--seed", 7, *least, "--out", "run", "--json"
+    )
+    record = json.loads(out)
+    assert (code, record["label"], record["seed"], record["out"]) == (0, "poprec:last-month", 7, "run")
+    assert record["config"]["model"] == {"name": "poprec", "days": 30.0}
+    assert record["config"]["data"]["min_user_interactions"] == 5
+    assert record["config"]["data"]["min_item_interactions"] == 2
+
+
+def test_evaluate_holds_what_was_promised(gsrec: Gsrec, run_folder: Path) -> None:
+    code, out, err = gsrec("evaluate", run_folder, "--json")
+    assert (code, out.count("\n"), err) == (0, 1, "")
+    record = json.loads(out)
+    assert record["model"] == "gru4rec"
+    assert len(record["data"]["fingerprint"]) == 64
+    sizes = {"name": "small", "num_users": 30, "num_items": 12, "num_interactions": 180}
+    assert sizes.items() <= record["data"].items()
+    protocol = {"split": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"}
+    assert protocol.items() <= record["protocol"].items()
+    assert record["num_users_evaluated"] == 30
+    assert {"HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"} <= set(record["metrics"])
+    assert {"leakage", "cold", "time_ties", "repeats"} <= set(record["audit"])
+    assert json.loads((run_folder / "test-full.json").read_text(encoding="utf-8")) == record
+
+
+def test_evaluate_in_words(gsrec: Gsrec, run_folder: Path) -> None:
+    code, out, err = gsrec("evaluate", run_folder, "--split", "validation", "--candidates", "uniform:5", "--keep-seen")
+    assert (code, err) == (0, "")
+    assert out.startswith("gru4rec on small\n")
+    assert "validation part of leave-one-out, 30 users, candidates: uniform:5, seen items are candidates" in out
+
+
+def test_evaluations_under_other_protocols_do_not_replace_each_other(gsrec: Gsrec, run_folder: Path) -> None:
+    for options in ((), ("--keep-seen",), ("--seed", 3), ("--split", "validation"), ("--candidates", "popularity:5")):
+        assert gsrec("evaluate", run_folder, *options)[0] == 0
+    written = ["test-full", "test-full-keep-seen", "test-full-seed3", "test-popularity-5", "validation-full"]
+    assert sorted(path.stem for path in run_folder.glob("*-*.json")) == written
+
+
+def test_recommend_in_words(gsrec: Gsrec, run_folder: Path) -> None:
+    code, out, err = gsrec("recommend", run_folder, "--history", "i1, i2,i3", "-k", 4)
+    assert (code, err) == (0, "")
+    title, header, *rows = out.splitlines()
+    assert (title, header.split()) == ("next", ["rank", "item_id", "score"])
+    assert [row.split()[0] for row in rows] == ["1", "2", "3", "4"]
+    assert not {row.split()[1] for row in rows} & {"i1", "i2", "i3"}
+
+
+def test_recommend_as_json(gsrec: Gsrec, run_folder: Path) -> None:
+    code, out, err = gsrec("recommend", run_folder, "--history", "i1,i2,nothing", "-k", 3, "--json")
+    answer = json.loads(out)
+    assert (code, err, answer["k"], answer["num_unknown_items"]) == (0, "", 3, 1)
+    [only] = answer["recommendations"]
+    assert only["user_id"] is None
+    assert len(only["items"]) == len(only["scores"]) == 3
+    assert only["scores"] == sorted(only["scores"], reverse=True)
+
+
+def test_seen_items_are_recommended_when_asked_for(gsrec: Gsrec, run_folder: Path) -> None:
+    def num_items(*options: str) -> int:
+        out = gsrec("recommend", run_folder, "--history", "i1,i2", "-k", 12, "--json", *options)[1]
+        return len(json.loads(out)["recommendations"][0]["items"])
+
+    assert (num_items(), num_items("--keep-seen")) == (10, 12)
+
+
+def test_recommend_answers_every_line_of_the_users(gsrec: Gsrec, run_folder: Path) -> None:
+    Path("users.txt").write_text("u3\n\nu1 \nu3\n", encoding="utf-8")
+    code, out, _ = gsrec("recommend", run_folder, "--users", "users.txt", "-k", 2, "--json")
+    answers = json.loads(out)["recommendations"]
+    assert code == 0
+    assert [answer["user_id"] for answer in answers] == ["u3", "u1", "u3"]
+    assert answers[0] == answers[2]
+    code, out, _ = gsrec("recommend", run_folder, "--users", "users.txt", "-k", 2)
+    assert [line for line in out.splitlines() if "user" in line] == [
+        f"next for user {user}" for user in ("u3", "u1", "u3")
+    ]
+
+
+def test_compare_tells_runs_and_writes_a_report(gsrec: Gsrec, small_log: Path) -> None:
+    models = ("--models", "poprec, gru4rec", "--seeds", 2, "--seed", 5)
+    code, out, err = gsrec("compare", small_log, *models, *SIZES, "--out", "results")
+    assert code == 0
+    assert "30 users judged; candidates: the full catalogue" in out.replace("\n", " ")
+    assert "written: results/table.md, results/comparison.json" in out
+    assert "note: columns guessed" in err
+    started = [line for line in err.splitlines() if line.startswith("run ")]
+    assert started == [
+        "run 1 of 4: poprec, seed 5",
+        "run 2 of 4: gru4rec, seed 5",
+        "run 3 of 4: poprec, seed 6",
+        "run 4 of 4: gru4rec, seed 6",
+    ]
+    code, out, err = gsrec("compare", small_log, *models, *SIZES, "--out", "results", "--json")
+    assert err.splitlines()[1:] == [
+        "poprec, seed 5: recorded already",
+        "gru4rec, seed 5: recorded already",
+        "poprec, seed 6: recorded already",
+        "gru4rec, seed 6: recorded already",
+    ]
+    assert [result["label"] for result in json.loads(out)["results"]] == ["poprec", "gru4rec"] * 2
+
+
+def test_compare_without_a_plotting_library(gsrec: Gsrec, small_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsrec.reporting.plots.plots_available", lambda: False)
+    assert gsrec("compare", small_log, "--models", "poprec", "--out", "results")[0] == 0
+    assert not list(Path("results").glob("*.png"))
+
+
+def test_report_puts_comparisons_on_a_page(gsrec: Gsrec, small_log: Path) -> None:
+    gsrec("compare", small_log, "--models", "poprec", "--out", "results")
+    code, out, err = gsrec("report", "results", "--out", "page.md")
+    assert (code, out, err) == (0, "page.md\n", "")
+    assert "small" in Path("page.md").read_text(encoding="utf-8")
+    Path("readme.md").write_text("<!-- results:start -->\n<!-- results:end -->\n", encoding="utf-8")
+    code, out, _ = gsrec("report", "results", "--out", "page.md", "--fill", "readme.md", "--json")
+    assert (code, json.loads(out)) == (0, {"out": "page.md", "filled": "readme.md"})
+    assert "poprec" in Path("readme.md").read_text(encoding="utf-8")
+
+
+def test_thesis_is_whole(gsrec: Gsrec, small_log: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "logs").mkdir()
+    for name in ("ml-1m", "amazon-beauty-bert4rec"):
+        (folder / "logs" / f"{name}.csv").write_bytes(small_log.read_bytes())
+    monkeypatch.setenv("GSREC_DATA", str(folder / "logs"))
+    monkeypatch.setattr("gsrec.experiment.thesis.plots_available", lambda: False)  # they take longer than the rest
+    arguments = ("thesis", "--out", "thesis", "--small", "--candidates", "uniform:5", "--set", "epochs=1")
+    code, out, err = gsrec(*arguments, "--json")
+    assert (code, out.count("\n")) == (0, 1)
+    assert err.count("run ") == 10
+    record = json.loads(out)
+    assert (record["out"], list(record["ours"])) == ("thesis", ["Beauty", "ML-1M"])
+    assert set(record["ours"]["Beauty"]) == {"HR@10", "NDCG@5", "NDCG@10", "MRR"}
+    assert "epochs=1" in record["cuts"]
+    code, out, err = gsrec(*arguments, "--quiet")
+    assert (code, err) == (0, "")
+    assert out.endswith("written: thesis/thesis.md, thesis/thesis.json\n")
+    assert "How well does GSRec perform" in out
+    assert Path("thesis/thesis.md").read_text(encoding="utf-8").count("Table 5.1") >= 1
+    assert sorted(path.name for path in Path("thesis").iterdir() if path.is_dir()) == [
+        "amazon-beauty-bert4rec",
+        "ml-1m",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("data", "describe", "LOG"),
+        ("train", "LOG", "--model", "gru4rec", *SIZES, "--out", "new"),
+        ("train", "LOG", "--model", "poprec", "--out", "new"),
+        ("evaluate", "run"),
+        ("compare", "LOG", "--models", "poprec,gru4rec", *SIZES, "--out", "results"),
+        ("recommend", "run", "--history", "i1,unheard of", "-k", "50"),
+    ],
+    ids=["describe", "train", "train a model that counts", "evaluate", "compare", "recommend"],
+)
+def test_quiet_and_json(gsrec: Gsrec, small_log: Path, run_folder: Path, arguments: tuple[str, ...]) -> None:
+    given = [small_log if argument == "LOG" else argument for argument in arguments]
+    code, out, err = gsrec(*given, "--quiet", "--json")
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    assert isinstance(json.loads(out), dict)

@@ -1,0 +1,229 @@
+"""A comparison: what is recorded is never run again, whatever else is asked for, and every line is whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gsrec.errors import ConfigError, DataError
+from gsrec.evaluation.evaluator import Protocol
+from gsrec.experiment.compare import Narrator, compare_models
+from gsrec.experiment.config import RunConfig, run_configs
+from gsrec.experiment.run import LogReference, open_run, train
+from gsrec.reporting.ranks import read_ranks
+from gsrec.reporting.results import RunResult, append_result, read_results
+from gsrec.training.trainer import Epoch, Listener
+
+MODELS = ("poprec", "gru4rec")
+
+
+class Diary:
+    """Writes down what a comparison tells."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.started: list[str] = []
+        self.skipped: list[str] = []
+        self.notes: list[tuple[str, ...]] = []
+        self.epochs: list[Epoch] = []
+
+    @property
+    def narrator(self) -> Narrator:
+        """Who is to be told."""
+        return Narrator(
+            on_start=lambda config, number, total: self.started.append(f"{number}/{total} {name(config)}"),
+            on_skip=lambda config: self.skipped.append(name(config)),
+            on_notes=self.notes.append,
+            listens=self._listens,
+        )
+
+    @contextmanager
+    def _listens(self, config: RunConfig) -> Iterator[Listener]:
+        yield Listener(on_epoch=self.epochs.append)
+
+
+def name(config: RunConfig) -> str:
+    return f"{config.label} {config.seed}"
+
+
+def lines(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "results.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture
+def diary() -> Diary:
+    return Diary()
+
+
+@pytest.fixture
+def reference(spare: str) -> LogReference:
+    return LogReference.of(spare)
+
+
+@pytest.fixture
+def settings(sizes: list[str]) -> list[str]:
+    return [size for size in sizes if not size.startswith("num_heads")]
+
+
+def configs(settings: Sequence[str], *seeds: int, models: Sequence[str] = MODELS) -> list[RunConfig]:
+    return run_configs(models, seeds, settings=settings)
+
+
+def test_every_run_is_recorded_and_kept(
+    reference: LogReference, settings: list[str], tmp_path: Path, diary: Diary
+) -> None:
+    results = compare_models(reference, configs(settings, 1), tmp_path / "out", narrator=diary.narrator)
+    assert diary.started == ["1/2 poprec 1", "2/2 gru4rec 1"]
+    assert len(diary.epochs) == 2
+    assert [result.label for result in results] == ["poprec", "gru4rec"]
+    assert read_results(tmp_path / "out") == results
+    for result in results:
+        assert result.run is not None
+        opened = open_run(tmp_path / "out" / result.run)
+        evaluation = opened.evaluate(Protocol("test"))
+        assert result.metrics == evaluation.metrics
+        assert result.validation == opened.evaluate(Protocol("validation")).metrics
+        ranks = read_ranks(tmp_path / "out" / result.run / "ranks.safetensors")
+        assert ranks.ranks.tolist() == evaluation.ranks.tolist()
+        assert ranks.users.tolist() == evaluation.users.tolist()
+
+
+def test_a_line_tells_all_of_a_run(reference: LogReference, settings: list[str], tmp_path: Path) -> None:
+    compare_models(reference, configs(settings, 3, models=["gru4rec"]), tmp_path)
+    [line] = lines(tmp_path)
+    assert {
+        *("model", "preset", "label", "data", "protocol", "split", "seed", "config", "num_users_evaluated", "metrics"),
+        *("intervals", "validation", "audit", "training", "history", "version", "commit", "threads", "run"),
+    } <= set(line)
+    assert (line["model"], line["preset"], line["seed"], line["split"]) == ("gru4rec", "default", 3, "leave-one-out")
+    assert line["config"] == configs(settings, 3, models=["gru4rec"])[0].model_dump(mode="json")
+    protocol = {"split": "test", "candidates": "full", "filter_seen": True, "seed": 0, "ties": "against the model"}
+    assert line["protocol"] == protocol
+    assert isinstance(line["history"], list)
+    assert [epoch["epoch"] for epoch in line["history"]] == [1, 2]
+    assert isinstance(line["training"], dict)
+    assert set(line["training"]) == {"epochs", "best_epoch", "seconds", "num_parameters"}
+
+
+def test_what_is_recorded_is_not_run_again(
+    reference: LogReference, settings: list[str], tmp_path: Path, diary: Diary
+) -> None:
+    first = compare_models(reference, configs(settings, 1), tmp_path)
+    before = (tmp_path / "results.jsonl").read_bytes()
+    again = compare_models(reference, configs(settings, 1), tmp_path, narrator=diary.narrator)
+    assert again == first
+    assert (diary.started, diary.skipped) == ([], ["poprec 1", "gru4rec 1"])
+    assert (tmp_path / "results.jsonl").read_bytes() == before
+
+
+def test_seeds_and_models_are_added(reference: LogReference, settings: list[str], tmp_path: Path, diary: Diary) -> None:
+    compare_models(reference, configs(settings, 1)[:1], tmp_path)
+    results = compare_models(reference, configs(settings, 1, 2), tmp_path, narrator=diary.narrator)
+    assert diary.skipped == ["poprec 1"]
+    assert diary.started == ["2/4 gru4rec 1", "3/4 poprec 2", "4/4 gru4rec 2"]
+    assert [(result.label, result.seed) for result in results] == [
+        ("poprec", 1),
+        ("gru4rec", 1),
+        ("poprec", 2),
+        ("gru4rec", 2),
+    ]
+    assert len(lines(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("change", ["setting", "candidates", "log"])
+def test_another_question_is_another_run(
+    reference: LogReference, spare: str, tmp_path: Path, diary: Diary, change: str
+) -> None:
+    compare_models(reference, configs([], 1, models=["poprec"]), tmp_path / "out")
+    if change == "log":
+        text = Path(spare).read_text(encoding="utf-8")
+        Path(spare).write_text(text + "1,1,1999999999\n", encoding="utf-8")
+    asked = configs(["days=30"] if change == "setting" else [], 1, models=["poprec"])
+    candidates = "uniform:5" if change == "candidates" else "full"
+    [result] = compare_models(reference, asked, tmp_path / "out", candidates=candidates, narrator=diary.narrator)
+    assert diary.started == ["1/1 poprec 1"]
+    assert len(lines(tmp_path / "out")) == len(list((tmp_path / "out/runs").iterdir())) == 2
+    assert result.protocol.candidates == candidates
+
+
+def test_an_interrupted_run_is_run_anew(
+    reference: LogReference, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(path: Path, result: RunResult | dict[str, object]) -> RunResult:
+        raise KeyboardInterrupt
+
+    asked = configs(settings, 1, models=["gru4rec"])
+    with monkeypatch.context() as patch:
+        patch.setattr("gsrec.experiment.compare.append_result", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            compare_models(reference, asked, tmp_path)
+    [left] = (tmp_path / "runs").iterdir()
+    (left / "bundle" / "manifest.json").write_text("spoilt", encoding="utf-8")
+    [result] = compare_models(reference, asked, tmp_path)
+    assert (tmp_path / str(result.run)) == left
+    assert open_run(left).evaluate(Protocol("test")).metrics == result.metrics
+
+
+def test_an_empty_results_file_holds_no_run(reference: LogReference, tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").touch()
+    assert len(compare_models(reference, configs([], 1, models=["poprec"]), tmp_path)) == 1
+
+
+def test_a_line_cut_off_is_told(reference: LogReference, tmp_path: Path) -> None:
+    compare_models(reference, configs([], 1, models=["poprec"]), tmp_path)
+    content = (tmp_path / "results.jsonl").read_bytes()
+    (tmp_path / "results.jsonl").write_bytes(content + content[:100])
+    with pytest.raises(DataError, match=r"results.jsonl, line 2, .* Delete the line and run that model again"):
+        compare_models(reference, configs([], 1, models=["poprec"]), tmp_path)
+
+
+def test_a_disk_that_is_full_leaves_the_results_as_they_were(
+    reference: LogReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare_models(reference, configs([], 1, models=["poprec"]), tmp_path)
+    before = (tmp_path / "results.jsonl").read_bytes()
+
+    def refuse(path: Path, text: str) -> None:
+        raise DataError(f"cannot write {path}: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gsrec.experiment.run.write_text", refuse)
+        with pytest.raises(DataError, match="No space left"):
+            compare_models(reference, configs([], 1, 2, models=["poprec"]), tmp_path)
+    assert (tmp_path / "results.jsonl").read_bytes() == before
+    assert len(compare_models(reference, configs([], 1, 2, models=["poprec"]), tmp_path)) == 2
+
+
+def test_notes_are_told_once_for_every_way_to_cut_the_log(
+    reference: LogReference, tmp_path: Path, diary: Diary
+) -> None:
+    asked = [*configs([], 1, 2, models=["poprec"]), *configs(["data.split=last-n"], 1, models=["poprec:last-month"])]
+    compare_models(reference, asked, tmp_path, narrator=diary.narrator)
+    assert len(diary.notes) == 2
+    assert "columns guessed: user 'user_id', item 'item_id', time 'time'" in diary.notes[0]
+
+
+def test_what_is_wrong_is_known_before_the_first_training(
+    reference: LogReference, spare: str, tmp_path: Path, diary: Diary
+) -> None:
+    asked = configs([], 1, models=["poprec"])
+    with pytest.raises(ConfigError, match="candidates must be full, popularity:N or uniform:N"):
+        compare_models(reference, asked, tmp_path / "out", candidates="some", narrator=diary.narrator)
+    with pytest.raises(ConfigError, match=r"small.csv cannot be a folder, because .*small.csv is a file"):
+        compare_models(reference, asked, Path(spare), narrator=diary.narrator)
+    train(reference, asked[0], tmp_path / "run")
+    with pytest.raises(ConfigError, match="is the folder of a run"):
+        compare_models(reference, asked, tmp_path / "run", narrator=diary.narrator)
+    assert (diary.started, diary.notes) == ([], [])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_result_can_come_from_elsewhere(reference: LogReference, tmp_path: Path, diary: Diary) -> None:
+    [result] = compare_models(reference, configs([], 1, models=["poprec"]), tmp_path / "one")
+    append_result(tmp_path / "two" / "results.jsonl", result)
+    compare_models(reference, configs([], 1, models=["poprec"]), tmp_path / "two", narrator=diary.narrator)
+    assert diary.skipped == ["poprec 1"]

@@ -1,0 +1,220 @@
+"""Presets, files and single settings are laid over each other; what is unknown is named, with a hint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gsrec.data.sequences import Sequences
+from gsrec.data.synthetic import synthetic_log
+from gsrec.errors import ConfigError
+from gsrec.experiment.config import (
+    DataConfig,
+    RunConfig,
+    given_layer,
+    model_keys,
+    read_layer,
+    run_config,
+    run_configs,
+    settings_layer,
+)
+from gsrec.models import MODELS, GSRecConfig, PopRecConfig
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text("[model]\ndropout = 0.3\nmax_length = 20\n[training]\nepochs = 7\n", encoding="utf-8")
+    return path
+
+
+def gsrec_model(config: RunConfig) -> GSRecConfig:
+    assert isinstance(config.model, GSRecConfig)
+    return config.model
+
+
+def test_what_is_given_later_lies_on_top(file: Path) -> None:
+    preset = run_config("gsrec", "thesis")
+    with_file = run_config("gsrec", "thesis", file=file)
+    with_all = run_config("gsrec", "thesis", file=file, settings=["dropout=0.4", "epochs=8", "epochs=9"])
+    assert (gsrec_model(preset).dropout, preset.training.epochs, gsrec_model(preset).max_length) == (0.2, 400, 150)
+    assert (gsrec_model(with_file).dropout, with_file.training.epochs) == (0.3, 7)
+    assert (gsrec_model(with_all).dropout, with_all.training.epochs, gsrec_model(with_all).max_length) == (0.4, 9, 20)
+    assert with_all.training.loss == preset.training.loss == "bce"
+
+
+def test_without_anything_given_it_is_the_default_preset() -> None:
+    config = run_config("gsrec")
+    assert (config.preset, config.seed, config.label) == ("default", 1, "gsrec")
+    assert config == run_config("gsrec", "default", seed=1)
+    assert config.data == DataConfig()
+
+
+def test_the_label_tells_the_preset() -> None:
+    assert run_config("gsrec", "thesis", seed=5).label == "gsrec:thesis"
+
+
+@pytest.mark.parametrize(
+    ("setting", "layer"),
+    [
+        ("epochs=3", {"training": {"epochs": 3}}),
+        ("training.epochs=3", {"training": {"epochs": 3}}),
+        (" window = all ", {"model": {"window": "all"}}),
+        ("model.window=16", {"model": {"window": 16}}),
+        ("k_core=true", {"data": {"k_core": True}}),
+        ("feed_forward=False", {"model": {"feed_forward": False}}),
+        ("learning_rate=1e-3", {"training": {"learning_rate": 0.001}}),
+        ("dropout=.5", {"model": {"dropout": 0.5}}),
+        ('loss="bce"', {"training": {"loss": "bce"}}),
+        ("loss=bce", {"training": {"loss": "bce"}}),
+        ("split=leave-one-out", {"data": {"split": "leave-one-out"}}),
+        ("loss=", {"training": {"loss": ""}}),
+        ("data.split=a=b", {"data": {"split": "a=b"}}),
+    ],
+)
+def test_a_setting_finds_its_section_and_its_type(setting: str, layer: dict[str, dict[str, object]]) -> None:
+    assert settings_layer([setting]) == layer
+
+
+@pytest.mark.parametrize("setting", ["epochs", "=3", "", "epochs:3"])
+def test_a_setting_must_have_its_form(setting: str) -> None:
+    with pytest.raises(ConfigError, match="a setting must be key=value, found"):
+        settings_layer([setting])
+
+
+@pytest.mark.parametrize(
+    ("model", "preset", "setting", "message"),
+    [
+        (
+            "gsrec",
+            "default",
+            "learn_rate=1",
+            "unknown setting 'learn_rate'. Did you mean 'learning_rate'? There are: act",
+        ),
+        (
+            "gsrec",
+            "default",
+            "model.blocks=1",
+            "unknown setting 'model.blocks'. Did you mean 'num_blocks'? There are: c",
+        ),
+        (
+            "gsrec",
+            "default",
+            "modell.window=1",
+            "unknown setting 'modell'. Did you mean 'model'? There are: data, model",
+        ),
+        ("gsrec", "default", "zzz=1", "unknown setting 'zzz'. There are: activation, averaging"),
+        ("gsrec", "default", "model.zzz=1", "unknown setting 'model.zzz'. There are: cell, dropout"),
+        ("poprec", "default", "window=3", "unknown setting 'model.window'. There are: days"),
+        ("sasrek", "default", "epochs=1", "unknown model 'sasrek'. Did you mean 'sasrec'? There are: poprec, gru4rec"),
+        ("sasrec", "one-negativ", "epochs=1", "unknown preset of sasrec 'one-negativ'. Did you mean 'one-negative'?"),
+    ],
+)
+def test_what_is_unknown_is_named_with_a_hint(model: str, preset: str, setting: str, message: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        run_config(model, preset, settings=[setting])
+    assert str(told.value).startswith(message)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as told:
+        run_config("gsrec", settings=["epochs=0", "model.windw=3", "window=-1"], seed=-1)
+    assert [part.split(",")[0] for part in str(told.value).split("; ")] == [
+        "model.window",
+        "unknown setting 'model.windw'. Did you mean 'window'? There are: cell",
+        "training.epochs",
+        "seed",
+    ]
+
+
+def test_the_name_of_the_model_cannot_be_set_to_another() -> None:
+    assert run_config("sasrec", settings=["model.name=sasrec"]) == run_config("sasrec")
+    with pytest.raises(ConfigError, match="the settings are for the model 'gsrec', and the model of this run is 'sas"):
+        run_config("sasrec", settings=["model.name=gsrec"])
+
+
+def test_a_file_must_be_readable_and_made_of_sections(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot read the configuration .*none.toml: .*No such file"):
+        read_layer(tmp_path / "none.toml")
+    (tmp_path / "config.toml").write_text("[data]\nk_core = yes\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"cannot read the configuration .*: Invalid value \(at line 2, column 10\)"):
+        read_layer(tmp_path / "config.toml")
+    (tmp_path / "config.toml").write_text("epochs = 3\n[data]\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"'epochs' must stand in one of the sections \[data\], \[model\]"):
+        read_layer(tmp_path / "config.toml")
+
+
+def test_sections_of_a_file_stay_beside_those_of_settings(file: Path) -> None:
+    layer = given_layer(file, ["k_core=true", "max_length=5"])
+    assert layer == {
+        "data": {"k_core": True},
+        "model": {"dropout": 0.3, "max_length": 5},
+        "training": {"epochs": 7},
+    }
+
+
+def test_configurations_go_seed_by_seed_through_the_models() -> None:
+    configs = run_configs(["poprec", " gsrec:thesis"], [4, 5])
+    assert [(config.label, config.seed) for config in configs] == [
+        ("poprec", 4),
+        ("gsrec:thesis", 4),
+        ("poprec", 5),
+        ("gsrec:thesis", 5),
+    ]
+
+
+def test_a_setting_goes_to_the_models_that_have_it(file: Path) -> None:
+    poprec, gru4rec, gsrec = run_configs(
+        ["poprec", "gru4rec", "gsrec"], [1], file=file, settings=["window=8", "epochs=3", "days=7"]
+    )
+    assert poprec.model == PopRecConfig(days=7)
+    assert gru4rec == run_config("gru4rec", file=file, settings=["epochs=3"])
+    assert gsrec == run_config("gsrec", file=file, settings=["window=8", "epochs=3"])
+    assert {config.training.epochs for config in (poprec, gru4rec, gsrec)} == {3}
+
+
+def test_a_setting_that_no_model_has_is_unknown() -> None:
+    with pytest.raises(ConfigError, match=r"unknown setting of these models 'window'\. There are: activation, days"):
+        run_configs(["poprec", "sasrec"], [1], settings=["window=3"])
+
+
+def test_a_model_is_compared_once() -> None:
+    assert len(run_configs(["gsrec", "gsrec:thesis"], [1])) == 2
+    with pytest.raises(ConfigError, match="the models name gsrec:default twice"):
+        run_configs(["gsrec", "poprec", "gsrec:default"], [1])
+
+
+def test_the_settings_of_models() -> None:
+    assert model_keys("poprec") == {"days"}
+    assert all("name" not in model_keys(model) for model in MODELS)
+    with pytest.raises(ConfigError, match="unknown model 'pop'"):
+        model_keys("pop")
+
+
+@pytest.fixture(scope="module")
+def sequences() -> Sequences:
+    return synthetic_log(num_users=20, num_items=10, mean_length=8).to_sequences()
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (DataConfig(), "leave-one-out"),
+        (DataConfig(split="last-n", held_out=2), "last-2"),
+        (DataConfig(split="temporal"), "temporal-0.8-0.9"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_split_is_the_one_configured(sequences: Sequences, config: DataConfig, name: str) -> None:
+    assert config.cut(sequences).name == name
+
+
+def test_filters_are_the_ones_configured() -> None:
+    log = synthetic_log(num_users=50, num_items=30, mean_length=6)
+    config = DataConfig(min_user_interactions=6, min_item_interactions=4, k_core=True, drop_repeats=True)
+    kept = config.filtered(log)
+    assert kept.frame["user_id"].value_counts()["count"].min() >= 6  # type: ignore[operator]
+    assert kept.frame["item_id"].value_counts()["count"].min() >= 4  # type: ignore[operator]
+    expected = log.filtered(min_user_interactions=6, min_item_interactions=4, k_core=True, drop_repeats=True)
+    assert kept.frame.equals(expected.frame)

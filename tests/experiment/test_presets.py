@@ -1,0 +1,71 @@
+"""Every preset of every model is a whole configuration, and `thesis` is the thesis."""
+
+from __future__ import annotations
+
+import pytest
+
+from gsrec.errors import ConfigError
+from gsrec.experiment.config import preset_layer, presets, run_config
+from gsrec.models import MODELS, GSRecConfig, build_model
+
+PRESETS = [(model, preset) for model in MODELS for preset in presets(model)]
+
+
+@pytest.mark.parametrize(("model", "preset"), PRESETS, ids=[":".join(pair) for pair in PRESETS])
+def test_a_preset_makes_a_model(model: str, preset: str) -> None:
+    config = run_config(model, preset)
+    assert (config.model.name, config.preset) == (model, preset)
+    assert build_model(config.model, num_items=3).num_items == 3
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_has_the_thesiss_presets(model: str) -> None:
+    assert presets(model)[0] == "default"
+    assert {"thesis", "thesis-ml-1m"} <= set(presets(model))
+
+
+def test_an_unknown_preset_is_named_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"unknown preset of poprec 'last-moth'. Did you mean 'last-month'\?"):
+        preset_layer("poprec", "last-moth")
+    with pytest.raises(ConfigError, match="unknown model 'nothing'"):
+        presets("nothing")
+
+
+def test_the_thesiss_gsrec_is_the_thesiss() -> None:
+    config = run_config("gsrec", "thesis")
+    assert config.model == GSRecConfig(
+        embedding_size=50,
+        num_blocks=2,
+        num_heads=1,
+        window="all",
+        feed_forward=False,
+        cell="gru",
+        num_recurrent_layers=1,
+        recurrent_size=50,
+        residual=False,
+        tied_weights=False,
+        max_length=150,
+        dropout=0.2,
+    )
+    training = config.training
+    assert (training.objective, training.loss, training.optimizer) == ("last-item", "bce", "adam")
+    assert (training.batch_size, training.learning_rate, training.embedding_l2) == (512, 3e-4, 0.02)
+    assert (training.averaging, training.clip_norm, training.weight_decay, training.warm_up_steps) == (0, 0, 0, 0)
+    assert (config.data.min_user_interactions, config.data.split) == (3, "leave-one-out")
+
+
+def test_the_thesiss_sizes_for_ml_1m() -> None:
+    config, beauty = run_config("gsrec", "thesis-ml-1m"), run_config("gsrec", "thesis")
+    assert isinstance(config.model, GSRecConfig)
+    assert isinstance(beauty.model, GSRecConfig)
+    sizes = {"embedding_size": 500, "recurrent_size": 500, "max_length": 300}
+    assert config.model == beauty.model.model_copy(update=sizes)
+    changes = {"learning_rate": 5e-4, "batch_size": 128, "embedding_l2": 0.0}
+    assert config.training == beauty.training.model_copy(update=changes)
+
+
+@pytest.mark.parametrize(("preset", "length", "batch_size"), [("thesis", 150, 512), ("thesis-ml-1m", 300, 128)])
+def test_the_baselines_see_as_much_as_the_thesiss_gsrec(preset: str, length: int, batch_size: int) -> None:
+    for model in ("gru4rec", "sasrec", "bert4rec"):
+        config = run_config(model, preset)
+        assert (config.model.model_dump()["max_length"], config.training.batch_size) == (length, batch_size)

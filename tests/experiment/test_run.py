@@ -1,0 +1,247 @@
+"""A run: what its folder holds, that it opens again to the same numbers, and that the same seed makes the same run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from gsrec.errors import BundleError, ConfigError, DataError
+from gsrec.evaluation.evaluator import Protocol
+from gsrec.experiment.config import run_config
+from gsrec.experiment.run import (
+    LogReference,
+    Run,
+    claim,
+    open_bundle,
+    open_run,
+    prepare,
+    read_record,
+    result_record,
+    train,
+    user_histories,
+)
+from gsrec.models import MODELS
+from gsrec.training.trainer import Epoch, Listener, Step
+
+TEST = Protocol("test")
+
+
+@pytest.fixture(scope="module")
+def settings(sizes: list[str]) -> dict[str, list[str]]:
+    """For every model the sizes that it has."""
+    of_attention = [size for size in sizes if not size.startswith("recurrent")]
+    of_recurrence = [size for size in sizes if not size.startswith("num_heads")]
+    return {"poprec": [], "gru4rec": of_recurrence, "sasrec": of_attention, "bert4rec": of_attention, "gsrec": sizes}
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def runs(small_log: str, settings: dict[str, list[str]], out: Path) -> dict[str, Run]:
+    """A run of every model, each in the folder of its name."""
+    return {name: train(small_log, run_config(name, settings=settings[name]), out / name) for name in MODELS}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_run_opens_again_to_the_same_numbers(runs: dict[str, Run], out: Path, model: str) -> None:
+    opened = open_run(out / model)
+    assert opened.record == runs[model].record
+    assert opened.evaluate(TEST).metrics == runs[model].evaluate(TEST).metrics
+    assert opened.evaluate(TEST).ranks.tolist() == runs[model].evaluate(TEST).ranks.tolist()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_same_seed_makes_the_same_run(
+    runs: dict[str, Run], small_log: str, settings: dict[str, list[str]], tmp_path: Path, model: str
+) -> None:
+    again = train(small_log, run_config(model, settings=settings[model]), tmp_path / "again")
+    assert all(
+        here.equal(there)
+        for here, there in zip(again.model.state_dict().values(), runs[model].model.state_dict().values(), strict=True)
+    )
+    assert again.evaluate(TEST).metrics == runs[model].evaluate(TEST).metrics
+
+
+def test_another_seed_makes_another_run(
+    runs: dict[str, Run], small_log: str, settings: dict[str, list[str]], tmp_path: Path
+) -> None:
+    other = train(small_log, run_config("gsrec", settings=settings["gsrec"], seed=2), tmp_path / "other")
+    assert other.record.data == runs["gsrec"].record.data
+    assert other.evaluate(TEST).metrics != runs["gsrec"].evaluate(TEST).metrics
+
+
+def test_the_folder_of_a_run(runs: dict[str, Run], out: Path, small_log: str) -> None:
+    folder, record = out / "gsrec", runs["gsrec"].record
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    assert found == [
+        "bundle/manifest.json",
+        "bundle/vocabulary.json",
+        "bundle/weights.safetensors",
+        "checkpoints/best.safetensors",
+        "checkpoints/last.safetensors",
+        "history.jsonl",
+        "metrics.json",
+        "run.json",
+    ]
+    history = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert history == record.history
+    assert [epoch["epoch"] for epoch in history] == [1, 2]
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics == runs["gsrec"].evaluate(Protocol("validation")).record()
+    best = max(history, key=lambda epoch: epoch["validation"]["NDCG@10"])
+    assert best["validation"] == metrics["metrics"]
+    assert best["epoch"] == record.training["best_epoch"]
+    assert record.log == LogReference(log=small_log)
+    assert record.training["num_parameters"] == sum(part.numel() for part in runs["gsrec"].model.parameters())
+
+
+def test_a_model_that_counts_has_no_history(runs: dict[str, Run], out: Path) -> None:
+    assert runs["poprec"].record.training["epochs"] == 0
+    assert runs["poprec"].record.history == []
+    assert not (out / "poprec/checkpoints").exists()
+    assert not (out / "poprec/history.jsonl").exists()
+
+
+def test_the_record_is_a_whole_result(runs: dict[str, Run]) -> None:
+    run = runs["sasrec"]
+    record = result_record(run, run.evaluate(TEST))
+    assert list(record) == [
+        *("model", "preset", "label", "data", "split", "seed", "protocol", "num_users_evaluated", "metrics"),
+        *("intervals", "audit", "config", "training", "history", "threads", "version", "commit"),
+    ]
+    assert json.loads(json.dumps(record, allow_nan=False))["model"] == "sasrec"
+    assert record["config"]["model"]["embedding_size"] == 8
+
+
+def test_the_listener_is_told_of_steps_and_epochs(
+    small_log: str, settings: dict[str, list[str]], tmp_path: Path
+) -> None:
+    steps: list[Step] = []
+    epochs: list[Epoch] = []
+    config = run_config("gru4rec", settings=[*settings["gru4rec"], "batch_size=16"])
+    run = train(small_log, config, tmp_path / "run", listener=Listener(steps.append, epochs.append))
+    assert {step.epoch for step in steps} == {1, 2}
+    assert [json.loads(json.dumps(asdict(epoch))) for epoch in epochs] == run.record.history
+
+
+def test_notes_tell_what_was_guessed_and_dropped(spare: str) -> None:
+    with Path(spare).open("a", encoding="utf-8") as log:
+        log.write("999,1,1600000000\n")
+    _, notes = prepare(LogReference(log=spare), run_config("poprec"))
+    assert "columns guessed: user 'user_id', item 'item_id', time 'time'" in notes
+    assert any(note.startswith("dropped interactions of users with fewer than 3") for note in notes)
+
+
+def test_the_terms_of_a_source_are_told(small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ml-1m.csv").write_bytes(Path(small_log).read_bytes())
+    monkeypatch.setenv("GSREC_DATA", str(tmp_path))
+    _, notes = prepare(LogReference(log="ml-1m"), run_config("poprec"))
+    assert notes[-1].startswith("MovieLens data by GroupLens")
+
+
+def test_a_log_is_known_by_its_whole_path(small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(small_log).parent)
+    assert LogReference.of("small.csv", "user", None, "time") == LogReference(
+        log=small_log, user_column="user", time_column="time"
+    )
+    monkeypatch.chdir(tmp_path)
+    Path("ml-1m").mkdir()
+    assert LogReference.of("ml-1m") == LogReference(log="ml-1m")
+
+
+def test_named_columns_are_remembered(spare: str, tmp_path: Path) -> None:
+    text = Path(spare).read_text(encoding="utf-8")
+    Path(spare).write_text(text.replace("user_id,item_id,time", "who,what,when"), encoding="utf-8")
+    reference = LogReference.of(spare, "who", "what", "when")
+    run = train(reference, run_config("poprec"), tmp_path / "run")
+    assert open_run(tmp_path / "run").evaluate(TEST).metrics == run.evaluate(TEST).metrics
+
+
+def test_a_log_that_changed_is_refused(spare: str, tmp_path: Path) -> None:
+    train(spare, run_config("poprec"), tmp_path / "run")
+    lines = Path(spare).read_text(encoding="utf-8").splitlines(keepends=True)
+    Path(spare).write_text("".join(lines[:-1]), encoding="utf-8")
+    with pytest.raises(DataError, match=r"is not the log that .*run was trained on: it has 40 users, 20 items and"):
+        open_run(tmp_path / "run")
+    swapped = [lines[0], *lines[2:], lines[1]]  # another order in the file, the same order in time
+    Path(spare).write_text("".join(swapped), encoding="utf-8")
+    open_run(tmp_path / "run")
+    user, item, time = lines[1].split(",")
+    Path(spare).write_text("".join([lines[0], f"{user},{int(item) % 20 + 1},{time}", *lines[2:]]), encoding="utf-8")
+    with pytest.raises(DataError, match=r"its 40 users, 20 items and .* interactions are not the same ones\. Name the"):
+        open_run(tmp_path / "run")
+
+
+def test_a_log_that_moved(spare: str, small_log: str, tmp_path: Path) -> None:
+    train(spare, run_config("poprec"), tmp_path / "run")
+    Path(spare).unlink()
+    with pytest.raises(DataError, match=r"small.csv: the log that .* was trained on is not there. Say with --log"):
+        open_run(tmp_path / "run")
+    assert open_run(tmp_path / "run", moved_to=small_log).split.sequences.num_users == 40
+
+
+def test_histories_of_users(runs: dict[str, Run], out: Path, tmp_path: Path) -> None:
+    (tmp_path / "users.txt").write_text("7\n\n3\n7\n", encoding="utf-8")
+    found = user_histories(out / "poprec", tmp_path / "users.txt")
+    sequences = runs["poprec"].split.sequences
+    assert [user for user, _ in found] == [7, 3, 7]
+    for user, history in found:
+        place = sequences.user_ids.to_list().index(user)
+        items = sequences.items[sequences.offsets[place] : sequences.offsets[place + 1]]
+        assert history == sequences.vocabulary.decode(items)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "names no user: expected user ids, one a line"),
+        (b"\n \n", "names no user: expected user ids, one a line"),
+        (b"3\n41\n", "line 2: small has no user '41' with enough interactions"),
+        (b"\xff\xfe", "cannot read the users in"),
+        (None, "cannot read the users in"),
+    ],
+    ids=["empty", "blank", "unknown", "bytes", "missing"],
+)
+def test_users_that_cannot_be_answered(
+    runs: dict[str, Run], out: Path, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "users.txt").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        user_histories(out / "poprec", tmp_path / "users.txt")
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    for opens in (open_run, open_bundle, read_record):
+        with pytest.raises(BundleError, match=r"is not a run folder: it holds no run\.json"):
+            opens(tmp_path)
+
+
+def test_a_run_is_written_into_a_folder_of_its_own(runs: dict[str, Run], out: Path, tmp_path: Path) -> None:
+    claim(tmp_path / "new" / "folder")
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(ConfigError, match="holds a run already"):
+        claim(out / "gsrec")
+    with pytest.raises(ConfigError, match="is not empty"):
+        claim(out)
+
+
+def test_nothing_is_left_where_there_is_nothing_to_learn(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user,item\na,1\na,2\nb,1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="none of 3 interactions is left"):
+        train(str(log), run_config("gsrec"), tmp_path / "run")
+    with pytest.raises(ConfigError, match="embedding_size must be a multiple of num_heads"):
+        train("synthetic", run_config("gsrec", settings=["num_heads=5"]), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_commit_is_unknown_without_git(small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert train(small_log, run_config("poprec"), tmp_path / "run").record.commit is None

@@ -1,0 +1,190 @@
+"""What is served is what was measured, and what is unknown, seen or too much is dealt with in the open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gsrec.bundle import Bundle, DataFacts, save_bundle
+from gsrec.data.splits import Split, leave_one_out
+from gsrec.data.synthetic import synthetic_log
+from gsrec.data.vocabulary import ItemId, Vocabulary
+from gsrec.errors import BundleError, ConfigError, DataError
+from gsrec.evaluation.evaluator import Protocol, evaluate
+from gsrec.models import (
+    BERT4RecConfig,
+    GRU4RecConfig,
+    GSRecConfig,
+    ModelConfig,
+    PopRec,
+    PopRecConfig,
+    SASRecConfig,
+    build_model,
+)
+from gsrec.recommend.recommender import BATCH_SIZE, Recommender
+
+CONFIGS: dict[str, ModelConfig] = {
+    "poprec": PopRecConfig(),
+    "gru4rec": GRU4RecConfig(embedding_size=8, recurrent_size=8, max_length=6),
+    "sasrec": SASRecConfig(embedding_size=8, max_length=6),
+    "bert4rec": BERT4RecConfig(embedding_size=8, num_heads=1, max_length=6),
+    "gsrec": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window=3, max_length=6),
+}
+NEURAL = [name for name in CONFIGS if name != "poprec"]
+NUM_ITEMS = 30
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    """Histories of up to some twenty items, longer than what the models look at."""
+    log = synthetic_log(num_users=150, num_items=NUM_ITEMS, mean_length=12, seed=5)
+    return leave_one_out(log.to_sequences())
+
+
+@pytest.fixture(scope="module", params=CONFIGS)
+def recommender(split: Split, request: pytest.FixtureRequest) -> Recommender:
+    """A recommender of every model, with weights as they come."""
+    config = CONFIGS[request.param]
+    model = build_model(config, num_items=split.sequences.num_items, seed=2).eval()
+    if isinstance(model, PopRec):
+        model.count(split)
+    return Recommender(Bundle(model, config, split.sequences.vocabulary, DataFacts.of(split.sequences)))
+
+
+def histories_of_test(split: Split) -> list[list[ItemId]]:
+    """What every user took before the test event."""
+    sequences, targets = split.sequences, split.targets("test")
+    bounds = zip(targets.starts, targets.positions, strict=True)
+    return [sequences.vocabulary.decode(sequences.items[start:end]) for start, end in bounds]
+
+
+def named(ids: Sequence[ItemId]) -> Recommender:
+    """A recommender by popularity of these items, the first the most popular."""
+    config = PopRecConfig()
+    model = PopRec(len(ids), config)
+    model.counts = model.counts.new_tensor([0, *range(len(ids), 0, -1)])
+    facts = DataFacts(name="log", fingerprint="0" * 64, num_users=1, num_items=len(ids), num_interactions=1)
+    return Recommender(Bundle(model, config, Vocabulary.of(ids), facts))
+
+
+@pytest.mark.parametrize("filter_seen", [True, False], ids=["seen left out", "seen kept"])
+def test_what_was_measured_is_served(recommender: Recommender, split: Split, filter_seen: bool) -> None:
+    evaluation = evaluate(recommender.bundle.model, split, Protocol("test", filter_seen=filter_seen))
+    answers = recommender.recommend_all(histories_of_test(split), NUM_ITEMS, filter_seen=filter_seen)
+    targets = split.sequences.items[split.targets("test").positions]
+    ids = split.sequences.vocabulary.decode(targets)
+    judged = 0
+    for rank, target, popularity, answer in zip(
+        evaluation.ranks, ids, evaluation.target_popularity, answers, strict=True
+    ):
+        if target not in answer.items or not popularity:
+            continue  # seen, or never seen in training: a miss by decree
+        place = answer.items.index(target)
+        tied = answer.scores.count(answer.scores[place])
+        first = answer.scores.index(answer.scores[place])
+        assert rank == first + tied  # ties count against the model
+        judged += tied == 1
+    assert judged > 50 or isinstance(recommender.bundle.model, PopRec)
+
+
+@pytest.mark.parametrize("recommender", NEURAL, indirect=True)  # popularity has ties: a list shows some, a rank all
+def test_the_target_is_in_the_list_as_far_up_as_its_rank(recommender: Recommender, split: Split) -> None:
+    evaluation = evaluate(recommender.bundle.model, split, Protocol("test"))
+    answers = recommender.recommend_all(histories_of_test(split), 10)
+    targets = split.sequences.vocabulary.decode(split.sequences.items[split.targets("test").positions])
+    hits = [target in answer.items for target, answer in zip(targets, answers, strict=True)]
+    hit = evaluation.ranks <= 10
+    assert hits == hit.tolist()
+    assert evaluation.metrics["HR@10"] == pytest.approx(np.mean(hits))
+
+
+def test_a_batch_answers_as_one_by_one(recommender: Recommender, split: Split) -> None:
+    histories = histories_of_test(split)
+    assert len(histories) > BATCH_SIZE
+    together = recommender.recommend_all(histories, 5)
+    for history, answer in list(zip(histories, together, strict=True))[:: len(histories) // 20]:
+        alone = recommender.recommend(history, 5)
+        assert alone.scores == pytest.approx(answer.scores, abs=1e-5)
+        assert alone.items == answer.items
+
+
+def test_scores_fall_and_nothing_comes_twice(recommender: Recommender, split: Split) -> None:
+    for history, answer in zip(
+        histories_of_test(split), recommender.recommend_all(histories_of_test(split)), strict=True
+    ):
+        assert list(answer.scores) == sorted(answer.scores, reverse=True)
+        assert len(set(answer.items)) == len(answer.items) == 10
+        assert not set(answer.items) & set(history)
+
+
+def test_seen_items_come_back_when_asked_for(recommender: Recommender) -> None:
+    history = [1, 2, 3, 2]
+    assert not set(recommender.recommend(history, NUM_ITEMS).items) & {1, 2, 3}
+    kept = recommender.recommend(history, NUM_ITEMS, filter_seen=False)
+    assert sorted(kept.items, key=str) == sorted(range(1, NUM_ITEMS + 1), key=str)
+
+
+def test_seen_items_are_left_out_however_long_ago(recommender: Recommender) -> None:
+    history = list(range(1, NUM_ITEMS))  # longer than what the models look at
+    assert recommender.recommend(history, 5).items == (NUM_ITEMS,)
+
+
+def test_unknown_items_are_counted_and_left_out(recommender: Recommender) -> None:
+    answer = recommender.recommend([999, 1, "x", 2, 999], 5)
+    assert answer.num_unknown == 3
+    clean = recommender.recommend([1, 2], 5)
+    assert (answer.items, answer.scores, clean.num_unknown) == (clean.items, clean.scores, 0)
+
+
+def test_no_more_than_there_is(recommender: Recommender) -> None:
+    assert len(recommender.recommend([1], 1000).items) == NUM_ITEMS - 1
+    assert recommender.recommend(range(1, NUM_ITEMS + 1), 3).items == ()
+
+
+def test_nobody_asked_nothing_answered(recommender: Recommender) -> None:
+    assert recommender.recommend_all([]) == []
+
+
+@pytest.mark.parametrize(
+    ("history", "message"),
+    [
+        ([], r"the model knows no item of this history \(nothing\): it was trained on log with 3 items, such as 'ham'"),
+        (["spam"], r"the model knows no item of this history \('spam'\)"),
+        ([1, 2, 3, 4], r"the model knows no item of this history \(1, 2, 3\)"),
+    ],
+)
+def test_a_history_of_nothing_known(history: list[ItemId], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        named(["ham", "eggs", "tea"]).recommend(history)
+    with pytest.raises(DataError, match=message):
+        named(["ham", "eggs", "tea"]).recommend_all([["ham"], history])
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_must_be_positive(k: int) -> None:
+    with pytest.raises(ConfigError, match=f"k must be at least 1, found {k}"):
+        named(["ham", "eggs"]).recommend(["ham"], k)
+
+
+def test_ids_are_the_users_own() -> None:
+    answer = named(["ham", "eggs", "tea"]).recommend(["eggs"], 2)
+    assert (answer.items, answer.scores) == (("ham", "tea"), (3.0, 1.0))
+    assert named([700, -5, 12]).recommend([12]).items == (700, -5)
+    assert all(type(item) is int for item in named([700, -5, 12]).recommend([12]).items)
+
+
+def test_strings_that_look_like_numbers_stay_strings() -> None:
+    answer = named(["007", "7", "8"]).recommend(["7", 7], 2)
+    assert (answer.items, answer.num_unknown) == (("007", "8"), 1)
+
+
+def test_a_recommender_of_a_bundle_or_a_run(tmp_path: Path) -> None:
+    bundle = named(["ham", "eggs", "tea"]).bundle
+    save_bundle(bundle, tmp_path / "run" / "bundle")
+    for folder in (tmp_path / "run", tmp_path / "run" / "bundle", str(tmp_path / "run")):
+        assert Recommender.load(folder).recommend(["tea"], 1).items == ("ham",)
+    with pytest.raises(BundleError, match="holds no trained model"):
+        Recommender.load(tmp_path)
