@@ -218,3 +218,14 @@ def test_filters_are_the_ones_configured() -> None:
     assert kept.frame["item_id"].value_counts()["count"].min() >= 4  # type: ignore[operator]
     expected = log.filtered(min_user_interactions=6, min_item_interactions=4, k_core=True, drop_repeats=True)
     assert kept.frame.equals(expected.frame)
+
+
+@pytest.mark.parametrize(("model", "objective"), [("bert4rec", "next-item"), ("sasrec", "masked-item")])
+def test_only_bert4rec_fills_in_masked_items(model: str, objective: str) -> None:
+    with pytest.raises(ConfigError, match=f"found '{objective}' for {model}"):
+        run_config(model, settings=[f"objective={objective}"])
+
+
+def test_a_setting_is_finite() -> None:
+    with pytest.raises(ConfigError, match=r"training\.learning_rate.*finite"):
+        run_config("sasrec", settings=["learning_rate=inf"])

@@ -31,7 +31,7 @@ def test_what_qualifies_the_numbers_is_below(write_run: WriteRun) -> None:
         "Mean ± standard deviation over seeds; bold: the best. Epochs and training time on 2 threads are means over "
         "seeds; code 0.1.0 (abc1234).",
         "Audit, of the targets: 25.0% older than some training event; 1.0% of an item never seen in training "
-        "(misses); unknown tied in time with a neighbour; 0.0% of an item the user had before.",
+        "(misses); an unknown share tied in time with a neighbour; 0.0% of an item the user had before.",
     )
 
 

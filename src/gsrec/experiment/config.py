@@ -243,9 +243,15 @@ def _preset_file(model: str) -> dict[str, Layer]:
 def _checked(merged: Layer, preset: str, seed: int) -> RunConfig:
     model = str(merged["model"]["name"])
     try:
-        return RunConfig.model_validate({**merged, "preset": preset, "seed": seed}, strict=True)
+        config = RunConfig.model_validate({**merged, "preset": preset, "seed": seed}, strict=True)
     except ValidationError as error:
         raise ConfigError(_problems(error, model)) from error
+    if (config.training.objective == "masked-item") != (model == "bert4rec"):
+        raise ConfigError(
+            "training.objective: bert4rec, which sees both sides of an item, is trained with masked-item, and no other "
+            f"model is; found {config.training.objective!r} for {model}"
+        )
+    return config
 
 
 def _problems(error: ValidationError, model: str) -> str:

@@ -13,4 +13,4 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class Description(BaseModel):
     """A configuration describes and never acts: it cannot be changed, and an unknown key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -157,6 +158,7 @@ def append_result(path: Path, result: RunResult | Mapping[str, object]) -> RunRe
     """
     checked = result if isinstance(result, RunResult) else _checked(dict(result), f"the result for {path}")
     line = json.dumps(checked.model_dump(mode="json"), allow_nan=False) + "\n"
+    begin = path.stat().st_size if path.exists() else 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
@@ -164,6 +166,8 @@ def append_result(path: Path, result: RunResult | Mapping[str, object]) -> RunRe
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        with suppress(OSError):
+            os.truncate(path, begin)  # not half a line
         raise DataError(f"cannot write {path}: {error.strerror}. Free some space or give another folder.") from error
     return checked.model_copy(update={"source": path})
 
