@@ -22,6 +22,7 @@ from gsrec.models import (
     GRU4RecConfig,
     GSRecConfig,
     ModelConfig,
+    PopRec,
     PopRecConfig,
     SASRecConfig,
     build_model,
@@ -40,7 +41,10 @@ IDS: dict[str, list[ItemId]] = {"integers": [30, -1, 7], "strings": ["é", "", "
 
 def made(config: ModelConfig = CONFIGS["gru4rec"], ids: list[ItemId] = IDS["integers"]) -> Bundle:
     facts = DataFacts(name="log", fingerprint="f" * 64, num_users=2, num_items=len(ids), num_interactions=9)
-    return Bundle(build_model(config, num_items=len(ids), seed=4), config, Vocabulary.of(ids), facts)
+    model = build_model(config, num_items=len(ids), seed=4)
+    if isinstance(model, PopRec):
+        model.counts = torch.arange(len(ids) + 1.0)
+    return Bundle(model, config, Vocabulary.of(ids), facts)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import gsrec.cli
+from gsrec import __version__
 from gsrec.errors import BundleError, ConfigError, DataError, MissingExtraError, NotFittedError, TrainingError
 
 Gsrec = Callable[..., tuple[int, str, str]]
@@ -113,3 +114,7 @@ def test_the_commands_are_those_of_the_help() -> None:
     assert [command.name or "" for command in gsrec.cli.app.registered_groups] == ["data"]
     named = [command.callback.__name__ for command in gsrec.cli.app.registered_commands if command.callback]
     assert named == [command for command in COMMANDS if command != "data"]
+
+
+def test_the_version_is_told(gsrec: Gsrec) -> None:
+    assert gsrec("--version") == (0, f"gsrec {__version__}\n", "")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gsrec.data import Sequences, Vocabulary
 from gsrec.data.splits import Split, leave_one_out
-from gsrec.errors import DataError
+from gsrec.errors import DataError, NotFittedError
 from gsrec.models import PopRec, PopRecConfig
 
 DAY = 86_400
@@ -67,3 +67,8 @@ def test_counting_again_replaces_the_counts() -> None:
 def test_days_that_make_no_sense(days: object) -> None:
     with pytest.raises(ValidationError, match="days"):
         PopRecConfig.model_validate({"days": days})
+
+
+def test_scores_need_counts() -> None:
+    with pytest.raises(NotFittedError, match="has not counted yet"):
+        PopRec(5, PopRecConfig()).score(torch.tensor([[1]]))

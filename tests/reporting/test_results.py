@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,19 @@ def test_runs_of_one_label_differ_in_nothing_but_their_seed(write_run: WriteRun)
     results = [write_run("sasrec", [1]), write_run("sasrec", [1], 2, config=wider)]
     with pytest.raises(DataError, match="sasrec with seed 1 and sasrec with seed 2 share a label but not their model"):
         group_by_model(results)
+
+
+def test_a_disk_that_fills_up_leaves_no_half_line(
+    tmp_path: Path, make_record: MakeRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "results.jsonl"
+    append_result(path, make_record("sasrec", [1]))
+    before = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match="No space left on device"):
+        append_result(path, make_record("gsrec", [1]))
+    assert path.read_bytes() == before

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
+from gsrec import __version__
 from gsrec.cli.compare import compare
 from gsrec.cli.data import app as data
 from gsrec.cli.evaluate import evaluate
@@ -35,8 +36,17 @@ for command in (train, evaluate, compare, recommend, thesis, report):
     app.command()(command)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gsrec {__version__}")
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")]
+
+
 @app.callback()
-def gsrec() -> None:
+def gsrec(version: Version = False) -> None:
     """Sequential recommendation: from an interaction log to a judged, saved next-item model."""
 
 

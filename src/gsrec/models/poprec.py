@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gsrec.data.splits import Split
-from gsrec.errors import DataError
+from gsrec.errors import DataError, NotFittedError
 from gsrec.models.config import Description
 
 SECONDS_A_DAY = 86_400
@@ -55,5 +55,11 @@ class PopRec(nn.Module):
         self.counts = torch.from_numpy(counts.astype(np.float32))
 
     def score(self, items: Tensor) -> Tensor:
-        """The counts (V + 1,) for every one of the histories (B, L): (B, V + 1)."""
+        """The counts (V + 1,) for every one of the histories (B, L): (B, V + 1).
+
+        Raises:
+            NotFittedError: if it has not counted yet.
+        """
+        if not self.counts.any():
+            raise NotFittedError("this PopRec has not counted yet: call count(split), or load a trained one")
         return self.counts.expand(len(items), -1).clone()

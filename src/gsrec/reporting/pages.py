@@ -31,7 +31,7 @@ def write_results_page(folders: Sequence[Path], page: Path) -> None:
     """
     links = [(folder, _relative(folder, page)) for folder in folders]
     reports = [_report(folder).replace("](", f"]({link}/") for folder, link in links]
-    write_text(page, "\n".join(["# Results", "", "Written by `make docs` from `results/`.", "", *reports]))
+    write_text(page, "\n".join(["# Results", "", *reports]))
 
 
 def fill_results_block(folders: Sequence[Path], page: Path) -> None:
