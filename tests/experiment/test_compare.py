@@ -13,7 +13,8 @@ from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.compare import Narrator, compare_models
 from gsrec.experiment.config import RunConfig, run_configs
-from gsrec.experiment.run import LogReference, open_run, train
+from gsrec.experiment.folder import LogReference
+from gsrec.experiment.run import open_run, train
 from gsrec.reporting.ranks import read_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
 from gsrec.training.trainer import Epoch, Listener

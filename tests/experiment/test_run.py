@@ -11,18 +11,8 @@ import pytest
 from gsrec.errors import BundleError, ConfigError, DataError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.config import run_config
-from gsrec.experiment.run import (
-    LogReference,
-    Run,
-    claim,
-    open_bundle,
-    open_run,
-    prepare,
-    read_record,
-    result_record,
-    train,
-    user_histories,
-)
+from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
+from gsrec.experiment.run import Run, open_run, prepare, result_record, train
 from gsrec.models import MODELS
 from gsrec.training.trainer import Epoch, Listener, Step
 
@@ -184,37 +174,6 @@ def test_a_log_that_moved(spare: str, small_log: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"small.csv: the log that .* was trained on is not there. Say with --log"):
         open_run(tmp_path / "run")
     assert open_run(tmp_path / "run", moved_to=small_log).split.sequences.num_users == 40
-
-
-def test_histories_of_users(runs: dict[str, Run], out: Path, tmp_path: Path) -> None:
-    (tmp_path / "users.txt").write_text("7\n\n3\n7\n", encoding="utf-8")
-    found = user_histories(out / "poprec", tmp_path / "users.txt")
-    sequences = runs["poprec"].split.sequences
-    assert [user for user, _ in found] == [7, 3, 7]
-    for user, history in found:
-        place = sequences.user_ids.to_list().index(user)
-        items = sequences.items[sequences.offsets[place] : sequences.offsets[place + 1]]
-        assert history == sequences.vocabulary.decode(items)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "names no user: expected user ids, one a line"),
-        (b"\n \n", "names no user: expected user ids, one a line"),
-        (b"3\n41\n", "line 2: small has no user '41' with enough interactions"),
-        (b"\xff\xfe", "cannot read the users in"),
-        (None, "cannot read the users in"),
-    ],
-    ids=["empty", "blank", "unknown", "bytes", "missing"],
-)
-def test_users_that_cannot_be_answered(
-    runs: dict[str, Run], out: Path, tmp_path: Path, content: bytes | None, message: str
-) -> None:
-    if content is not None:
-        (tmp_path / "users.txt").write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        user_histories(out / "poprec", tmp_path / "users.txt")
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:

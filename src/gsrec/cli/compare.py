@@ -31,7 +31,7 @@ def compare(
     from gsrec.cli.console import narrator, print_json, print_parts
     from gsrec.experiment.compare import compare_models
     from gsrec.experiment.config import run_configs
-    from gsrec.experiment.run import LogReference
+    from gsrec.experiment.folder import LogReference
     from gsrec.reporting.comparison_tables import comparison_tables
     from gsrec.reporting.plots import plots_available
     from gsrec.reporting.report import write_report

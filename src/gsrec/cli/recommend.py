@@ -26,8 +26,10 @@ def recommend(
     """Recommend the K items most likely to come next."""
     from gsrec.cli.console import print_json, print_notes, print_table
     from gsrec.data.vocabulary import ItemId
-    from gsrec.experiment.run import open_bundle, user_histories
+    from gsrec.experiment.folder import open_bundle
+    from gsrec.experiment.run import open_run
     from gsrec.recommend.recommender import Recommender
+    from gsrec.recommend.users import user_histories
 
     if (history is None) == (users is None):
         raise ConfigError("give either --history ID,ID,... or --users FILE")
@@ -38,7 +40,7 @@ def recommend(
     owners: list[ItemId | None] = [None]
     histories = [[recommender.bundle.vocabulary.parse(text) for text in given]]
     if users is not None:
-        found = user_histories(folder, users, moved_to=log)
+        found = user_histories(open_run(folder, moved_to=log).split.sequences, users)
         owners, histories = [user for user, _ in found], [items for _, items in found]
     answers = recommender.recommend_all(histories, k, filter_seen=not keep_seen)
     named = list(zip(owners, answers, strict=True))

@@ -31,11 +31,12 @@ def train(
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
     from gsrec.experiment.config import run_config
+    from gsrec.experiment.folder import LogReference, claim
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
-    reference = run.LogReference.of(log, user_column, item_column, time_column)
-    run.claim(out)
+    reference = LogReference.of(log, user_column, item_column, time_column)
+    claim(out)
     with progress_bar(log, quiet=quiet) as progress:
         split, notes = run.prepare(reference, chosen, progress=progress)
     print_notes(notes, quiet=quiet)

@@ -13,7 +13,8 @@ from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig
-from gsrec.experiment.run import RUN_FILE, LogReference, check_folder, prepare, result_record, train
+from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
+from gsrec.experiment.run import prepare, result_record, train
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
 from gsrec.training.trainer import Listener

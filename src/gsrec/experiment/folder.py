@@ -1,0 +1,115 @@
+"""The folder of a run: what is in it, whether one may be written, and how it is read again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, first_problem, load_bundle
+from gsrec.data.columns import Columns
+from gsrec.errors import BundleError, ConfigError
+from gsrec.experiment.config import RunConfig
+from gsrec.models.config import Description
+
+RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
+CHECKPOINTS_FOLDER = "checkpoints"
+
+
+class LogReference(Description):
+    """Where a log is and which of its columns are meant: enough to open it again."""
+
+    log: str
+    user_column: str | None = None
+    item_column: str | None = None
+    time_column: str | None = None
+
+    @classmethod
+    def of(cls, log: str, *columns: str | None) -> LogReference:
+        """A log by its name, or by its path, which is then made absolute; and the user, item and time columns."""
+        place = str(Path(log).resolve()) if Path(log).is_file() else log
+        user, item, time = columns or (None, None, None)
+        return cls(log=place, user_column=user, item_column=item, time_column=time)
+
+    @property
+    def columns(self) -> Columns:
+        """The columns as the readers take them."""
+        return Columns(self.user_column, self.item_column, self.time_column)
+
+
+class RunRecord(Description):
+    """What a run folder remembers besides the model: the log, the configuration, and what training took."""
+
+    log: LogReference
+    config: RunConfig
+    data: DataFacts
+    training: dict[str, float | int]
+    history: list[dict[str, Any]]
+    threads: int
+    version: str
+    commit: str | None
+
+
+def read_record(folder: Path) -> RunRecord:
+    """What a run folder remembers.
+
+    Raises:
+        BundleError: if it is not a run folder, or damaged.
+    """
+    path = folder / RUN_FILE
+    try:
+        return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BundleError(
+            f"{folder} is not a run folder: it holds no {RUN_FILE}. `gsrec train LOG --out DIR` makes one."
+        ) from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        reason = first_problem(error) if isinstance(error, ValidationError) else error
+        raise BundleError(f"{path} is damaged or of another version: {reason}. Train or copy it again.") from error
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """The trained model of a run folder.
+
+    Raises:
+        BundleError: if it is not a run folder, or damaged.
+    """
+    record = read_record(folder)
+    bundle = load_bundle(folder / BUNDLE_FOLDER)
+    if (bundle.config, bundle.data) != (record.config.model, record.data):
+        told = f"{folder / BUNDLE_FOLDER} is not the model that {folder / RUN_FILE} tells of"
+        raise BundleError(f"{told}: one of them was changed or comes from another run. Train or copy it again.")
+    return bundle
+
+
+def claim(out: Path) -> None:
+    """Make sure that a run may be written into a folder, before anything is done for it.
+
+    Raises:
+        ConfigError: if the folder holds a file already, or cannot be made or written to.
+    """
+    check_folder(out)
+    if any(not place.is_dir() for place in out.rglob("*")):
+        raise ConfigError(f"{out} {_content(out)}. Give another folder with --out, or remove it.")
+
+
+def _content(folder: Path) -> str:
+    if (folder / RUN_FILE).exists():
+        return "holds a run already"
+    begun = any((folder / name).exists() for name in (HISTORY_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER))
+    return "holds a training that was not finished" if begun else "is not empty"
+
+
+def check_folder(out: Path) -> None:
+    """Make sure that a path is a folder that can be written to, or can become one.
+
+    Raises:
+        ConfigError: if it is not so.
+    """
+    nearest = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
+    if not nearest.is_dir():
+        raise ConfigError(f"{out} cannot be a folder, because {nearest} is a file. Give another folder with --out.")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ConfigError(f"{out} cannot be written: {nearest} does not allow it. Give another folder with --out.")
