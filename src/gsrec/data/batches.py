@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import PADDING
 from gsrec.errors import DataError
+
+Windows = Literal["newest", "all"]
 
 POOL_BATCHES = 16
 """Rows are sorted by length within pools of so many batches: little padding, and an order that is still random."""
@@ -42,7 +45,7 @@ def padded_rows(items: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.n
 
 @dataclass(frozen=True, eq=False)
 class Batches:
-    """The batches of a training: every user's newest training events, one row a user.
+    """The batches of a training: ranges of users' training events, one a row.
 
     All batches of an epoch have about the same number of events, so that every event counts the same in training:
     few rows where histories are long, many where they are short.
@@ -89,14 +92,18 @@ class Batches:
         return [batches[place] for place in generator.permutation(len(batches))]
 
 
-def training_batches(split: Split, *, length: int | None, batch_size: int, seed: int) -> Batches:
-    """The batches that train on a split: every user's newest `length` training events.
+def training_batches(
+    split: Split, *, length: int | None, batch_size: int, seed: int, windows: Windows = "all"
+) -> Batches:
+    """The batches that train on a split.
 
     Args:
         split: which events are for training.
-        length: the most events a row, or None for all of them.
+        length: the most events a row, or None for whole histories.
         batch_size: rows a batch, on average.
         seed: of the order of the rows.
+        windows: of a history with more events than `length`, only the `newest` are trained on, or `all` of them in
+            several rows, each of which starts with the event that the row before it ends with.
 
     Raises:
         DataError: if no user has two training events.
@@ -106,6 +113,20 @@ def training_batches(split: Split, *, length: int | None, batch_size: int, seed:
     if not rows.size:
         raise DataError("no user has two events to train on: there is nothing to predict. Give longer histories.")
     starts, ends = starts[rows], ends[rows]
-    if length is not None:
+    if length is not None and windows == "all":
+        starts, ends = _windows(starts, ends, length)
+    elif length is not None:
         starts = np.maximum(starts, ends - length)
     return Batches(split.sequences.items, starts, ends, batch_size, seed)
+
+
+def _windows(starts: np.ndarray, ends: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Cut ranges into windows of `length`, counted from the newest event; neighbours share one event.
+
+    >>> _windows(np.array([0]), np.array([10]), 4)
+    (array([6, 3, 0]), array([10,  7,  4]))
+    """
+    counts = -(-(ends - starts - 1) // (length - 1))
+    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    ends = np.repeat(ends, counts) - number * (length - 1)
+    return np.maximum(np.repeat(starts, counts), ends - length), ends

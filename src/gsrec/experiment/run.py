@@ -183,7 +183,9 @@ def _fit(
         model.count(split)
         return None
     length = None if model.max_length is None else model.max_length + 1
-    batches = training_batches(split, length=length, batch_size=config.training.batch_size, seed=config.seed)
+    batches = training_batches(
+        split, length=length, batch_size=config.training.batch_size, seed=config.seed, windows=config.training.windows
+    )
     epochs: list[Epoch] = []
 
     def on_epoch(epoch: Epoch) -> None:

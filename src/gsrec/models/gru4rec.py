@@ -9,8 +9,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gsrec.models.blocks import Cell, Recurrence, drop, embedding, item_scores, newest
+from gsrec.models.blocks import drop, embedding, item_scores, newest
 from gsrec.models.config import Description, Share, Size
+from gsrec.models.recurrence import Cell, Recurrence
 
 
 class GRU4RecConfig(Description):

@@ -13,16 +13,15 @@ from torch import Tensor, nn
 from gsrec.models.blocks import (
     Attention,
     Block,
-    Cell,
     FeedForward,
     Positions,
-    Recurrence,
     drop,
     embedding,
     item_scores,
     newest,
 )
 from gsrec.models.config import Description, Share, Size
+from gsrec.models.recurrence import Cell, Recurrence
 
 
 class GSRecConfig(Description):

@@ -56,7 +56,7 @@ def write_ranks(path: Path, ranks: UserRanks) -> None:
     Raises:
         DataError: if the file cannot be written.
     """
-    tensors = {name: np.ascontiguousarray(getattr(ranks, name), dtype=np.int64) for name in FIELDS}
+    tensors = {name: np.ascontiguousarray(getattr(ranks, name), dtype=np.int32) for name in FIELDS}
     with replacing(path) as new:
         new.write_bytes(save(tensors))
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from gsrec.data.batches import Windows
 from gsrec.models.config import Description, Share, Size
 from gsrec.training.objectives import ObjectiveName
 
@@ -18,6 +19,7 @@ class TrainingConfig(Description):
     """How a model is trained.
 
     Attributes:
+        windows: of histories longer than the model looks back, train on all events, window by window, or the newest.
         objective: what is predicted: the next item at every position, the last item only, or masked items.
         loss: over the whole catalogue (softmax, bce) or with negatives (sampled-softmax, sampled-bce, gbce).
         num_negatives: negatives a target; of the sampled softmax, negatives that a batch shares.
@@ -37,6 +39,7 @@ class TrainingConfig(Description):
         validate_every: epochs between validations.
     """
 
+    windows: Windows = "all"
     objective: ObjectiveName = "next-item"
     loss: LossName = "softmax"
     num_negatives: Size = 1

@@ -19,8 +19,8 @@ from torch.nn import functional as F
 CHUNK_ROWS = 128
 """Targets a chunk: enough for a fast product, few enough for the scores to stay in the processor's cache."""
 
-ScoreLoss = Callable[[Tensor, Tensor], Tensor]
-"""Turns scores (C, V) into their gradient in place, and gives the sum of the losses."""
+ScoreLoss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Scores (C, V), which it may overwrite, and targets (C,) to the scores' gradient (C, V) and the sum of losses ()."""
 
 
 def softmax_loss(
@@ -169,22 +169,24 @@ def _over_catalogue(
     return total
 
 
-def _softmax(scores: Tensor, targets: Tensor) -> Tensor:
+def _softmax(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     rows = torch.arange(len(targets))
-    scores -= scores.amax(1, keepdim=True)
-    at_targets = scores[rows, targets]
-    totals = scores.exp_().sum(1, keepdim=True)
-    scores /= totals
-    scores[rows, targets] -= 1
-    return (totals.squeeze(1).log() - at_targets).sum()
+    slopes = torch.softmax(scores, 1)  # all its passes in one, in the cache
+    at_targets = slopes[rows, targets].float()
+    slopes[rows, targets] = (at_targets - 1).to(slopes.dtype)
+    losses, lost = -at_targets.log(), at_targets == 0
+    if lost.any():  # shares too small for a float
+        far = scores[lost].float()
+        losses[lost] = far.logsumexp(1) - far.gather(1, targets[lost, None])[:, 0]
+    return slopes, losses.sum()
 
 
-def _binary(scores: Tensor, targets: Tensor) -> Tensor:
+def _binary(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     rows = torch.arange(len(targets))
-    total = F.softplus(scores).sum() - scores[rows, targets].sum()
-    scores.sigmoid_()
-    scores[rows, targets] -= 1
-    return total
+    total = F.softplus(scores).sum(dtype=torch.float32) - scores[rows, targets].float().sum()
+    slopes = scores.sigmoid_()
+    slopes[rows, targets] -= 1
+    return slopes, total
 
 
 class _ChunkedLoss(torch.autograd.Function):
@@ -203,18 +205,20 @@ class _ChunkedLoss(torch.autograd.Function):
         hidden_gradient, weights_gradient = torch.empty_like(hidden), torch.zeros_like(weights)
         bias_gradient = None if bias is None else torch.zeros_like(bias)
         total = hidden.new_zeros(())
-        factors, rows_of = weights.to(precision), hidden.to(precision)
+        rows_of, factors = hidden.to(precision), weights.to(precision)
+        columns = factors.T.contiguous()  # (D, V)
         for start in range(0, len(targets), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
-            scores = (rows_of[rows] @ factors.T).float()  # (C, V)
-            if bias is not None and bias_gradient is not None:
-                total += loss(scores.add_(bias), targets[rows])
-                bias_gradient += scores.sum(0)
+            if bias is None:
+                scores = rows_of[rows] @ columns  # (C, V)
             else:
-                total += loss(scores, targets[rows])
-            slopes = scores.to(precision)
+                scores = torch.addmm(bias.to(precision), rows_of[rows], columns)
+            slopes, sum_of_losses = loss(scores, targets[rows])
+            total += sum_of_losses
             hidden_gradient[rows] = slopes @ factors
             weights_gradient += slopes.T @ rows_of[rows]
+            if bias_gradient is not None:
+                bias_gradient += slopes.sum(0, dtype=torch.float32)
         context.save_for_backward(hidden_gradient, weights_gradient, bias_gradient)
         return total
 

@@ -170,7 +170,9 @@ class _Training:
         """Learn from one batch of rows (B, L); gives its loss and how many targets it had."""
         task = self.objective(rows, self.generator)
         chosen = task.targets > 0
-        hidden = self.encoder.encode(task.inputs)[chosen]  # (T, D)
+        with torch.autocast("cpu", self.precision, enabled=self.precision != torch.float32):
+            hidden = self.encoder.encode(task.inputs)
+        hidden = hidden[chosen].float()  # (T, D)
         loss = self.loss(hidden, task.targets[chosen])
         for table in self.tables if self.config.embedding_l2 else ():
             loss = loss + self.config.embedding_l2 * table.norm()
