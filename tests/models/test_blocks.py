@@ -14,7 +14,7 @@ from gsrec.models.blocks import (
     Block,
     FeedForward,
     Positions,
-    Recurrence,
+    attend,
     drop,
     embedding,
     item_scores,
@@ -126,17 +126,14 @@ def test_a_blocks_dropout_is_on_both_parts() -> None:
         assert block(hidden).equal(block(hidden))
 
 
-@pytest.mark.parametrize(("num_layers", "expected"), [(1, 0.0), (2, 0.3)])
-def test_dropout_is_between_recurrent_layers_only(num_layers: int, expected: float) -> None:
-    recurrence = Recurrence(3, 4, cell="gru", num_layers=num_layers, dropout=0.3)
-    assert recurrence.layers.dropout == expected
-    assert recurrence(torch.zeros(2, 5, 3)).shape == (2, 5, 4)
-
-
-@pytest.mark.parametrize(("cell", "kind"), [("gru", nn.GRU), ("lstm", nn.LSTM), ("rnn", nn.RNN)])
-def test_cells(cell: str, kind: type[nn.Module]) -> None:
-    recurrence = Recurrence(3, 4, cell=cell, num_layers=1)  # type: ignore[arg-type]
-    assert type(recurrence.layers) is kind
+@pytest.mark.parametrize("causal", [True, False])
+def test_attention_in_bfloat16_is_that_in_float32_rounded(causal: bool) -> None:
+    queries, keys, values = torch.randn(3, 2, 3, 5, 4).unbind(0)
+    allowed = None if causal else torch.tensor([[True, True, False, True, False], [True] * 5])[:, None, None]
+    expected = attend(queries, keys, values, allowed)
+    found = attend(queries.bfloat16(), keys.bfloat16(), values.bfloat16(), allowed)
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), expected, rtol=0.03, atol=0.03)
 
 
 def test_positions_are_counted_from_the_oldest_item() -> None:

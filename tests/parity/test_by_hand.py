@@ -18,8 +18,9 @@ import torch
 from torch import nn
 
 from gsrec.models import GSRecConfig, build_model
-from gsrec.models.blocks import Attention, Cell, Recurrence
+from gsrec.models.blocks import Attention
 from gsrec.models.gsrec import GSRec, ResidualRecurrence
+from gsrec.models.recurrence import Cell, Recurrence
 
 Weights = dict[str, np.ndarray]
 

@@ -5,6 +5,7 @@ Legend: T targets, D hidden, V items, N negatives.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from gsrec.training.losses import (
     gbce_loss,
     sampled_bce_loss,
     sampled_softmax_loss,
+    sce_loss,
     softmax_loss,
     uniform_negatives,
 )
@@ -205,6 +207,58 @@ def test_with_every_item_as_a_negative_sampled_softmax_is_softmax(biased: bool, 
     case, negatives = make_case(40, biased), torch.arange(1, NUM_ITEMS + 1).repeat(times)
     found = sampled_softmax_loss(case.hidden, case.weights, case.targets, negatives=negatives, bias=case.bias)
     assert_equal_with_gradients(case, found, plain_loss(case, "softmax"))
+
+
+@BIASED
+def test_with_every_item_in_a_bucket_sce_is_softmax(biased: bool) -> None:
+    case = make_case(2, biased)  # two directions of two hidden vectors each: all are in
+    generator = torch.Generator().manual_seed(1)
+    found = sce_loss(
+        case.hidden, case.weights, case.targets, num_negatives=NUM_ITEMS, generator=generator, bias=case.bias
+    )
+    assert_equal_with_gradients(case, found, plain_loss(case, "softmax"))
+
+
+@BIASED
+@pytest.mark.parametrize("num_negatives", [1, 4])
+def test_sce(biased: bool, num_negatives: int) -> None:
+    """Bucket after bucket, each hidden vector with the greatest of its losses."""
+    case = make_case(30, biased)
+    found = sce_loss(
+        case.hidden,
+        case.weights,
+        case.targets,
+        num_negatives=num_negatives,
+        generator=torch.Generator().manual_seed(3),
+        bias=case.bias,
+    )
+    size = 8  # the root of 2 x 30
+    directions = torch.randn(size, 30, generator=torch.Generator().manual_seed(3)) @ case.hidden.detach()
+    losses: dict[int, Tensor] = {}
+    for direction in directions:
+        along_items = (case.weights[1:] @ direction).argsort(descending=True)[:num_negatives] + 1
+        for place in (case.hidden @ direction).argsort(descending=True)[:size].tolist():
+            target = int(case.targets[place])
+            others = [case.scores[place, item - 1] for item in along_items.tolist() if item != target]
+            own = case.scores[place, target - 1]
+            loss = torch.stack([own, *others]).logsumexp(0) - own
+            losses[place] = torch.maximum(losses.get(place, loss), loss)
+    assert_equal_with_gradients(case, found, torch.stack([*losses.values()]).mean())
+
+
+@BIASED
+def test_sparse_gradients_are_the_dense_ones(biased: bool) -> None:
+    case, negatives = make_case(20, biased), draw(20, 4)
+    given: Any = {"bias": case.bias}
+    for loss in (
+        partial(sampled_bce_loss, negatives=negatives, **given),
+        partial(gbce_loss, negatives=negatives, calibration=0.5, **given),
+        partial(sampled_softmax_loss, negatives=negatives[0], **given),
+    ):
+        sparse = torch.autograd.grad(loss(case.hidden, case.weights, case.targets, sparse=True), case.weights)[0]
+        dense = torch.autograd.grad(loss(case.hidden, case.weights, case.targets), case.weights)[0]
+        assert sparse.is_sparse
+        torch.testing.assert_close(sparse.to_dense(), dense)
 
 
 def test_the_sum_in_a_sampled_softmax_is_the_full_one_on_average() -> None:

@@ -18,7 +18,16 @@ from torch.nn import functional as F
 
 from gsrec.data.batches import Batches
 from gsrec.errors import TrainingError
-from gsrec.models import BERT4Rec, BERT4RecConfig, GRU4Rec, GRU4RecConfig, SequenceEncoder, build_model
+from gsrec.models import (
+    BERT4Rec,
+    BERT4RecConfig,
+    GRU4Rec,
+    GRU4RecConfig,
+    SASRec,
+    SASRecConfig,
+    SequenceEncoder,
+    build_model,
+)
 from gsrec.training.config import LossName, TrainingConfig
 from gsrec.training.trainer import Epoch, Fit, Listener, Step, fit
 
@@ -70,7 +79,7 @@ def train(
     listener: Listener | None = None,
     **settings: Any,
 ) -> Fit:
-    config = TrainingConfig.model_validate({"epochs": 2, "learning_rate": 0.01, **settings})
+    config = TrainingConfig.model_validate({"epochs": 2, "learning_rate": 0.01, "precision": "float32", **settings})
     validate = validate or rising()
     return fit(model, BATCHES, config, validate=validate, checkpoints=folder, seed=seed, listener=listener)
 
@@ -264,6 +273,30 @@ def test_losses_fall_in_bfloat16_too(loss: str, tmp_path: Path) -> None:
     )
     assert fitted.epochs[-1].loss != exact.epochs[-1].loss
     assert fitted.epochs[-1].loss == pytest.approx(exact.epochs[-1].loss, rel=0.1)
+
+
+@pytest.mark.parametrize("loss", ["sampled-bce", "sampled-softmax", "gbce", "sce"])
+def test_with_negatives_a_step_learns_only_the_rows_it_looked_at(loss: LossName, tmp_path: Path) -> None:
+    many, row = 500, np.array([7, 8, 9], dtype=np.int32)
+    model = build_model(SASRecConfig(embedding_size=8, max_length=4), num_items=many, seed=1)
+    assert isinstance(model, SASRec)
+    before = model.items.weight.detach().clone()
+    config = TrainingConfig(loss=loss, num_negatives=5, epochs=1, averaging=0.9)
+    batches = Batches(row, np.array([0]), np.array([3]), 1, seed=0)
+    fit(model, batches, config, validate=rising(), checkpoints=tmp_path)
+    changed = (model.items.weight != before).any(1).nonzero().flatten().tolist()
+    assert {7, 8, 9} <= set(changed)
+    assert 0 not in changed
+    assert len(changed) <= 3 + 2 * 2 * 5
+
+
+@pytest.mark.parametrize("settings", [{"weight_decay": 0.1}, {"clip_norm": 1.0}, {"embedding_l2": 0.1}])
+def test_what_is_due_to_all_rows_is_given_to_all(settings: dict[str, Any], tmp_path: Path) -> None:
+    model = small_model(CALM)
+    before = snapshot(model)["items.weight"]
+    train(model, tmp_path, epochs=1, loss="sampled-bce", **settings)
+    assert not model.items.sparse
+    assert (model.items.weight != before).any(1)[1:].all()
 
 
 def test_masked_items_need_a_mask(tmp_path: Path) -> None:

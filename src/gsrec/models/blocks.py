@@ -176,10 +176,7 @@ class Attention(nn.Module):
         """
         shape = (*hidden.shape[:2], 3, self.num_heads, -1)
         queries, keys, values = self.project(hidden).view(shape).permute(2, 0, 3, 1, 4)  # 3 of (B, H, L, E)
-        if self.window is None:
-            mixed = attend(queries, keys, values, allowed)
-        else:
-            mixed = self.window(queries, keys, values)
+        mixed = self.window(queries, keys, values) if self.window else attend(queries, keys, values, allowed)
         left: Tensor = self.leave(mixed.transpose(1, 2).flatten(2))  # (B, L, D)
         return left
 

@@ -57,10 +57,11 @@ def gru(inputs: Tensor, input_weights: Tensor, state_weights: Tensor, input_bias
     Returns:
         (B, L, R) float32.
     """
-    precision = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.float32
+    inputs = inputs.to(state_weights.dtype)
+    precision = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else inputs.dtype
     with torch.autocast("cpu", enabled=False):
         states: Tensor = _GRU.apply(  # type: ignore[no-untyped-call]
-            inputs.transpose(0, 1).float(), input_weights, state_weights, input_bias, state_bias, precision
+            inputs.transpose(0, 1), input_weights, state_weights, input_bias, state_bias, precision
         )
     return states.transpose(0, 1)
 
@@ -81,7 +82,8 @@ class _GRU(torch.autograd.Function):
         length, batch, size = *inputs.shape[:2], state_weights.shape[1]
         bias = torch.cat([input_bias[: 2 * size] + state_bias[: 2 * size], input_bias[2 * size :]])
         flat = inputs.flatten(0, 1).to(precision)  # (L B, D)
-        gates = torch.addmm(bias.to(precision), flat, input_weights.T.to(precision)).float().view(length, batch, -1)
+        gates = torch.addmm(bias.to(precision), flat, input_weights.T.to(precision))
+        gates = gates.to(bias.dtype).view(length, batch, -1)  # (L, B, 3 R)
         states = gates.new_zeros(length + 1, batch, size)
         fed_back = gates.new_empty(length, batch, size)  # h U + b of the new state
         from_state = gates.new_empty(batch, 3 * size)
@@ -102,10 +104,10 @@ class _GRU(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         inputs, input_weights, state_weights, gates, states, fed_back = context.saved_tensors
-        size, precision = state_weights.shape[1], context.precision
+        size, precision, wide = state_weights.shape[1], context.precision, states.dtype
         of_gates = torch.empty_like(gates)  # (L, B, 3 R), the gradient at h U + b
         of_news = torch.empty_like(fed_back)  # (L, B, R), the gradient within tanh
-        arriving, passed, slope = torch.empty_like(states[:3]).unbind(0)  # (B, R) each
+        arriving, passed, slope = states.new_empty(3, *states.shape[1:]).unbind(0)  # (B, R) each
         carried = torch.zeros_like(arriving)
         ways = (gradients[0], states[:-1], fed_back, *gates.split(size, dim=2), *of_gates.split(size, dim=2), of_news)
         steps = list(zip(*(way.unbind(0) for way in ways), of_gates.unbind(0), strict=True))
@@ -126,9 +128,9 @@ class _GRU(torch.autograd.Function):
         to_gates, to_new = input_weights.to(precision).split((2 * size, size))
         of_bias = of_gates.sum((0, 1))
         return (
-            (of_gate @ to_gates).addmm_(of_new, to_new).float().view(*states[1:].shape[:2], -1),
-            torch.cat([of_gate.T @ inputs, of_new.T @ inputs]).float(),
-            (of_all.T @ states[:-1].flatten(0, 1).to(precision)).float(),
+            (of_gate @ to_gates).addmm_(of_new, to_new).to(wide).view(*states[1:].shape[:2], -1),
+            torch.cat([of_gate.T @ inputs, of_new.T @ inputs]).to(wide),
+            (of_all.T @ states[:-1].flatten(0, 1).to(precision)).to(wide),
             torch.cat([of_bias[: 2 * size], of_news.sum((0, 1))]),
             of_bias,
             None,

@@ -9,8 +9,12 @@ from pydantic import Field
 from gsrec.data.batches import Windows
 from gsrec.models.config import Description, Share, Size
 from gsrec.training.objectives import ObjectiveName
+from gsrec.training.precision import PrecisionName
 
-LossName = Literal["softmax", "bce", "sampled-softmax", "sampled-bce", "gbce"]
+LossName = Literal["softmax", "bce", "sampled-softmax", "sampled-bce", "gbce", "sce"]
+OVER_CATALOGUE: tuple[LossName, ...] = ("softmax", "bce")
+"""The losses that take every item into account at every target."""
+
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
@@ -21,9 +25,10 @@ class TrainingConfig(Description):
     Attributes:
         windows: of histories longer than the model looks back, train on all events, window by window, or the newest.
         objective: what is predicted: the next item at every position, the last item only, or masked items.
-        loss: over the whole catalogue (softmax, bce) or with negatives (sampled-softmax, sampled-bce, gbce).
-        num_negatives: negatives a target; of the sampled softmax, negatives that a batch shares.
-        precision: of the products in losses over the whole catalogue; bfloat16 is faster where the processor has it.
+        loss: over the whole catalogue (softmax, bce) or with negatives (sampled-softmax, sampled-bce, gbce, sce).
+        num_negatives: negatives a target; of the sampled softmax, negatives that a batch shares; of sce, of a bucket.
+        precision: of products, in the model and in losses over the catalogue; `auto`: bfloat16 where the processor is
+            fast at it.
         calibration: of gbce, 0 to 1.
         mask_share: of the masked-item objective, how much of a row is hidden, 0 to 1.
         mask_last_share: of the masked-item objective, in how many rows only the newest item is hidden, 0 to 1.
@@ -43,7 +48,7 @@ class TrainingConfig(Description):
     objective: ObjectiveName = "next-item"
     loss: LossName = "softmax"
     num_negatives: Size = 1
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: PrecisionName = "auto"
     calibration: Annotated[float, Field(ge=0, le=1)] = 0.75
     mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     mask_last_share: Share = 0.1

@@ -73,7 +73,13 @@ def bce_loss(
 
 
 def sampled_bce_loss(
-    hidden: Tensor, weights: Tensor, targets: Tensor, *, negatives: Tensor, bias: Tensor | None = None
+    hidden: Tensor,
+    weights: Tensor,
+    targets: Tensor,
+    *,
+    negatives: Tensor,
+    bias: Tensor | None = None,
+    sparse: bool = False,
 ) -> Tensor:
     """Binary cross-entropy of every target and its own negatives (SASRec), summed, mean over targets.
 
@@ -83,11 +89,12 @@ def sampled_bce_loss(
         targets: (T,) int64.
         negatives: (T, N) int64, item indices; one that is the target does not count.
         bias: (V + 1,) float32, added to the scores.
+        sparse: whether the gradient of the weights is to be sparse, of the rows that were looked at.
 
     Returns:
         () float32.
     """
-    return gbce_loss(hidden, weights, targets, negatives=negatives, calibration=0.0, bias=bias)
+    return gbce_loss(hidden, weights, targets, negatives=negatives, calibration=0.0, bias=bias, sparse=sparse)
 
 
 def gbce_loss(
@@ -98,6 +105,7 @@ def gbce_loss(
     negatives: Tensor,
     calibration: float,
     bias: Tensor | None = None,
+    sparse: bool = False,
 ) -> Tensor:
     """Generalised binary cross-entropy (Petrov and Macdonald, RecSys 2023): less sure of itself with few negatives.
 
@@ -111,20 +119,27 @@ def gbce_loss(
         negatives: (T, N) int64, item indices; one that is the target does not count.
         calibration: t, 0 (plain binary cross-entropy) to 1 (as calibrated as softmax).
         bias: (V + 1,) float32, added to the scores.
+        sparse: as for `sampled_bce_loss`.
 
     Returns:
         () float32.
     """
     share = negatives.shape[1] / max(len(weights) - 2, 1)
     beta = share * (calibration * (1 - 1 / share) + 1 / share)
-    scores = _scores_of(hidden, weights, torch.cat([targets[:, None], negatives], dim=1), bias)  # (T, 1 + N)
+    scores = _scores_of(hidden, weights, torch.cat([targets[:, None], negatives], dim=1), bias, sparse)  # (T, 1 + N)
     positive = -beta * F.logsigmoid(scores[:, 0])
     negative = F.softplus(scores[:, 1:]).masked_fill(negatives == targets[:, None], 0).sum(1)
     return (positive + negative).mean()
 
 
 def sampled_softmax_loss(
-    hidden: Tensor, weights: Tensor, targets: Tensor, *, negatives: Tensor, bias: Tensor | None = None
+    hidden: Tensor,
+    weights: Tensor,
+    targets: Tensor,
+    *,
+    negatives: Tensor,
+    bias: Tensor | None = None,
+    sparse: bool = False,
 ) -> Tensor:
     """Cross-entropy of the softmax over every target and negatives that all targets share, mean over targets.
 
@@ -137,15 +152,68 @@ def sampled_softmax_loss(
         targets: (T,) int64.
         negatives: (N,) int64, item indices drawn uniformly; one that is the target does not count for it.
         bias: (V + 1,) float32, added to the scores.
+        sparse: as for `sampled_bce_loss`.
 
     Returns:
         () float32.
     """
-    positive = _scores_of(hidden, weights, targets[:, None], bias)  # (T, 1)
-    scores = F.linear(hidden, weights[negatives], None if bias is None else bias[negatives])  # (T, N)
+    positive = _scores_of(hidden, weights, targets[:, None], bias, sparse)  # (T, 1)
+    rows = F.embedding(negatives, weights, sparse=sparse)  # (N, D)
+    scores = F.linear(hidden, rows, None if bias is None else bias[negatives])  # (T, N)
     correction = math.log((len(weights) - 1) / len(negatives))
     scores = (scores + correction).masked_fill(negatives == targets[:, None], -math.inf)
     return (torch.cat([positive, scores], dim=1).logsumexp(1) - positive[:, 0]).mean()
+
+
+def sce_loss(
+    hidden: Tensor,
+    weights: Tensor,
+    targets: Tensor,
+    *,
+    num_negatives: int,
+    generator: torch.Generator,
+    bias: Tensor | None = None,
+    sparse: bool = False,
+) -> Tensor:
+    """Scalable cross-entropy (Mezentsev et al., RecSys 2024): softmax over the items most like each hidden vector.
+
+    Directions are drawn at random; a bucket holds the hidden vectors and the items that lie furthest along one of
+    them, and in it every target is set against the bucket's items. A hidden vector in several buckets counts with its
+    greatest loss, one in none does not count. With as many negatives as items the loss is the full softmax's.
+
+    Args:
+        hidden: (T, D) float32.
+        weights: (V + 1, D) float32.
+        targets: (T,) int64.
+        num_negatives: items of a bucket; one that is the target does not count for it.
+        generator: of the directions.
+        bias: (V + 1,) float32, added to the scores.
+        sparse: as for `sampled_bce_loss`.
+
+    Returns:
+        () float32, the mean over the hidden vectors that are in a bucket.
+    """
+    chosen, items = _buckets(hidden.detach(), weights.detach(), num_negatives, generator)  # (C, T'), (C, N)
+    own = _scores_of(hidden, weights, targets[:, None], bias, sparse)[chosen]  # (C, T', 1)
+    scores = hidden[chosen] @ F.embedding(items, weights, sparse=sparse).transpose(1, 2)  # (C, T', N)
+    if bias is not None:
+        scores = scores + bias[items][:, None]
+    scores = scores.masked_fill(items[:, None] == targets[chosen][..., None], -math.inf)
+    losses = torch.cat([own, scores], dim=2).logsumexp(2) - own.squeeze(2)  # (C, T')
+    greatest = losses.new_zeros(len(targets)).scatter_reduce(0, chosen.flatten(), losses.flatten(), "amax")
+    return greatest.sum() / len(chosen.unique())
+
+
+def _buckets(hidden: Tensor, weights: Tensor, num_items: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Which hidden vectors (C, T') and which items (C, N) are in every bucket; C is about T' is about the root of 2 T.
+
+    The directions are random mixtures of the hidden vectors, as in the paper's `mix`.
+    """
+    size = min(len(hidden), math.ceil(math.sqrt(2 * len(hidden))))
+    directions = torch.randn(size, len(hidden), generator=generator) @ hidden  # (C, D)
+    chosen = (directions @ hidden.T).topk(size, dim=1).indices
+    items = (directions @ weights[1:].T).topk(min(num_items, len(weights) - 1), dim=1).indices + 1
+    return chosen, items
 
 
 def uniform_negatives(shape: tuple[int, ...], *, num_items: int, generator: torch.Generator) -> Tensor:
@@ -153,9 +221,9 @@ def uniform_negatives(shape: tuple[int, ...], *, num_items: int, generator: torc
     return torch.randint(1, num_items + 1, shape, generator=generator)
 
 
-def _scores_of(hidden: Tensor, weights: Tensor, items: Tensor, bias: Tensor | None) -> Tensor:
+def _scores_of(hidden: Tensor, weights: Tensor, items: Tensor, bias: Tensor | None, sparse: bool) -> Tensor:
     """Scores (T, N) of every row's own items (T, N)."""
-    scores = torch.einsum("td,tnd->tn", hidden, F.embedding(items, weights))
+    scores = (F.embedding(items, weights, sparse=sparse) @ hidden[:, :, None]).squeeze(2)
     return scores if bias is None else scores + bias[items]
 
 

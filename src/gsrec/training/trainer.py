@@ -8,29 +8,24 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gsrec.data.batches import Batches
 from gsrec.errors import TrainingError
 from gsrec.models.protocols import SequenceEncoder
+from gsrec.training.averaging import Averaging
 from gsrec.training.checkpoint import load_weights, save_weights
 from gsrec.training.config import TrainingConfig
-from gsrec.training.losses import (
-    bce_loss,
-    gbce_loss,
-    sampled_bce_loss,
-    sampled_softmax_loss,
-    softmax_loss,
-    uniform_negatives,
-)
+from gsrec.training.criterion import Criterion
 from gsrec.training.objectives import MaskedItem, Objective, last_item, next_item
+from gsrec.training.optimizers import optimizers, tables_by_rows
+from gsrec.training.precision import precision_of
 
 MONITORED = "NDCG@10"
 """The validation metric that chooses the best epoch."""
@@ -141,17 +136,19 @@ class _Training:
         self.accelerator = Accelerator(cpu=True)
         self.generator = torch.Generator().manual_seed(seed)
         self.objective = _objective(config, model)
-        self.precision = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+        self.precision = precision_of(config.precision)
         module = _module(model)
-        self.tables = [part.weight for part in module.modules() if isinstance(part, nn.Embedding)]
-        optimizer = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-        self.model, self.optimizer = self.accelerator.prepare(
-            module, optimizer(module.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-        )
-        averaging = get_ema_multi_avg_fn(config.averaging)
-        self.averaged = AveragedModel(self.model, multi_avg_fn=averaging) if config.averaging else None
+        self.tables = [part for part in module.modules() if isinstance(part, nn.Embedding)]
+        by_rows = tables_by_rows(self.tables, model, config)
+        self.model, *self.optimizers = self.accelerator.prepare(module, *optimizers(module, by_rows, config))
+        self.criterion = Criterion(config, model, self.generator, precision=self.precision, sparse=bool(by_rows))
+        rows = [table.weight for table in by_rows]
+        self.averaging = Averaging(module, config.averaging, by_rows=rows) if config.averaging else None
         rising = max(config.warm_up_steps, 1)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, lambda step: min((step + 1) / rising, 1.0))
+        self.schedules = [
+            torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / rising, 1.0))
+            for optimizer in self.optimizers
+        ]
 
     def epoch(self, epoch: int, batches: Batches, listener: Listener, checkpoints: Path) -> tuple[float, float]:
         """Go once through the batches; gives the mean loss a target and the seconds spent."""
@@ -173,55 +170,33 @@ class _Training:
         with torch.autocast("cpu", self.precision, enabled=self.precision != torch.float32):
             hidden = self.encoder.encode(task.inputs)
         hidden = hidden[chosen].float()  # (T, D)
-        loss = self.loss(hidden, task.targets[chosen])
+        loss = self.criterion(hidden, task.targets[chosen])
         for table in self.tables if self.config.embedding_l2 else ():
-            loss = loss + self.config.embedding_l2 * table.norm()
+            loss = loss + self.config.embedding_l2 * table.weight.norm()
         value = float(loss.detach())
         if math.isfinite(value):
-            self.optimizer.zero_grad()
-            self.accelerator.backward(loss)
-            if self.config.clip_norm:
-                self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-            self.optimizer.step()
-            self.schedule.step()
-            if self.averaged:
-                self.averaged.update_parameters(self.model)
+            self._learn(loss)
         return value, len(hidden)
+
+    def _learn(self, loss: Tensor) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        if self.config.clip_norm:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        with self.averaging.step() if self.averaging else nullcontext():
+            for optimizer in self.optimizers:
+                optimizer.step()
+        for schedule in self.schedules:
+            schedule.step()
 
     @contextmanager
     def judged(self) -> Iterator[None]:
         """The model as it is judged and kept: without dropout, with averaged weights if there are any."""
         self.model.eval()
-        if self.averaged:
-            moving = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-            self.model.load_state_dict(self.averaged.module.state_dict())
-            yield
-            self.model.load_state_dict(moving)
-        else:
+        with self.averaging.shown() if self.averaging else nullcontext():
             yield
         self.model.train()
-
-    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """The configured loss of hidden (T, D) at targets (T,)."""
-        weights, bias = self.encoder.item_weights, self.encoder.item_bias
-        match self.config.loss:
-            case "softmax":
-                return softmax_loss(hidden, weights, targets, bias=bias, precision=self.precision)
-            case "bce":
-                return bce_loss(hidden, weights, targets, bias=bias, precision=self.precision)
-            case "sampled-softmax":
-                negatives = self._negatives(self.config.num_negatives)
-                return sampled_softmax_loss(hidden, weights, targets, negatives=negatives, bias=bias)
-            case "sampled-bce":
-                negatives = self._negatives(len(targets), self.config.num_negatives)
-                return sampled_bce_loss(hidden, weights, targets, negatives=negatives, bias=bias)
-            case "gbce":
-                negatives = self._negatives(len(targets), self.config.num_negatives)
-                calibration = self.config.calibration
-                return gbce_loss(hidden, weights, targets, negatives=negatives, calibration=calibration, bias=bias)
-
-    def _negatives(self, *shape: int) -> Tensor:
-        return uniform_negatives(shape, num_items=self.encoder.num_items, generator=self.generator)
 
 
 def _objective(config: TrainingConfig, model: SequenceEncoder) -> Objective:

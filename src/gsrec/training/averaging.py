@@ -1,0 +1,80 @@
+"""An exponential average of the weights: judged and kept instead of the last ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+class Averaging:
+    """What stays of the average at every step is `share`, the rest comes from the new weights.
+
+    A table of which a step changes some rows only is averaged in those rows only: what the others were to become by
+    then is worked out when they change again, or are looked at. A row that stays w for n steps has the average
+    w + share ** n (average - w).
+    """
+
+    def __init__(self, model: nn.Module, share: float, *, by_rows: Iterable[Tensor] = ()) -> None:
+        """Start from the weights after the first step; `by_rows` are parameters whose gradients are sparse."""
+        self.share = share
+        self.weights = list(model.parameters())
+        self.averages = [weight.detach().clone() for weight in self.weights]
+        tables = list(by_rows)
+        self._sparse = [any(weight is table for table in tables) for weight in self.weights]
+        self._settled = [
+            torch.zeros(len(weight), dtype=torch.int64) if sparse else None
+            for weight, sparse in zip(self.weights, self._sparse, strict=True)
+        ]
+        self.steps = 0
+
+    @contextmanager
+    @torch.no_grad()
+    def step(self) -> Iterator[None]:
+        """Average what a step of the optimizer, taken inside, does to the weights."""
+        touched = [
+            weight.grad.coalesce().indices()[0] if sparse and weight.grad is not None else None
+            for weight, sparse in zip(self.weights, self._sparse, strict=True)
+        ]
+        for place, rows in enumerate(touched):
+            if rows is not None:
+                self._settle(place, rows)
+        yield
+        self.steps += 1
+        new = 1 - self.share if self.steps > 1 else 1.0
+        for average, weight, sparse in zip(self.averages, self.weights, self._sparse, strict=True):
+            if not sparse:
+                average.lerp_(weight, new)
+        for place, rows in enumerate(touched):
+            settled = self._settled[place]
+            if rows is not None and settled is not None:
+                average = self.averages[place]
+                average[rows] = average[rows].lerp_(self.weights[place][rows], new)
+                settled[rows] = self.steps
+
+    def _settle(self, place: int, rows: Tensor) -> None:
+        """Work out the average that rows have by now."""
+        settled = self._settled[place]
+        if settled is not None:
+            average, weight = self.averages[place][rows], self.weights[place][rows]
+            kept = self.share ** (self.steps - settled[rows]).to(weight.dtype)
+            self.averages[place][rows] = weight.lerp(average, kept[:, None])
+            settled[rows] = self.steps
+
+    @contextmanager
+    @torch.no_grad()
+    def shown(self) -> Iterator[None]:
+        """The model with the average as its weights, for as long as this is open."""
+        for place, settled in enumerate(self._settled):
+            if settled is not None:
+                self._settle(place, torch.arange(len(settled)))
+        moving = [weight.clone() for weight in self.weights]
+        self._put(self.averages)
+        yield
+        self._put(moving)
+
+    def _put(self, values: list[Tensor]) -> None:
+        for weight, value in zip(self.weights, values, strict=True):
+            weight.copy_(value)

@@ -1,0 +1,79 @@
+"""The loss that a configuration asks for, ready to be taken of hidden vectors at targets.
+
+Legend: T targets, D hidden, V items.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gsrec.models.protocols import SequenceEncoder
+from gsrec.training.config import TrainingConfig
+from gsrec.training.losses import (
+    bce_loss,
+    gbce_loss,
+    sampled_bce_loss,
+    sampled_softmax_loss,
+    sce_loss,
+    softmax_loss,
+    uniform_negatives,
+)
+
+
+class Criterion:
+    """Takes the configured loss; draws the negatives where it needs some."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        encoder: SequenceEncoder,
+        generator: torch.Generator,
+        *,
+        precision: torch.dtype,
+        sparse: bool,
+    ) -> None:
+        """Bind the loss to an encoder; `sparse` as in the losses."""
+        self.config = config
+        self.encoder = encoder
+        self.generator = generator
+        self.precision = precision
+        self.sparse = sparse
+
+    def __call__(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """The loss () of hidden vectors (T, D) float32 at targets (T,) int64."""
+        weights, bias, sparse = self.encoder.item_weights, self.encoder.item_bias, self.sparse
+        match self.config.loss:
+            case "softmax":
+                return softmax_loss(hidden, weights, targets, bias=bias, precision=self.precision)
+            case "bce":
+                return bce_loss(hidden, weights, targets, bias=bias, precision=self.precision)
+            case "sampled-softmax":
+                negatives = self._negatives(self.config.num_negatives)
+                return sampled_softmax_loss(hidden, weights, targets, negatives=negatives, bias=bias, sparse=sparse)
+            case "sampled-bce":
+                negatives = self._negatives(len(targets), self.config.num_negatives)
+                return sampled_bce_loss(hidden, weights, targets, negatives=negatives, bias=bias, sparse=sparse)
+            case "gbce":
+                return gbce_loss(
+                    hidden,
+                    weights,
+                    targets,
+                    negatives=self._negatives(len(targets), self.config.num_negatives),
+                    calibration=self.config.calibration,
+                    bias=bias,
+                    sparse=sparse,
+                )
+            case "sce":
+                return sce_loss(
+                    hidden,
+                    weights,
+                    targets,
+                    num_negatives=self.config.num_negatives,
+                    generator=self.generator,
+                    bias=bias,
+                    sparse=sparse,
+                )
+
+    def _negatives(self, *shape: int) -> Tensor:
+        return uniform_negatives(shape, num_items=self.encoder.num_items, generator=self.generator)

@@ -1,0 +1,43 @@
+"""Averaged weights, by rows and whole.
+
+Legend: V items, D hidden.
+"""
+
+import pytest
+import torch
+from torch import nn
+
+from gsrec.training.averaging import Averaging
+
+
+def test_rows_that_a_step_leaves_alone_are_averaged_all_the_same() -> None:
+    torch.manual_seed(0)
+    table, other = nn.Embedding(9, 3, sparse=True), nn.Linear(3, 1)
+    model = nn.ModuleList([table, other])
+    averaging = Averaging(model, 0.7, by_rows=[table.weight])
+    expected: list[torch.Tensor] = []
+    for step in range(12):
+        model.zero_grad()
+        other(table(torch.tensor([step % 5, 1, 1, 8 - step % 3]))).sum().backward()
+        with averaging.step(), torch.no_grad():
+            for weight in model.parameters():
+                assert weight.grad is not None
+                weight -= weight.grad.to_dense()
+        newest = [weight.detach().clone() for weight in model.parameters()]
+        expected = [old.lerp(new, 0.3) for old, new in zip(expected or newest, newest, strict=True)]
+        if step % 4 == 3:
+            moving = [weight.detach().clone() for weight in model.parameters()]
+            with averaging.shown():
+                torch.testing.assert_close([weight.detach() for weight in model.parameters()], expected)
+            assert all(weight.equal(before) for weight, before in zip(model.parameters(), moving, strict=True))
+
+
+def test_a_row_is_worked_out_only_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = nn.Embedding(1000, 2, sparse=True)
+    averaging = Averaging(table, 0.9, by_rows=[table.weight])
+    before = averaging.averages[0].clone()
+    table(torch.tensor([3, 4, 3])).sum().backward()
+    with averaging.step(), torch.no_grad():
+        table.weight += 1  # a step that should have changed two rows
+    changed = (averaging.averages[0] != before).any(1)
+    assert changed.nonzero().flatten().tolist() == [3, 4]
