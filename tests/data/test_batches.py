@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import numpy as np
@@ -49,7 +50,7 @@ def test_batches_have_about_the_same_number_of_events(lengths: list[int], batch_
 @given(LENGTHS, st.integers(2, 10))
 def test_only_the_newest_events_are_in_a_row(lengths: list[int], length: int) -> None:
     split = split_of(lengths)
-    rows = rows_of(training_batches(split, length=length, batch_size=4, seed=1), 0)
+    rows = rows_of(training_batches(split, length=length, batch_size=4, seed=1, windows="newest"), 0)
     assert max(map(len, rows)) <= length
     assert {row[-1] for row in rows} == set(split.sequences.items[split.train_ends - 1].tolist())
 
@@ -98,4 +99,21 @@ def test_rows_end_before_what_is_held_out(lengths: list[int], length: int) -> No
     split = split_of(lengths)
     items, starts, ends = split.sequences.items, split.sequences.offsets[:-1], split.train_ends
     expected = [items[max(start, end - length) : end].tolist() for start, end in zip(starts, ends, strict=True)]
-    assert sorted(rows_of(training_batches(split, length=length, batch_size=3, seed=2), 5)) == sorted(expected)
+    batches = training_batches(split, length=length, batch_size=3, seed=2, windows="newest")
+    assert sorted(rows_of(batches, 5)) == sorted(expected)
+
+
+@given(LENGTHS, st.integers(2, 8))
+def test_in_windows_every_event_follows_the_one_before_it_once(lengths: list[int], length: int) -> None:
+    split = split_of(lengths)
+    items, starts, ends = split.sequences.items, split.sequences.offsets[:-1], split.train_ends
+    expected = [pair for start, end in zip(starts, ends, strict=True) for pair in pairwise(items[start:end].tolist())]
+    batches = training_batches(split, length=length, batch_size=3, seed=2)
+    rows = rows_of(batches, 5)
+    assert max(map(len, rows)) <= length
+    assert sorted(pair for row in rows for pair in pairwise(row)) == sorted(expected)
+    newest = items[split.train_ends - 1].tolist()
+    for start, end in zip(starts, ends, strict=True):  # the newest window is as long as can be
+        assert items[max(start, end - length) : end].tolist() in rows
+    assert len(rows) == sum(-(-(end - start - 1) // (length - 1)) for start, end in zip(starts, ends, strict=True))
+    assert set(newest) <= {row[-1] for row in rows}

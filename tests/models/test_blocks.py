@@ -5,7 +5,6 @@ Legend: B batch, L length, D hidden.
 
 import pytest
 import torch
-from torch import nn
 
 from gsrec.errors import ConfigError
 from gsrec.models.blocks import (

@@ -22,7 +22,7 @@ def test_rows_that_a_step_leaves_alone_are_averaged_all_the_same() -> None:
         with averaging.step(), torch.no_grad():
             for weight in model.parameters():
                 assert weight.grad is not None
-                weight -= weight.grad.to_dense()
+                weight.sub_(weight.grad.to_dense())
         newest = [weight.detach().clone() for weight in model.parameters()]
         expected = [old.lerp(new, 0.3) for old, new in zip(expected or newest, newest, strict=True)]
         if step % 4 == 3:

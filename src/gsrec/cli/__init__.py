@@ -12,6 +12,7 @@ from gsrec import __version__
 from gsrec.cli.compare import compare
 from gsrec.cli.data import app as data
 from gsrec.cli.evaluate import evaluate
+from gsrec.cli.plan import plan
 from gsrec.cli.recommend import recommend
 from gsrec.cli.report import report
 from gsrec.cli.thesis import thesis
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data, name="data")
-for command in (train, evaluate, compare, recommend, thesis, report):
+for command in (plan, train, evaluate, compare, recommend, thesis, report):
     app.command()(command)
 
 

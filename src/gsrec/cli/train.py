@@ -32,6 +32,7 @@ def train(
     from gsrec.experiment import run
     from gsrec.experiment.config import run_config
     from gsrec.experiment.folder import LogReference, claim
+    from gsrec.training.precision import precision_note
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
@@ -39,7 +40,7 @@ def train(
     claim(out)
     with progress_bar(log, quiet=quiet) as progress:
         split, notes = run.prepare(reference, chosen, progress=progress)
-    print_notes(notes, quiet=quiet)
+    print_notes((*notes, precision_note(chosen.training.precision)), quiet=quiet)
     with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener:
         trained = run.train(reference, chosen, out, split=split, listener=listener)
     record = run.result_record(trained, trained.evaluate(Protocol("validation")))

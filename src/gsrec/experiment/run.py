@@ -13,7 +13,7 @@ import torch
 
 from gsrec import __version__
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, save_bundle
-from gsrec.data.batches import training_batches
+from gsrec.data.batches import Batches, training_batches
 from gsrec.data.catalogue import SOURCES
 from gsrec.data.download import Progress as Received
 from gsrec.data.sources import open_log
@@ -34,7 +34,7 @@ from gsrec.experiment.folder import (
     read_record,
 )
 from gsrec.files import write_json, write_text
-from gsrec.models import Model, PopRec, build_model
+from gsrec.models import Model, PopRec, SequenceEncoder, build_model
 from gsrec.training.trainer import Epoch, Fit, Listener, fit
 
 
@@ -182,10 +182,6 @@ def _fit(
     if isinstance(model, PopRec):
         model.count(split)
         return None
-    length = None if model.max_length is None else model.max_length + 1
-    batches = training_batches(
-        split, length=length, batch_size=config.training.batch_size, seed=config.seed, windows=config.training.windows
-    )
     epochs: list[Epoch] = []
 
     def on_epoch(epoch: Epoch) -> None:
@@ -195,12 +191,24 @@ def _fit(
 
     return fit(
         model,
-        batches,
+        batches_of(split, config, model),
         config.training,
         validate=lambda: evaluator.evaluate(model).metrics,
         checkpoints=out / CHECKPOINTS_FOLDER,
         seed=config.seed,
         listener=Listener(listener.on_step, on_epoch),
+    )
+
+
+def batches_of(split: Split, config: RunConfig, model: SequenceEncoder) -> Batches:
+    """The batches that this configuration trains a model on.
+
+    Raises:
+        DataError: if no user has two training events.
+    """
+    training, length = config.training, None if model.max_length is None else model.max_length + 1
+    return training_batches(
+        split, length=length, batch_size=training.batch_size, seed=config.seed, windows=training.windows
     )
 
 

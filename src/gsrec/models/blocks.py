@@ -113,7 +113,8 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None
         barred = torch.zeros_like(allowed, dtype=queries.dtype).masked_fill(~allowed, -math.inf)
         barred = barred.expand(-1, heads, 1, length).flatten(0, 1)  # (B H, 1, L)
     fits = torch.baddbmm(barred, queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), alpha=size**-0.5)
-    return (fits.softmax(-1) @ values.flatten(0, 1)).unflatten(0, (-1, heads))
+    mixed: Tensor = (fits.softmax(-1) @ values.flatten(0, 1)).unflatten(0, (-1, heads))
+    return mixed
 
 
 class Window(nn.Module):

@@ -105,7 +105,7 @@ def fit(
     listener = listener or Listener()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        training = _Training(model, config, seed)
+        training = Training(model, config, seed)
         epochs: list[Epoch] = []
         best, best_epoch, seconds = -math.inf, 0, 0.0
         for epoch in range(1, config.epochs + 1):
@@ -127,10 +127,11 @@ def fit(
     return Fit(tuple(epochs), best_epoch)
 
 
-class _Training:
-    """The moving parts of a training: model, optimizer, schedule, and the generator of masks and negatives."""
+class Training:
+    """The moving parts of a training: model, optimizers, schedules, and the generator of masks and negatives."""
 
     def __init__(self, model: SequenceEncoder, config: TrainingConfig, seed: int) -> None:
+        """Make all of them for a model whose weights are those to begin with; `seed` is of masks and negatives."""
         self.config = config
         self.encoder = model
         self.accelerator = Accelerator(cpu=True)

@@ -1,0 +1,179 @@
+"""What a training will take, known before it starts: some of its steps are tried, the largest first.
+
+Legend: B batch, L length.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gsrec.data.batches import Batches
+from gsrec.data.splits import Split, Targets
+from gsrec.errors import ConfigError
+from gsrec.evaluation.evaluator import MEMORY_BUDGET
+from gsrec.evaluation.tasks import RankingTask
+from gsrec.experiment.config import RunConfig
+from gsrec.experiment.run import batches_of
+from gsrec.models import PopRec, Scorer, build_model
+from gsrec.training.config import OVER_CATALOGUE
+from gsrec.training.precision import precision_of
+from gsrec.training.trainer import Training
+
+SECONDS_TO_TRY = 8.0
+"""How long steps are tried for the time of an epoch."""
+
+SHARES = (8, 4, 2, 1)
+"""The largest batch is approached in these parts, so that what does not fit is known before it is tried."""
+
+PARTS_OF_VALIDATION = 8
+"""One in so many targets is judged for the time of a validation."""
+
+ITEM_TABLE_IS_LARGE = 2**28
+"""Bytes of an item table (its gradient and the optimizer take three times as much) that outweigh most batches."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training takes.
+
+    Attributes:
+        num_steps: steps an epoch.
+        num_parameters: of the model.
+        precision: of products.
+        seconds_an_epoch: of training; None where even one batch does not fit.
+        seconds_a_validation: after every `validate_every` epochs; None likewise.
+        peak_bytes: the most memory of the whole process.
+        available_bytes: what it could have before it started; None where the system does not tell.
+        advice: what to change, most helpful first; empty if it fits.
+    """
+
+    num_steps: int
+    num_parameters: int
+    precision: str
+    seconds_an_epoch: float | None
+    seconds_a_validation: float | None
+    peak_bytes: int
+    available_bytes: int | None
+    advice: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether there is memory enough."""
+        return self.available_bytes is None or self.peak_bytes <= self.available_bytes
+
+    def record(self) -> dict[str, object]:
+        """The plan as JSON."""
+        return {**asdict(self), "fits": self.fits}
+
+
+def plan_training(split: Split, config: RunConfig, *, progress: Callable[[str], None] = lambda what: None) -> Plan:
+    """Try what a training will do, and tell what it takes. Nothing is written.
+
+    Args:
+        split: the log as the configuration cuts it.
+        config: which model, and how it would be trained.
+        progress: told of what is tried.
+
+    Raises:
+        ConfigError: if the model is not trained in steps.
+        DataError: if there is nothing to learn from.
+    """
+    if config.model.name == "poprec":
+        raise ConfigError("poprec only counts: there is nothing to plan. Name another model with --model.")
+    available = available_bytes()
+    model = build_model(config.model, num_items=split.sequences.num_items, seed=config.seed)
+    assert not isinstance(model, PopRec)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        training = Training(model, config.training, config.seed)
+        batches = batches_of(split, config, model)
+        training.model.train()
+        progress("the largest batches")
+        peak = _approach(training, max(batches.epoch(1), key=np.size), available)
+        seconds = validation = None
+        if available is None or peak <= available:
+            progress(f"{SECONDS_TO_TRY:g} seconds of steps")
+            seconds = _seconds_an_epoch(training, batches)
+            progress("a part of a validation")
+            validation = _seconds_a_validation(training, model, split)
+            peak = max(peak, peak_bytes())
+    return Plan(
+        num_steps=sum(1 for _ in batches.epoch(1)),
+        num_parameters=sum(part.numel() for part in training.model.parameters()),
+        precision=str(precision_of(config.training.precision)).removeprefix("torch."),
+        seconds_an_epoch=seconds,
+        seconds_a_validation=validation,
+        peak_bytes=peak,
+        available_bytes=available,
+        advice=() if available is None or peak <= available else _advice(config, split),
+    )
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_bytes() -> int | None:
+    """The memory that this process has and could still have, as the system and a container's limit tell; or None."""
+    told = []
+    for file, line in ((Path("/proc/meminfo"), "MemAvailable:"), (Path("/proc/self/status"), "VmRSS:")):
+        if not file.exists():
+            return None
+        told += [int(text.split()[1]) * 1024 for text in file.read_text().splitlines() if text.startswith(line)]
+    limit = Path("/sys/fs/cgroup/memory.max")
+    text = limit.read_text().strip() if limit.exists() else "max"
+    return min(sum(told), int(text)) if text.isdigit() else sum(told)
+
+
+def _approach(training: Training, largest: np.ndarray, available: int | None) -> int:
+    """The peak of the process with the largest batch (B, L); parts of it first, and no further than memory allows."""
+    before, grown = peak_bytes(), 0
+    for share in SHARES:
+        if available is not None and before + 2 * grown > available:
+            return before + 2 * share * grown  # what the whole would be, from the part tried last
+        training.step(torch.from_numpy(largest[: max(1, len(largest) // share)]))
+        grown = peak_bytes() - before
+    return before + grown
+
+
+def _seconds_an_epoch(training: Training, batches: Batches) -> float:
+    """The time of all steps, from as many as fit into the time there is; time goes by what a batch holds."""
+    spent, tried = 0.0, 0
+    for rows in batches.epoch(1):
+        begin = time.perf_counter()
+        training.step(torch.from_numpy(rows))
+        spent, tried = spent + time.perf_counter() - begin, tried + rows.size
+        if spent > SECONDS_TO_TRY:
+            break
+    return spent * sum(rows.size for rows in batches.epoch(1)) / tried
+
+
+def _seconds_a_validation(training: Training, scorer: Scorer, split: Split) -> float:
+    targets = split.targets("validation")
+    chosen = slice(None, None, PARTS_OF_VALIDATION)
+    some = Targets(targets.users[chosen], targets.starts[chosen], targets.positions[chosen])
+    with training.judged():
+        begin = time.perf_counter()
+        RankingTask(split.sequences, some).rank(scorer, memory_budget=MEMORY_BUDGET)
+        return (time.perf_counter() - begin) * len(targets) / len(some)
+
+
+def _advice(config: RunConfig, split: Split) -> tuple[str, ...]:
+    size, length = getattr(config.model, "embedding_size", 1), getattr(config.model, "max_length", 1)
+    smaller = f"--set batch_size={max(config.training.batch_size // 2, 1)}: half the events a step"
+    shorter = f"--set max_length={max(length // 2, 1)}: half of the longest history"
+    narrower = f"--set embedding_size={max(size // 2, 1)}: half the item table"
+    sampled = "--set loss=sampled-softmax --set num_negatives=1000: a step learns only the items it looks at"
+    if 4 * split.sequences.num_items * size < ITEM_TABLE_IS_LARGE:
+        return smaller, shorter, narrower
+    return (narrower, sampled, smaller) if config.training.loss in OVER_CATALOGUE else (narrower, smaller)

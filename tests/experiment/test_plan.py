@@ -1,0 +1,102 @@
+"""Plans: what is told, and that what does not fit is not tried."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gsrec.data.splits import Split, leave_one_out
+from gsrec.data.synthetic import synthetic_log
+from gsrec.errors import ConfigError
+from gsrec.experiment import plan as planning
+from gsrec.experiment.config import run_config
+from gsrec.experiment.plan import Plan, available_bytes, peak_bytes, plan_training
+from gsrec.models import SASRec, SASRecConfig
+from gsrec.training.trainer import Training
+
+SMALL = ("embedding_size=8", "batch_size=16", "max_length=20")
+
+
+@pytest.fixture
+def split(monkeypatch: pytest.MonkeyPatch) -> Split:
+    monkeypatch.setattr(planning, "SECONDS_TO_TRY", 0.05)
+    return leave_one_out(synthetic_log(num_users=80, num_items=30).to_sequences())
+
+
+def planned(split: Split, *settings: str) -> Plan:
+    return plan_training(split, run_config("sasrec", settings=(*SMALL, *settings)))
+
+
+def test_a_plan_tells_time_and_memory(split: Split) -> None:
+    plan = planned(split, "precision=float32")
+    assert plan.fits
+    assert plan.advice == ()
+    assert plan.precision == "float32"
+    assert 3 <= plan.num_steps <= 5
+    assert plan.seconds_an_epoch is not None
+    assert plan.seconds_an_epoch > 0
+    assert plan.seconds_a_validation is not None
+    assert 0 < plan.seconds_a_validation < 60
+    assert 2**26 < plan.peak_bytes <= peak_bytes()
+    assert plan.record()["fits"] is True
+
+
+def test_the_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    available = available_bytes()
+    assert available is None or available > 2**27
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    assert available_bytes() is None
+
+
+def test_where_memory_is_unknown_everything_is_tried(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "available_bytes", lambda: None)
+    plan = planned(split)
+    assert plan.fits
+    assert plan.seconds_an_epoch is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "first"), [((), "--set batch_size=8"), (("embedding_size=65536",), "--set embedding_size=32768")]
+)
+def test_what_will_not_fit_is_not_tried(
+    settings: tuple[str, ...], first: str, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peaks = iter([1_000, 1_400, 2_300])  # before, with an eighth, with a quarter
+    sizes: list[int] = []
+    monkeypatch.setattr(planning, "peak_bytes", lambda: next(peaks))
+    monkeypatch.setattr(planning, "available_bytes", lambda: 3_000)
+    monkeypatch.setattr(planning, "build_model", lambda *_, **__: planning_model(split))
+    monkeypatch.setattr(Training, "step", lambda self, rows: sizes.append(len(rows)))
+    monkeypatch.setattr(planning, "ITEM_TABLE_IS_LARGE", 2**20)
+    plan = planned(split, *settings)
+    assert not plan.fits
+    assert plan.peak_bytes == 1_000 + 8 * 1_300 // 2
+    assert plan.seconds_an_epoch is None
+    assert plan.seconds_a_validation is None
+    assert len(sizes) == 2
+    assert sizes[1] == pytest.approx(2 * sizes[0], abs=1)
+    assert plan.advice[0].startswith(first)
+    assert len(plan.advice) == 3
+
+
+def planning_model(split: Split) -> SASRec:
+    return SASRec(split.sequences.num_items, SASRecConfig(embedding_size=8, max_length=20))
+
+
+def test_a_model_that_counts_needs_no_plan(split: Split) -> None:
+    with pytest.raises(ConfigError, match="poprec only counts: there is nothing to plan"):
+        plan_training(split, run_config("poprec"))
+
+
+def test_time_goes_by_what_batches_hold(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    clock = iter(np.arange(1000.0))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(Training, "step", lambda self, rows: tried.append(rows.numel()))
+    monkeypatch.setattr(planning, "SECONDS_TO_TRY", 1.5)
+    plan = planned(split)
+    of_time = tried[len(planning.SHARES) :]
+    assert len(of_time) == 2
+    assert plan.seconds_an_epoch is not None
+    assert plan.seconds_an_epoch >= 2.0
