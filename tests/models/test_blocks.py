@@ -13,6 +13,7 @@ from gsrec.models.blocks import (
     Block,
     FeedForward,
     Positions,
+    at_places,
     attend,
     drop,
     embedding,
@@ -144,7 +145,16 @@ def test_positions_are_counted_from_the_oldest_item() -> None:
 def test_newest_and_empty_histories() -> None:
     hidden = torch.arange(12.0).view(3, 4, 1)
     items = torch.tensor([[5, 6, 7, 8], [5, 0, 0, 0], [0, 0, 0, 0]])
-    assert newest(hidden, items).tolist() == [[3.0], [4.0], [8.0]]
+    assert at_places(hidden, newest(items)).tolist() == [[3.0], [4.0], [8.0]]
+
+
+@pytest.mark.parametrize("pre_norm", [True, False])
+@pytest.mark.parametrize("causal", [True, False])
+def test_a_block_at_one_place_is_the_block_there(causal: bool, pre_norm: bool) -> None:
+    block = Block(Attention(6, 2), FeedForward(6, 12), size=6, pre_norm=pre_norm, dropout=0.5).eval()
+    hidden, places = torch.randn(3, 5, 6), torch.tensor([4, 0, 2])
+    allowed = None if causal else (torch.rand(3, 1, 1, 5) < 0.7).index_fill(3, torch.tensor(0), True)
+    torch.testing.assert_close(block.at(hidden, places, allowed), at_places(block(hidden, allowed), places))
 
 
 def test_item_scores() -> None:

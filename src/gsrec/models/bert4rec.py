@@ -7,11 +7,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gsrec.models.blocks import Attention, Block, FeedForward, Positions, drop, embedding, item_scores
+from gsrec.models.blocks import (
+    Attention,
+    Block,
+    FeedForward,
+    Positions,
+    drop,
+    embedding,
+    item_scores,
+    through,
+    through_at,
+)
 from gsrec.models.config import Description, Share, Size
 
 
@@ -58,13 +67,11 @@ class BERT4Rec(nn.Module):
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64, [MASK] among them; every position knows all others."""
-        allowed = (items != 0)[:, None, None]  # (B, 1, 1, L)
-        allowed = allowed | (items == 0).all(1)[:, None, None, None]  # a row of padding only must look at something
-        hidden = drop(self.norm(self.positions(self.items(items))), self.dropout, self.training)
-        for block in self.blocks:
-            hidden = block(hidden, allowed)
-        left: Tensor = self.leave(hidden)
+        left: Tensor = self.leave(through(self.blocks, self._enter(items), _allowed(items)))
         return left
+
+    def _enter(self, items: Tensor) -> Tensor:
+        return drop(self.norm(self.positions(self.items(items))), self.dropout, self.training)
 
     @property
     def item_weights(self) -> Tensor:
@@ -78,8 +85,13 @@ class BERT4Rec(nn.Module):
 
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
-        rows = torch.arange(len(items), device=items.device)
         lengths = items.count_nonzero(1)
-        masked = F.pad(items, (0, 1))
-        masked[rows, lengths] = self.mask_item
-        return item_scores(self.encode(masked)[rows, lengths], self.item_weights, self.item_bias)
+        masked = F.pad(items, (0, 1)).scatter_(1, lengths[:, None], self.mask_item)
+        at_mask = through_at(self.blocks, self._enter(masked), lengths, _allowed(masked))
+        return item_scores(self.leave(at_mask), self.item_weights, self.item_bias)
+
+
+def _allowed(items: Tensor) -> Tensor:
+    """(B, 1, 1, L) bool, true at what may be looked at; a row of padding only must look at something."""
+    real = items != 0
+    return (real | ~real.any(1, keepdim=True))[:, None, None]

@@ -181,6 +181,21 @@ class Attention(nn.Module):
         left: Tensor = self.leave(mixed.transpose(1, 2).flatten(2))  # (B, L, D)
         return left
 
+    def at(self, hidden: Tensor, places: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """What `forward` gives at one place (B,) int64 of every history: (B, D), for a fraction of the work."""
+        size = hidden.shape[2]
+        queries, keys_values = self.project.weight.split((size, 2 * size))
+        query_bias, bias = self.project.bias.split((size, 2 * size))
+        own = F.linear(at_places(hidden, places), queries, query_bias)
+        queries = own.view(len(own), 1, self.num_heads, -1).transpose(1, 2)  # (B, H, 1, E)
+        shape = (*hidden.shape[:2], 2, self.num_heads, -1)
+        keys, values = F.linear(hidden, keys_values, bias).view(shape).permute(2, 0, 3, 1, 4)  # 2 of (B, H, L, E)
+        if allowed is None:
+            allowed = (torch.arange(hidden.shape[1], device=hidden.device) <= places[:, None])[:, None, None]
+        mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed)
+        left: Tensor = self.leave(mixed.flatten(1))  # (B, D)
+        return left
+
 
 class Block(nn.Module):
     """Attention, then feed-forward, each added to what came in, with the norm before (pre) or after the sum."""
@@ -199,28 +214,60 @@ class Block(nn.Module):
 
     def forward(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
         """Hidden (B, L, D) -> (B, L, D); `allowed` as in `Attention`."""
-        if self.pre_norm:
-            hidden = hidden + self._drop(self.attention(self.attention_norm(hidden), allowed))
-            if self.feed_forward and self.feed_forward_norm:
-                hidden = hidden + self._drop(self.feed_forward(self.feed_forward_norm(hidden)))
+        attended = self.attention(self.attention_norm(hidden) if self.pre_norm else hidden, allowed)
+        return self._join(hidden, attended)
+
+    def at(self, hidden: Tensor, places: Tensor, allowed: Tensor | None = None) -> Tensor:
+        """What `forward` gives at one place (B,) int64 of every history: (B, D); without a window."""
+        attended = self.attention.at(self.attention_norm(hidden) if self.pre_norm else hidden, places, allowed)
+        return self._join(at_places(hidden, places), attended)
+
+    def _join(self, hidden: Tensor, attended: Tensor) -> Tensor:
+        """Add both (.., D), then the feed-forward."""
+        hidden = hidden + self._drop(attended)
+        if not self.pre_norm:
+            hidden = self.attention_norm(hidden)
+        if not (self.feed_forward and self.feed_forward_norm):
             return hidden
-        hidden = self.attention_norm(hidden + self._drop(self.attention(hidden, allowed)))
-        if self.feed_forward and self.feed_forward_norm:
-            hidden = self.feed_forward_norm(hidden + self._drop(self.feed_forward(hidden)))
-        return hidden
+        if self.pre_norm:
+            return hidden + self._drop(self.feed_forward(self.feed_forward_norm(hidden)))
+        normed: Tensor = self.feed_forward_norm(hidden + self._drop(self.feed_forward(hidden)))
+        return normed
 
     def _drop(self, hidden: Tensor) -> Tensor:
         return drop(hidden, self.dropout, self.training)
 
 
-def newest(hidden: Tensor, items: Tensor) -> Tensor:
-    """The hidden vector (B, D) at each history's newest item; an empty history gives its first position.
+def through(blocks: nn.ModuleList, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
+    """Hidden (B, L, D) after one block after the other; `allowed` as in `Attention`."""
+    for block in blocks:
+        hidden = block(hidden, allowed)
+    return hidden
 
-    >>> newest(torch.tensor([[[1.0], [2.0], [3.0]]]), torch.tensor([[7, 8, 0]]))
+
+def through_at(blocks: nn.ModuleList, hidden: Tensor, places: Tensor, allowed: Tensor | None = None) -> Tensor:
+    """The same at one place (B,) of every history only: (B, D). The last block works for these places alone."""
+    last = blocks[-1]
+    assert isinstance(last, Block)
+    return last.at(through(blocks[:-1], hidden, allowed), places, allowed)
+
+
+def newest(items: Tensor) -> Tensor:
+    """The place (B,) of each history's newest item in items (B, L); an empty history has its first place.
+
+    >>> newest(torch.tensor([[7, 8, 0], [0, 0, 0]]))
+    tensor([1, 0])
+    """
+    return (items.count_nonzero(1) - 1).clamp_min(0)
+
+
+def at_places(hidden: Tensor, places: Tensor) -> Tensor:
+    """The hidden vectors (B, D) at one place (B,) of every history (B, L, D).
+
+    >>> at_places(torch.tensor([[[1.0], [2.0], [3.0]]]), torch.tensor([1]))
     tensor([[2.]])
     """
-    last = (items.count_nonzero(1) - 1).clamp_min(0)
-    return hidden[torch.arange(len(items), device=items.device), last]
+    return hidden[torch.arange(len(hidden), device=hidden.device), places]
 
 
 def item_scores(hidden: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:

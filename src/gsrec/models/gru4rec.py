@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gsrec.models.blocks import drop, embedding, item_scores, newest
+from gsrec.models.blocks import at_places, drop, embedding, item_scores, newest
 from gsrec.models.config import Description, Share, Size
 from gsrec.models.recurrence import Cell, Recurrence
 
@@ -66,4 +66,4 @@ class GRU4Rec(nn.Module):
 
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
-        return item_scores(newest(self.encode(items), items), self.item_weights, self.item_bias)
+        return item_scores(at_places(self.encode(items), newest(items)), self.item_weights, self.item_bias)

@@ -15,10 +15,12 @@ from gsrec.models.blocks import (
     Block,
     FeedForward,
     Positions,
+    at_places,
     drop,
     embedding,
     item_scores,
     newest,
+    through,
 )
 from gsrec.models.config import Description, Share, Size
 from gsrec.models.recurrence import Cell, Recurrence
@@ -73,9 +75,7 @@ class GSRec(nn.Module):
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
         embedded = self.items(items) * self.scale
         hidden = drop(self.positions(embedded), self.dropout, self.training)
-        for block in self.blocks:
-            hidden = block(hidden)
-        left: Tensor = self.leave(self.recurrence(hidden))
+        left: Tensor = self.leave(self.recurrence(through(self.blocks, hidden)))
         return left
 
     @property
@@ -90,7 +90,7 @@ class GSRec(nn.Module):
 
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
-        return item_scores(newest(self.encode(items), items), self.item_weights, self.item_bias)
+        return item_scores(at_places(self.encode(items), newest(items)), self.item_weights, self.item_bias)
 
 
 class ResidualRecurrence(nn.Module):

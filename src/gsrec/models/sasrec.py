@@ -19,6 +19,8 @@ from gsrec.models.blocks import (
     embedding,
     item_scores,
     newest,
+    through,
+    through_at,
 )
 from gsrec.models.config import Description, Share, Size
 
@@ -55,12 +57,11 @@ class SASRec(nn.Module):
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
-        embedded = self.items(items) * self.scale
-        hidden = drop(self.positions(embedded), self.dropout, self.training)
-        for block in self.blocks:
-            hidden = block(hidden)
-        normed: Tensor = self.norm(hidden)
+        normed: Tensor = self.norm(through(self.blocks, self._enter(items)))
         return normed
+
+    def _enter(self, items: Tensor) -> Tensor:
+        return drop(self.positions(self.items(items) * self.scale), self.dropout, self.training)
 
     @property
     def item_weights(self) -> Tensor:
@@ -74,7 +75,8 @@ class SASRec(nn.Module):
 
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
-        return item_scores(newest(self.encode(items), items), self.item_weights, self.item_bias)
+        last = through_at(self.blocks, self._enter(items), newest(items))
+        return item_scores(self.norm(last), self.item_weights, self.item_bias)
 
 
 def _block(config: SASRecConfig) -> Block:
