@@ -8,11 +8,24 @@ infinity takes an item out of the race; NaN is the model's fault and counts agai
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from gsrec.data.batches import padded_rows
 from gsrec.data.vocabulary import PADDING
+
+MEMORY_BUDGET = 2**25
+"""Bytes that scores may take at a time unless told otherwise: larger tiles leave the cache and gain nothing."""
+
+_MAX_ROWS = 256
+"""Histories of a tile at most: more make a model's own memory grow and nothing faster."""
+
+_BYTES_PER_SCORE = 4
+"""Of a float32."""
 
 _EXCLUDED = float("-inf")
 _BLOCK = 64
@@ -20,6 +33,57 @@ _BLOCK = 64
 
 _BUFFER = 2**20
 """Floats that `rank_of` compares at a time: four megabytes."""
+
+
+def tiles(lengths: np.ndarray, *, num_items: int, memory_budget: int = MEMORY_BUDGET) -> Iterator[np.ndarray]:
+    """Histories to be scored together, so that no matrix of all histories by all items ever exists.
+
+    >>> list(tiles(np.array([3, 9, 5]), num_items=9, memory_budget=80))
+    [array([1, 2]), array([0])]
+
+    Args:
+        lengths: (M,) int64, how long every history is.
+        num_items: V.
+        memory_budget: bytes that scores may take at a time; a tile has one history at least.
+
+    Yields:
+        Places (B,) of histories of similar length, the longest first: what is too much fails at once.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    fitting = memory_budget // (_BYTES_PER_SCORE * (num_items + 1))
+    size = min(_MAX_ROWS, max(1, fitting))
+    for start in range(0, order.size, size):
+        yield order[start : start + size]
+
+
+@torch.inference_mode()
+def score_histories(
+    score: Callable[[Tensor], Tensor],
+    items: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    *,
+    max_length: int | None,
+    filter_seen: bool = True,
+) -> Tensor:
+    """Score what follows histories, and take what must not be a candidate out of the race.
+
+    Args:
+        score: gives the scores (B, V + 1) of histories (B, L) int64, right-padded.
+        items: (N,) int32, item indices.
+        starts: (B,) int64, where every history starts in `items`.
+        ends: (B,) int64, one past its newest event.
+        max_length: how many of the newest events are given to `score`; None: all.
+        filter_seen: whether all items of a history are out of its race.
+
+    Returns:
+        (B, V + 1) float32.
+    """
+    newest = starts if max_length is None else np.maximum(starts, ends - max_length)
+    scores = score(torch.from_numpy(padded_rows(items, newest, ends)))
+    seen = padded_rows(items, starts, ends if filter_seen else starts)
+    mask_seen(scores, torch.from_numpy(seen).to(scores.device))
+    return scores
 
 
 @torch.no_grad()

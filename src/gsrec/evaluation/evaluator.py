@@ -18,9 +18,7 @@ from gsrec.evaluation.intervals import confidence_interval
 from gsrec.evaluation.metrics import RANK_METRICS, coverage, novelty, summarise
 from gsrec.evaluation.tasks import TOP, Progress, RankingTask
 from gsrec.models.protocols import Scorer
-
-MEMORY_BUDGET = 2**25
-"""Bytes that scores may take at a time unless told otherwise: larger tiles leave the cache and gain nothing."""
+from gsrec.ranking import MEMORY_BUDGET
 
 
 @dataclass(frozen=True)

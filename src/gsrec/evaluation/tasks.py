@@ -5,33 +5,26 @@ Legend: M targets, B targets of a tile, L newest events, S seen events, V items,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gsrec.data.batches import padded_rows
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Targets
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.audit import first_occurrences
 from gsrec.models.protocols import Scorer
-from gsrec.ranking import mask_seen, rank_among, rank_of, top_k
+from gsrec.ranking import rank_among, rank_of, score_histories, tiles, top_k
 
 Progress = Callable[[int, int], None]
 """Told after every tile how many targets are done, and of how many."""
 
 TOP = 10
 """The cut-off K of the lists of best items."""
-
-_MAX_ROWS = 256
-"""Targets of a tile at most: more make a model's own memory grow and nothing faster."""
-
-_BYTES_PER_SCORE = 4
-"""Of a float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,8 +86,8 @@ class RankingTask:
         self._check(scorer)
         ranks = np.zeros(len(self.targets), dtype=np.int64)
         top_items = np.zeros((ranks.size, TOP), dtype=np.int32)
-        done = 0
-        for rows in self._tiles(memory_budget):
+        done, lengths = 0, self.targets.positions - self.targets.starts
+        for rows in tiles(lengths, num_items=self.sequences.num_items, memory_budget=memory_budget):
             ranks[rows], top_items[rows] = self._rank_tile(scorer, rows)
             done += rows.size
             if progress is not None:
@@ -108,22 +101,17 @@ class RankingTask:
                 "Evaluate a model on the log it was trained on, read with the model's own vocabulary."
             )
 
-    def _tiles(self, memory_budget: int) -> Iterator[np.ndarray]:
-        """Rows (B,) of targets with histories of similar length, the longest first: what is too much fails at once."""
-        order = np.argsort(self.targets.starts - self.targets.positions, kind="stable")
-        fitting = memory_budget // (_BYTES_PER_SCORE * (self.sequences.num_items + 1))
-        size = min(_MAX_ROWS, max(1, fitting))
-        for start in range(0, order.size, size):
-            yield order[start : start + size]
-
     @torch.inference_mode()
     def _rank_tile(self, scorer: Scorer, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The ranks (B,) of the targets in `rows`, and the best items (B, K)."""
-        starts, ends = self.targets.starts[rows], self.targets.positions[rows]
-        newest = starts if scorer.max_length is None else np.maximum(starts, ends - scorer.max_length)
-        scores = _score(scorer, torch.from_numpy(padded_rows(self.sequences.items, newest, ends)))
-        seen = padded_rows(self.sequences.items, starts, ends if self.filter_seen else starts)
-        mask_seen(scores, torch.from_numpy(seen).to(scores.device))
+        scores = score_histories(
+            partial(_score, scorer),
+            self.sequences.items,
+            self.targets.starts[rows],
+            self.targets.positions[rows],
+            max_length=scorer.max_length,
+            filter_seen=self.filter_seen,
+        )
         targets = torch.from_numpy(self.items[rows]).to(scores.device)
         if self.candidates is None:
             ranks = rank_of(scores, targets)

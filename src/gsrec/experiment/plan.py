@@ -18,11 +18,11 @@ import torch
 from gsrec.data.batches import Batches
 from gsrec.data.splits import Split, Targets
 from gsrec.errors import ConfigError
-from gsrec.evaluation.evaluator import MEMORY_BUDGET
 from gsrec.evaluation.tasks import RankingTask
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.run import batches_of
 from gsrec.models import PopRec, Scorer, build_model
+from gsrec.ranking import MEMORY_BUDGET
 from gsrec.training.config import OVER_CATALOGUE
 from gsrec.training.precision import precision_of
 from gsrec.training.trainer import Training

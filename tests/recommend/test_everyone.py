@@ -1,0 +1,70 @@
+"""Everyone's best items are those that each history by itself gets."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from gsrec.data.log import log_from_frame
+from gsrec.data.sequences import Sequences
+from gsrec.data.synthetic import synthetic_log
+from gsrec.errors import ConfigError, DataError
+from gsrec.models import SASRec, SASRecConfig
+from gsrec.ranking import mask_seen, top_k
+from gsrec.recommend.everyone import top_items
+
+K = 5
+
+
+@pytest.fixture(scope="module")
+def sequences() -> Sequences:
+    return synthetic_log(num_users=50, num_items=40, mean_length=12).to_sequences()
+
+
+@pytest.fixture(scope="module")
+def model(sequences: Sequences) -> SASRec:
+    torch.manual_seed(0)
+    return SASRec(sequences.num_items, SASRecConfig(embedding_size=8, max_length=6)).eval()
+
+
+@pytest.mark.parametrize("filter_seen", [True, False])
+@pytest.mark.parametrize("memory_budget", [1, 1000, 2**25])
+def test_everyone_gets_what_each_would(
+    filter_seen: bool, memory_budget: int, sequences: Sequences, model: SASRec
+) -> None:
+    told: list[tuple[int, int]] = []
+    items, scores = top_items(
+        model,
+        sequences,
+        K,
+        filter_seen=filter_seen,
+        memory_budget=memory_budget,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert items.shape == scores.shape == (50, K)
+    assert told[-1] == (50, 50)
+    for user in range(sequences.num_users):
+        history = sequences.items[sequences.offsets[user] : sequences.offsets[user + 1]].astype(np.int64)
+        with torch.no_grad():
+            alone = model.score(torch.from_numpy(history[-6:])[None])
+        mask_seen(alone, torch.from_numpy(history if filter_seen else history[:0])[None])
+        best, expected = top_k(alone, K)
+        assert items[user].tolist() == expected[0].tolist()
+        np.testing.assert_allclose(scores[user], best[0], rtol=1e-5, atol=1e-6)
+
+
+def test_where_fewer_items_are_left() -> None:
+    sequences = log_from_frame(pl.DataFrame({"user": ["a", "a", "b"], "item": [1, 2, 3]})).to_sequences()
+    items, scores = top_items(SASRec(3, SASRecConfig(embedding_size=4, max_length=2)).eval(), sequences, 3)
+    assert (items > 0).sum(1).tolist() == [1, 2]
+    assert np.isneginf(scores).tolist() == (items == 0).tolist()
+
+
+def test_what_cannot_be_asked(sequences: Sequences, model: SASRec) -> None:
+    with pytest.raises(ConfigError, match="k must be at least 1, found 0"):
+        top_items(model, sequences, 0)
+    other = SASRec(9, SASRecConfig(embedding_size=4))
+    with pytest.raises(
+        DataError, match=r"the model knows 9 items and the log holds 40\. Read the log with the model's"
+    ):
+        top_items(other, sequences, 1)
