@@ -16,6 +16,7 @@ from gsrec.data.times import TimeKind
 from gsrec.errors import DataError
 
 EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9), st.integers(0, 3)), min_size=1, max_size=50)
+WIDE = st.one_of(st.integers(-3, 3), st.integers(-(10**10), 10**10), st.integers(-(2**63), 2**63 - 1))
 COLUMNS: dict[str, list[str] | list[int] | list[None]] = {
     "user": ["b", "a", "b"],
     "item": [3, 1, 2],
@@ -31,6 +32,14 @@ def frame_of(*rows: tuple[object, ...]) -> pl.DataFrame:
 def test_sorting_is_by_user_then_time_and_stable(events: list[tuple[int, int, int]]) -> None:
     log = log_from_frame(frame_of(*events))
     assert log.frame.rows() == sorted(events, key=lambda event: (event[0], event[2]))
+
+
+@given(st.lists(st.tuples(WIDE, WIDE), min_size=1, max_size=30))
+def test_sorting_minds_no_size(events: list[tuple[int, int]]) -> None:
+    users, times = zip(*events, strict=True)
+    columns = {"user": users, "item": range(len(events)), "position": times}
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Int64))
+    assert log_from_frame(frame).frame.rows() == frame.sort("user", "position", maintain_order=True).rows()
 
 
 @given(EVENTS)

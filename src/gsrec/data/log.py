@@ -240,10 +240,28 @@ def _build(rows: pl.DataFrame, table: Table, roles: Roles, name: str) -> Interac
 
 
 def _sorted(users: pl.Series, items: pl.Series, times: Times | None) -> pl.DataFrame:
-    columns = [users.alias("user_id"), items.alias("item_id")]
+    """The log's columns sorted by user, then time, stably."""
+    frame = pl.DataFrame([users.alias("user_id"), items.alias("item_id")])
     if times is None:
-        return pl.DataFrame(columns).sort("user_id", maintain_order=True)
-    return pl.DataFrame([*columns, times.values.alias("time")]).sort("user_id", "time", maintain_order=True)
+        return frame.sort("user_id", maintain_order=True)
+    frame = frame.with_columns(times.values.alias("time"))
+    if (key := _sort_key(frame)) is not None:
+        return frame.with_columns(key.alias("key")).sort("key", maintain_order=True).drop("key")
+    return frame.sort("time", maintain_order=True).sort("user_id", maintain_order=True)
+
+
+def _sort_key(frame: pl.DataFrame) -> pl.Series | None:
+    """User and time as one integer, a quarter of the work to sort by; None where they are no integers or do not fit."""
+    users, times = frame["user_id"], frame["time"]
+    if frame.is_empty() or users.dtype != pl.Int64 or times.dtype != pl.Int64:
+        return None
+    columns = pl.col("user_id", "time")
+    first, oldest = frame.select(columns.min()).row(0)
+    last, newest = frame.select(columns.max()).row(0)
+    span = newest - oldest + 1
+    if (last - first + 1) * span >= 2**63:
+        return None
+    return (users - first) * span + (times - oldest)
 
 
 def _told(log: InteractionLog) -> InteractionLog:
