@@ -5,6 +5,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 BIN := $(VENV)/bin
 ML_1M := poprec,gru4rec,sasrec:one-negative,sasrec,bert4rec,gsrec:thesis-ml-1m,gsrec
 BEAUTY := poprec,gru4rec,sasrec,gsrec:thesis,gsrec
+PEERS := rectools replay recbole
 STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
 
 # Quiet when all goes well; the whole log when it does not.
@@ -13,7 +14,7 @@ install = $(BIN)/python -m pip install --constraint constraints.txt
 install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format docs reproduce clean
+.PHONY: help quickstart test check format docs reproduce peers bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -44,6 +45,19 @@ reproduce: $(VENV)/.run ## run what is recorded in results/ again (hours); runs 
 	$(BIN)/gsrec compare amazon-beauty-5core --models $(BEAUTY) --config experiments/amazon-beauty-5core.toml \
 		--out results/amazon-beauty-5core
 	$(BIN)/gsrec thesis --small --out results/thesis
+
+peers: $(VENV)/.run ## make an environment for every peer that benchmarks measure
+	@for peer in $(PEERS); do \
+		test -e benchmarks/.venvs/$$peer/.done && continue; \
+		echo "Making benchmarks/.venvs/$$peer"; \
+		$(PYTHON) -m venv benchmarks/.venvs/$$peer && \
+		benchmarks/.venvs/$$peer/bin/pip install --quiet --requirement benchmarks/peers/$$peer.txt && \
+		touch benchmarks/.venvs/$$peer/.done || exit 1; done
+
+bench: $(VENV)/.run ## measure GSRec and the peers that are installed side by side (half an hour, on a quiet machine)
+	$(BIN)/python benchmarks/run.py --out results/performance
+	$(BIN)/python benchmarks/growth.py --out results/performance
+	$(BIN)/python benchmarks/page.py results/performance docs/performance.md
 
 clean: ## remove the environment, the caches and the quickstart's results
 	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache runs/quickstart

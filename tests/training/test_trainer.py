@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gsrec.data.batches import Batches
 from gsrec.errors import TrainingError
@@ -29,7 +30,9 @@ from gsrec.models import (
     build_model,
 )
 from gsrec.training.config import LossName, TrainingConfig
-from gsrec.training.trainer import Epoch, Fit, Listener, Step, fit
+from gsrec.training.losses import CHUNK_ROWS
+from gsrec.training.precision import PrecisionName
+from gsrec.training.trainer import Epoch, Fit, Listener, Step, Training, fit
 
 NUM_ITEMS = 12
 SMALL = GRU4RecConfig(embedding_size=8, recurrent_size=8, max_length=10, dropout=0.3)
@@ -288,6 +291,37 @@ def test_with_negatives_a_step_learns_only_the_rows_it_looked_at(loss: LossName,
     assert {7, 8, 9} <= set(changed)
     assert 0 not in changed
     assert len(changed) <= 3 + 2 * 2 * 5
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers how many values the largest tensor had that any operation gave, the item table's like left out."""
+
+    def __init__(self, table: tuple[int, ...]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.tables = (table, (table[0] - 1, *table[1:]), tuple(reversed((table[0] - 1, *table[1:]))))
+        self.numel = 0
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: object, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> object:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and tuple(result.shape) not in self.tables:
+            self.numel = max(self.numel, result.numel())
+        return result
+
+
+@pytest.mark.parametrize("loss", get_args(LossName))
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_never_holds_the_scores_of_all_targets(loss: LossName, precision: PrecisionName) -> None:
+    num_items, num_rows, length = 2000, 32, 41
+    model = build_model(SASRecConfig(embedding_size=8, max_length=40), num_items=num_items, seed=1)
+    assert isinstance(model, SASRec)
+    training = Training(model, TrainingConfig(loss=loss, precision=precision, num_negatives=20), seed=0)
+    rows = torch.randint(1, num_items + 1, (num_rows, length))
+    with LargestTensor((num_items + 1, 8)) as largest:
+        training.step(rows)
+    num_targets = num_rows * (length - 1)
+    assert largest.numel <= CHUNK_ROWS * num_items < num_targets * num_items / 4
 
 
 @pytest.mark.parametrize("settings", [{"weight_decay": 0.1}, {"clip_norm": 1.0}, {"embedding_l2": 0.1}])

@@ -261,7 +261,8 @@ def _sort_key(frame: pl.DataFrame) -> pl.Series | None:
     span = newest - oldest + 1
     if (last - first + 1) * span >= 2**63:
         return None
-    return (users - first) * span + (times - oldest)
+    key: pl.Series = (users - first) * span + (times - oldest)
+    return key
 
 
 def _told(log: InteractionLog) -> InteractionLog:

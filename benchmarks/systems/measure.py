@@ -1,0 +1,50 @@
+"""What is asked of every system, and how the answer is given. It needs nothing but Python, so that all can use it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+EMBEDDING_SIZE, NUM_BLOCKS, NUM_HEADS, DROPOUT, BATCH_SIZE = 64, 2, 1, 0.2, 128
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing to measure.
+
+    Attributes:
+        kind: train, everyone or one.
+        log: a CSV file with the columns user_id, item_id and position, oldest first.
+        length: the newest events a model looks at.
+        loss: softmax or one-negative, of training.
+        warm_up: steps before time is taken.
+        steps: steps of which the time is taken; an epoch is worked out from them.
+        repeats: of one.
+    """
+
+    kind: str
+    log: str
+    length: int
+    loss: str = "softmax"
+    warm_up: int = 2
+    steps: int = 20
+    repeats: int = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was measured: `seconds` of an epoch, of all users, or of one user; `timed_steps` of training."""
+
+    seconds: float
+    timed_steps: int = 0
+
+
+def main(kinds: Mapping[str, Callable[[Work], Answer]]) -> None:
+    """Do the work given as JSON in the first argument; the answer is the last line of stdout."""
+    work = Work(**json.loads(sys.argv[1]))
+    answer = kinds[work.kind](work)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print("\n" + json.dumps({**asdict(answer), "peak_bytes": peak}), flush=True)
