@@ -3,8 +3,8 @@ VENV ?= .venv
 PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := $(VENV)/bin
-ML_1M := poprec,gru4rec,sasrec:one-negative,sasrec,bert4rec,gsrec:thesis-ml-1m,gsrec
-BEAUTY := poprec,gru4rec,sasrec,gsrec:thesis,gsrec
+ML_1M := poprec,gru4rec,sasrec:one-negative,sasrec,bert4rec,gsrec
+BEAUTY := poprec,gru4rec,sasrec,gsrec
 PEERS := rectools replay recbole
 STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
 
@@ -39,11 +39,16 @@ format: $(VENV)/.dev ## put the code into shape
 
 docs: $(VENV)/.run ## write the pages of results out of results/
 	$(BIN)/gsrec report results/ml-1m results/amazon-beauty-5core --out docs/results.md --fill README.md
+	cp results/thesis/thesis.md docs/thesis.md
 
 reproduce: $(VENV)/.run ## run what is recorded in results/ again (hours); runs that are recorded are not redone
 	$(BIN)/gsrec compare ml-1m --models $(ML_1M) --config experiments/ml-1m.toml --out results/ml-1m
+	$(BIN)/gsrec compare ml-1m --models gsrec:thesis-ml-1m --set epochs=100 --config experiments/ml-1m.toml \
+		--out results/ml-1m
 	$(BIN)/gsrec compare amazon-beauty-5core --models $(BEAUTY) --config experiments/amazon-beauty-5core.toml \
 		--out results/amazon-beauty-5core
+	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=100 \
+		--config experiments/amazon-beauty-5core.toml --out results/amazon-beauty-5core
 	$(BIN)/gsrec thesis --small --out results/thesis
 
 peers: $(VENV)/.run ## make an environment for every peer that benchmarks measure

@@ -4,6 +4,7 @@ import pytest
 
 from gsrec.errors import DataError
 from gsrec.reporting.pages import fill_results_block, write_results_page
+from gsrec.reporting.plots import plots_available
 from gsrec.reporting.report import write_report
 
 from .conftest import WriteRun
@@ -17,19 +18,19 @@ def folder(tmp_path: Path, write_run: WriteRun) -> Path:
     return tmp_path
 
 
-def test_a_page_holds_the_reports_with_links_that_lead_back(folder: Path) -> None:
-    table = folder / "table.md"
-    table.write_text(table.read_text() + "\n![Learning curves](curves.png)\n")
+def test_a_page_holds_reports_of_all_that_is_recorded_with_links_that_lead_back(folder: Path) -> None:
     page = folder / "docs" / "deep" / "results.md"
+    (folder / "table.md").write_text("an older report\n")
     write_results_page([folder, folder], page)
     text = page.read_text()
     assert text.startswith("# Results\n")
     assert text.count("### tiny: 2 models") == 2
-    assert text.count("![Learning curves](../../curves.png)") == 2
+    assert text.count("![Learning curves](../../learning_curves.png)") == 2 * plots_available()
+    assert (folder / "table.md").read_text().startswith("### tiny: 2 models")
 
 
-def test_a_folder_without_a_report_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no table\.md.*gsrec compare"):
+def test_a_folder_without_results_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no .jsonl file with results"):
         write_results_page([tmp_path], tmp_path / "results.md")
 
 

@@ -10,24 +10,23 @@ from gsrec.errors import DataError
 from gsrec.files import write_text
 from gsrec.reporting.comparison import compare_runs
 from gsrec.reporting.comparison_tables import metrics_table
+from gsrec.reporting.plots import plots_available
+from gsrec.reporting.report import TABLE_FILE, write_report
 from gsrec.reporting.results import read_results
 from gsrec.reporting.tables import to_markdown
-
-TABLE_FILE = "table.md"
-"""What `write_report` writes into a folder of results."""
 
 BLOCK_START, BLOCK_END = "<!-- results:start -->", "<!-- results:end -->"
 
 
 def write_results_page(folders: Sequence[Path], page: Path) -> None:
-    """Write one page of the reports of several comparisons, plots included.
+    """Write the report of every folder anew, of all that is recorded there, and one page of them all.
 
     Args:
         folders: what comparisons wrote.
         page: the markdown file.
 
     Raises:
-        DataError: if a folder holds no report, or the page cannot be written.
+        DataError: if a folder holds no results that can be compared, or the page cannot be written.
     """
     links = [(folder, _relative(folder, page)) for folder in folders]
     reports = [_report(folder).replace("](", f"]({link}/") for folder, link in links]
@@ -54,10 +53,8 @@ def fill_results_block(folders: Sequence[Path], page: Path) -> None:
 
 
 def _report(folder: Path) -> str:
-    path = folder / TABLE_FILE
-    if not path.is_file():
-        raise DataError(f"{folder} holds no {TABLE_FILE}. `gsrec compare ... --out {folder}` writes it.")
-    return path.read_text(encoding="utf-8")
+    write_report(folder, folder, plots=plots_available())
+    return (folder / TABLE_FILE).read_text(encoding="utf-8")
 
 
 def _relative(folder: Path, page: Path) -> str:

@@ -15,6 +15,9 @@ from gsrec.reporting.tables import to_markdown
 from gsrec.reporting.thesis_numbers import DATASETS
 from gsrec.reporting.thesis_report import ThesisReport, thesis_report
 
+TABLE_FILE = "table.md"
+"""What a report tells in words and numbers."""
+
 PLOT_TITLES = {
     "learning_curves": "Learning curves",
     "metric_by_history_length": "By history length",
@@ -57,9 +60,9 @@ def write_report(
     comparison = compare_runs(runs, reference=reference)
     drawn = write_plots(runs, folder, kind=kind) if plots else ()
     links = [f"![{PLOT_TITLES[path.stem]}]({path.name})\n" for path in drawn]
-    write_text(folder / "table.md", "\n".join([to_markdown(comparison_tables(comparison)), *links]))
+    write_text(folder / TABLE_FILE, "\n".join([to_markdown(comparison_tables(comparison)), *links]))
     write_json(folder / "comparison.json", comparison.record())
-    return Report(comparison, (folder / "table.md", folder / "comparison.json", *drawn))
+    return Report(comparison, (folder / TABLE_FILE, folder / "comparison.json", *drawn))
 
 
 def write_thesis_report(
