@@ -23,8 +23,8 @@ class TrainingConfig(Description):
     """How a model is trained.
 
     Attributes:
-        windows: of histories longer than the model looks back, train on all events, window by window, or the newest.
         objective: what is predicted: the next item at every position, the last item only, or masked items.
+        windows: of histories longer than the model looks back, train on all events, window by window, or the newest.
         loss: over the whole catalogue (softmax, bce) or with negatives (sampled-softmax, sampled-bce, gbce, sce).
         num_negatives: negatives a target; of the sampled softmax, negatives that a batch shares; of sce, of a bucket.
         precision: of products, in the model and in losses over the catalogue; `auto`: bfloat16 where the processor is
@@ -44,8 +44,8 @@ class TrainingConfig(Description):
         validate_every: epochs between validations.
     """
 
-    windows: Windows = "all"
     objective: ObjectiveName = "next-item"
+    windows: Windows = "all"
     loss: LossName = "softmax"
     num_negatives: Size = 1
     precision: PrecisionName = "auto"
