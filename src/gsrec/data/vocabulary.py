@@ -63,8 +63,12 @@ class Vocabulary:
         return f"Vocabulary({len(self):,} items, {'strings' if self.ids.dtype == pl.String else 'integers'})"
 
     @cached_property
+    def _ids(self) -> list[ItemId]:
+        return list(self.ids.to_list())
+
+    @cached_property
     def _items(self) -> dict[ItemId, int]:
-        return {item_id: item for item, item_id in enumerate(self.ids.to_list(), start=1)}
+        return {item_id: item for item, item_id in enumerate(self._ids, start=1)}
 
     def encode(self, ids: Iterable[ItemId]) -> np.ndarray:
         """Item indices of these ids, (n,) int64; 0 for an id that is not known."""
@@ -79,7 +83,7 @@ class Vocabulary:
         items = np.asarray(items)
         if items.size and (items.min() < 1 or items.max() > len(self)):
             raise DataError(f"item indices must be within 1..{len(self)}, found {items.min()}..{items.max()}")
-        return self.ids.gather(items - 1).to_list()
+        return [self._ids[item - 1] for item in items.tolist()]
 
     def parse(self, text: str) -> ItemId:
         """Read an id as it would be typed: as an integer where the ids are integers.
