@@ -148,11 +148,11 @@ def page(folder: Path) -> str:
 
 def quality(told: dict[str, Any]) -> list[str]:
     """Minutes until validation NDCG@10 passes a mark."""
-    lines = ["| system | precision | " + " | ".join(f"minutes to {mark}" for mark in told["marks"]) + " |"]
+    lines = ["| system | model | " + " | ".join(f"minutes to {mark}" for mark in told["marks"]) + " |"]
     lines += ["|---|---|" + "---:|" * len(told["marks"])]
     for one in told["systems"]:
         cells = [f"{one['minutes'][mark]:.1f}" if one["minutes"].get(mark) else "not reached" for mark in told["marks"]]
-        lines.append(f"| {one['system']} | {one['precision']} | " + " | ".join(cells) + " |")
+        lines.append(f"| {one['system']} | {one['model']} | " + " | ".join(cells) + " |")
     return [told["about"], "\n".join(lines)]
 
 

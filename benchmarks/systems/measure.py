@@ -6,7 +6,7 @@ import json
 import resource
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 EMBEDDING_SIZE, NUM_BLOCKS, NUM_HEADS, DROPOUT, BATCH_SIZE = 64, 2, 1, 0.2, 128
 
@@ -16,13 +16,17 @@ class Work:
     """One thing to measure.
 
     Attributes:
-        kind: train, everyone or one.
+        kind: train, everyone, one or quality.
         log: a CSV file with the columns user_id, item_id and position, oldest first.
+        whole: of quality, the same log with two more events a user, of which the first is what validation asks for.
         length: the newest events a model looks at.
         loss: softmax or one-negative, of training.
         warm_up: steps before time is taken.
         steps: steps of which the time is taken; an epoch is worked out from them.
         repeats: of one.
+        mark: of quality, the validation NDCG@10 at which training ends.
+        minutes: of quality, after so much training it ends all the same.
+        model: of quality, where a system has several.
     """
 
     kind: str
@@ -32,14 +36,25 @@ class Work:
     warm_up: int = 2
     steps: int = 20
     repeats: int = 200
+    whole: str = ""
+    mark: float = 0.17
+    minutes: float = 40.0
+    model: str = "sasrec"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was measured: `seconds` of an epoch, of all users, or of one user; `timed_steps` of training."""
+    """What was measured.
+
+    Attributes:
+        seconds: of an epoch, of all users, of one user, or of all training.
+        timed_steps: of training.
+        curve: of quality, seconds of training and validation NDCG@10 after every epoch.
+    """
 
     seconds: float
     timed_steps: int = 0
+    curve: list[tuple[float, float]] = field(default_factory=list)
 
 
 def main(kinds: Mapping[str, Callable[[Work], Answer]]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -12,13 +14,14 @@ from measure import BATCH_SIZE, DROPOUT, EMBEDDING_SIZE, NUM_BLOCKS, Answer, Wor
 from gsrec import read_log
 from gsrec.bundle import Bundle, DataFacts
 from gsrec.data.sequences import Sequences
-from gsrec.data.splits import Split
+from gsrec.data.splits import Split, leave_one_out
+from gsrec.evaluation.evaluator import Evaluator, Protocol
 from gsrec.experiment.config import RunConfig, run_config
 from gsrec.experiment.run import batches_of
-from gsrec.models import SASRec, build_model
+from gsrec.models import PopRec, SASRec, build_model
 from gsrec.recommend.everyone import top_items
 from gsrec.recommend.recommender import Recommender
-from gsrec.training.trainer import Training
+from gsrec.training.trainer import Epoch, Listener, Training, fit
 
 LOSSES = {"softmax": ("softmax", 1), "one-negative": ("sampled-bce", 1)}
 
@@ -42,6 +45,37 @@ def train(work: Work) -> Answer:
         if step + 1 >= work.warm_up + work.steps:
             break
     return Answer(seconds=spent * whole / done, timed_steps=work.steps)
+
+
+def quality(work: Work) -> Answer:
+    """Training until validation is good enough, with every default but the sizes."""
+    sizes = [f"max_length={work.length}", f"embedding_size={EMBEDDING_SIZE}", f"batch_size={BATCH_SIZE}"]
+    config = run_config(work.model, settings=(*sizes, f"dropout={DROPOUT}"))
+    split = leave_one_out(read_log(Path(work.whole)).to_sequences())
+    model = build_model(config.model, num_items=split.sequences.num_items, seed=1)
+    assert not isinstance(model, PopRec)
+    evaluator = Evaluator(split, Protocol("validation"))
+    curve: list[tuple[float, float]] = []
+
+    def on_epoch(epoch: Epoch) -> None:
+        curve.append((epoch.seconds, (epoch.validation or {})["NDCG@10"]))
+        if curve[-1][1] >= work.mark or epoch.seconds > work.minutes * 60:
+            raise GoodEnoughError
+
+    with TemporaryDirectory() as folder, suppress(GoodEnoughError):
+        fit(
+            model,
+            batches_of(split, config, model),
+            config.training,
+            validate=lambda: evaluator.evaluate(model).metrics,
+            checkpoints=Path(folder),
+            listener=Listener(on_epoch=on_epoch),
+        )
+    return Answer(seconds=curve[-1][0], curve=curve)
+
+
+class GoodEnoughError(Exception):
+    """Ends a training."""
 
 
 def everyone(work: Work) -> Answer:
@@ -83,4 +117,4 @@ def _model(work: Work) -> SASRec:
 
 
 if __name__ == "__main__":
-    main({"train": train, "everyone": everyone, "one": one})
+    main({"train": train, "everyone": everyone, "one": one, "quality": quality})
