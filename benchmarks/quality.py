@@ -32,8 +32,8 @@ def main() -> None:
     told |= {
         "marks": list(map(str, MARKS)),
         "about": f"Training until validation NDCG@10 passes a mark, validations not counted: {LOG}, width 64, "
-        f"2 blocks, length 200, batches of 128, softmax, {os.cpu_count()} cores; all else as each system has it by itself. A "
-        f"system that has not passed a mark in {given.minutes:g} minutes has not reached it.",
+        f"2 blocks, length 200, batches of 128, softmax, {os.cpu_count()} cores; all else as each system has it by "
+        f"itself. One that has not passed a mark in {given.minutes:g} minutes has not reached it.",
     }
     with tempfile.TemporaryDirectory() as folder:
         logs = {"log": str(write_log(LOG, False, Path(folder))), "whole": str(write_log(LOG, True, Path(folder)))}

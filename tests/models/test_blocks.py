@@ -9,6 +9,8 @@ import torch
 from gsrec.errors import ConfigError
 from gsrec.models.blocks import (
     EMBEDDING_STD,
+    ITEMS_AT_ONCE,
+    MANY_HISTORIES,
     Attention,
     Block,
     FeedForward,
@@ -161,3 +163,12 @@ def test_item_scores() -> None:
     hidden, weights = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     assert item_scores(hidden, weights, None).tolist() == [[0.0, 1.0, 3.0]]
     assert item_scores(hidden, weights, torch.tensor([5.0, 1.0, -1.0])).tolist() == [[5.0, 2.0, 2.0]]
+
+
+@pytest.mark.parametrize("biased", [True, False])
+def test_item_scores_of_many_histories_and_items(biased: bool) -> None:
+    hidden, weights = torch.randn(MANY_HISTORIES, 4), torch.randn(2 * ITEMS_AT_ONCE + 5, 4)
+    bias = torch.randn(len(weights)) if biased else None
+    with torch.inference_mode():
+        found = item_scores(hidden, weights, bias)
+    torch.testing.assert_close(found, item_scores(hidden, weights, bias))
