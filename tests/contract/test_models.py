@@ -18,6 +18,7 @@ from gsrec.models import (
     BERT4RecConfig,
     GRU4RecConfig,
     GSRecConfig,
+    HybridConfig,
     Model,
     ModelConfig,
     PopRec,
@@ -53,6 +54,9 @@ CONFIGS: dict[str, ModelConfig] = {
     "gsrec-window-1": GSRecConfig.model_validate({**GSREC, "window": 1}),
     "gsrec-window-4": GSRecConfig.model_validate({**GSREC, "window": 4}),
     "gsrec-all": GSRecConfig.model_validate({**GSREC, "window": "all"}),
+    "gat4rec": HybridConfig.model_validate({**GSREC, "name": "gat4rec", "latest": 3}),
+    "fdg-trans": HybridConfig.model_validate({**GSREC, "name": "fdg-trans"}),
+    "gru-transformer": HybridConfig.model_validate({**GSREC, "name": "gru-transformer"}),
 }
 NEURAL = [name for name in CONFIGS if name != "poprec"]
 

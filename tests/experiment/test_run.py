@@ -22,9 +22,10 @@ TEST = Protocol("test")
 @pytest.fixture(scope="module")
 def settings(sizes: list[str]) -> dict[str, list[str]]:
     """For every model the sizes that it has."""
+    models = dict.fromkeys(MODELS, sizes)
     of_attention = [size for size in sizes if not size.startswith("recurrent")]
     of_recurrence = [size for size in sizes if not size.startswith("num_heads")]
-    return {"poprec": [], "gru4rec": of_recurrence, "sasrec": of_attention, "bert4rec": of_attention, "gsrec": sizes}
+    return models | {"poprec": [], "gru4rec": of_recurrence, "sasrec": of_attention, "bert4rec": of_attention}
 
 
 @pytest.fixture(scope="module")

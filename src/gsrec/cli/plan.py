@@ -11,7 +11,7 @@ from gsrec.cli import options
 
 def plan(
     log: options.LogArgument,
-    model: Annotated[str, typer.Option(help="gru4rec, sasrec, bert4rec or gsrec.")] = "gsrec",
+    model: Annotated[str, typer.Option(help="As for train, but poprec.")] = "gsrec",
     preset: Annotated[str, typer.Option(help="One of the model's presets.")] = "default",
     config: options.ConfigFile = None,
     settings: options.Settings = None,

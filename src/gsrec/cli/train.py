@@ -13,7 +13,9 @@ from gsrec.cli import options
 def train(
     log: options.LogArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The run folder to write.")],
-    model: Annotated[str, typer.Option(help="poprec, gru4rec, sasrec, bert4rec or gsrec.")] = "gsrec",
+    model: Annotated[
+        str, typer.Option(help="gsrec, sasrec, gru4rec, bert4rec, poprec, gat4rec, fdg-trans or gru-transformer.")
+    ] = "gsrec",
     preset: Annotated[str, typer.Option(help="One of the model's presets.")] = "default",
     config: options.ConfigFile = None,
     settings: options.Settings = None,

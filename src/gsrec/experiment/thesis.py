@@ -10,7 +10,6 @@ from gsrec.data.sources import find_local
 from gsrec.experiment.compare import Narrator, compare_models
 from gsrec.experiment.config import run_configs
 from gsrec.experiment.folder import LogReference
-from gsrec.models import MODELS
 from gsrec.reporting.plots import plots_available
 from gsrec.reporting.report import write_report, write_thesis_report
 from gsrec.reporting.results import RunResult
@@ -20,6 +19,8 @@ CANDIDATES = "popularity:100"
 """The thesis does not say what it ranks among; the level of its numbers is that of 100 negatives by popularity."""
 
 RAW_BEAUTY, PREPARED_BEAUTY = "amazon-beauty", "amazon-beauty-bert4rec"
+
+MODELS = ("poprec", "gru4rec", "sasrec", "bert4rec", "gsrec")
 
 SMALL_SETTINGS = (
     "embedding_size=32",

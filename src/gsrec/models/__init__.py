@@ -10,16 +10,18 @@ from pydantic import Field
 from gsrec.models.bert4rec import BERT4Rec, BERT4RecConfig
 from gsrec.models.gru4rec import GRU4Rec, GRU4RecConfig
 from gsrec.models.gsrec import GSRec, GSRecConfig
+from gsrec.models.hybrids import Hybrid, HybridConfig
 from gsrec.models.poprec import PopRec, PopRecConfig
 from gsrec.models.protocols import Scorer, SequenceEncoder
 from gsrec.models.sasrec import SASRec, SASRecConfig
 
 ModelConfig = Annotated[
-    PopRecConfig | GRU4RecConfig | SASRecConfig | BERT4RecConfig | GSRecConfig, Field(discriminator="name")
+    PopRecConfig | GRU4RecConfig | SASRecConfig | BERT4RecConfig | GSRecConfig | HybridConfig,
+    Field(discriminator="name"),
 ]
-Model = PopRec | GRU4Rec | SASRec | BERT4Rec | GSRec
+Model = PopRec | GRU4Rec | SASRec | BERT4Rec | GSRec | Hybrid
 
-MODELS = ("poprec", "gru4rec", "sasrec", "bert4rec", "gsrec")
+MODELS = ("poprec", "gru4rec", "sasrec", "bert4rec", "gsrec", "gat4rec", "fdg-trans", "gru-transformer")
 
 __all__ = [
     "MODELS",
@@ -29,6 +31,8 @@ __all__ = [
     "GRU4RecConfig",
     "GSRec",
     "GSRecConfig",
+    "Hybrid",
+    "HybridConfig",
     "Model",
     "ModelConfig",
     "PopRec",
@@ -56,3 +60,5 @@ def build_model(config: ModelConfig, *, num_items: int, seed: int = 0) -> Model:
                 return BERT4Rec(num_items, config)
             case GSRecConfig():
                 return GSRec(num_items, config)
+            case HybridConfig():
+                return Hybrid(num_items, config)

@@ -103,7 +103,9 @@ class FeedForward(nn.Module):
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None) -> Tensor:
-    """Mix the values (B, H, L, E) by how well their keys fit every query; `allowed` as in `Attention`.
+    """Mix the values (B, H, L, E) by how well their keys fit every query.
+
+    `allowed` is as in `Attention`: which keys may be looked at, or what is added to how well they fit.
 
     In bfloat16 by plain products, half the time of PyTorch's own way there; it needs the (L, L) weights for that.
     """
@@ -113,8 +115,9 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None
     if allowed is None:
         barred = queries.new_full((length, length), -math.inf).triu(1)
     else:
-        barred = torch.zeros_like(allowed, dtype=queries.dtype).masked_fill(~allowed, -math.inf)
-        barred = barred.expand(-1, heads, 1, length).flatten(0, 1)  # (B H, 1, L)
+        if allowed.dtype == torch.bool:
+            allowed = torch.zeros_like(allowed, dtype=queries.dtype).masked_fill(~allowed, -math.inf)
+        barred = allowed.to(queries.dtype).expand(-1, heads, -1, -1).flatten(0, 1)  # (B H, 1 or L, L)
     fits = torch.baddbmm(barred, queries.flatten(0, 1), keys.flatten(0, 1).transpose(1, 2), alpha=size**-0.5)
     mixed: Tensor = (fits.softmax(-1) @ values.flatten(0, 1)).unflatten(0, (-1, heads))
     return mixed
@@ -172,8 +175,8 @@ class Attention(nn.Module):
 
         Args:
             hidden: (B, L, D) float32.
-            allowed: (B, 1, 1, L) bool, true at the events that may be looked at, later ones too; None: causal. It has
-                no part in attention to a window.
+            allowed: (B, 1, 1, L) bool, true at the events that may be looked at, later ones too; or (B, 1, L, L)
+                float32, what is added to how well events fit; None: causal. It has no part in attention to a window.
 
         Returns:
             (B, L, D) float32. With right padding the causal forms never look at padding.
