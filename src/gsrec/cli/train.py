@@ -14,7 +14,7 @@ def train(
     log: options.LogArgument,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The run folder to write.")],
     model: Annotated[
-        str, typer.Option(help="gsrec, sasrec, gru4rec, bert4rec, poprec, gat4rec, fdg-trans or gru-transformer.")
+        str, typer.Option(help="gsrec, sasrec, gru4rec, bert4rec, poprec, or a hybrid such as gat4rec.")
     ] = "gsrec",
     preset: Annotated[str, typer.Option(help="One of the model's presets.")] = "default",
     config: options.ConfigFile = None,
