@@ -43,11 +43,11 @@ docs: $(VENV)/.run ## write the pages of results out of results/
 
 reproduce: $(VENV)/.run ## run what is recorded in results/ again (hours); runs that are recorded are not redone
 	$(BIN)/gsrec compare ml-1m --models $(ML_1M) --config experiments/ml-1m.toml --out results/ml-1m
-	$(BIN)/gsrec compare ml-1m --models gsrec:thesis-ml-1m --set epochs=100 --config experiments/ml-1m.toml \
+	$(BIN)/gsrec compare ml-1m --models gsrec:thesis-ml-1m --set epochs=60 --config experiments/ml-1m.toml \
 		--out results/ml-1m
 	$(BIN)/gsrec compare amazon-beauty-5core --models $(BEAUTY) --config experiments/amazon-beauty-5core.toml \
 		--out results/amazon-beauty-5core
-	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=100 \
+	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=60 \
 		--config experiments/amazon-beauty-5core.toml --out results/amazon-beauty-5core
 	$(BIN)/gsrec thesis --small --out results/thesis
 

@@ -76,6 +76,24 @@ def test_plan_says_what_to_change(gsrec: Gsrec, small_log: Path, monkeypatch: py
     assert json.loads(gsrec("plan", small_log, "--set", "embedding_size=8", "--json")[1])["fits"] is False
 
 
+def test_tune_tells_trials_and_what_train_can_read(gsrec: Gsrec, small_log: Path, folder: Path) -> None:
+    fixed = ("--set", "epochs=1", "--set", "embedding_size=8")
+    code, out, err = gsrec("tune", small_log, "--model", "sasrec", "--trials", 2, *fixed, "--out", "study")
+    assert code == 0
+    assert out.splitlines()[0] == "sasrec on small, best first"
+    assert out.splitlines()[-1] == "written: study/best.toml, study/trials.json"
+    assert [line.split(":")[0] for line in err.splitlines() if line.startswith("trial")] == [
+        "trial 0 complete",
+        "trial 1 complete",
+    ]
+    assert (folder / "study" / "study.png").exists()
+    code, out, err = gsrec(
+        "tune", small_log, "--model", "sasrec", *fixed, "--trials", 2, "--out", "study", "--json", "--quiet"
+    )
+    assert (code, err, len(json.loads(out)["trials"])) == (0, "", 2)
+    assert gsrec("train", small_log, "--model", "sasrec", "--config", "study/best.toml", "--out", "run")[0] == 0
+
+
 def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, folder: Path) -> None:
     code, out, err = gsrec("train", small_log, "--model", "gru4rec", *SIZES, "--out", "run")
     assert code == 0

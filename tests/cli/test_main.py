@@ -14,7 +14,7 @@ from gsrec.errors import BundleError, ConfigError, DataError, MissingExtraError,
 Gsrec = Callable[..., tuple[int, str, str]]
 Fail = Callable[[BaseException], None]
 
-COMMANDS = ["plan", "train", "evaluate", "compare", "recommend", "thesis", "report", "data"]
+COMMANDS = ["plan", "tune", "train", "evaluate", "compare", "recommend", "thesis", "report", "data"]
 
 
 @pytest.fixture

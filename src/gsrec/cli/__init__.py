@@ -17,6 +17,7 @@ from gsrec.cli.recommend import recommend
 from gsrec.cli.report import report
 from gsrec.cli.thesis import thesis
 from gsrec.cli.train import train
+from gsrec.cli.tune import tune
 from gsrec.errors import ConfigError, GSRecError
 
 INTERRUPTED = 130
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data, name="data")
-for command in (plan, train, evaluate, compare, recommend, thesis, report):
+for command in (plan, tune, train, evaluate, compare, recommend, thesis, report):
     app.command()(command)
 
 

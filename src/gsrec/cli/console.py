@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gsrec.experiment.compare import Narrator
 from gsrec.experiment.config import RunConfig
+from gsrec.experiment.tune import Narrator as StudyNarrator
 from gsrec.training.trainer import Epoch, Listener, Step
 
 
@@ -93,6 +94,23 @@ def narrator(*, quiet: bool) -> Narrator:
         on_skip=lambda config: say(f"{config.label}, seed {config.seed}: recorded already"),
         on_notes=lambda notes: print_notes(notes, quiet=quiet),
     )
+
+
+def study_narrator(*, quiet: bool) -> StudyNarrator:
+    """Who shows on stderr how a study goes on."""
+
+    @contextmanager
+    def listens(config: RunConfig) -> Iterator[Listener]:
+        with TrainingDisplay(config.label, config.training.epochs, quiet) as listener:
+            yield Listener(on_step=listener.on_step)
+
+    def on_trial(trial: Mapping[str, Any]) -> None:
+        settings = ", ".join(f"{key}={value}" for key, value in trial["settings"].items())
+        reached = f"validation NDCG@10 {trial['validation']:.4f}, {trial['seconds']:,.0f} s"
+        if not quiet:
+            typer.echo(f"trial {trial['number']} {trial['state']}: {reached}; {settings}", err=True)
+
+    return StudyNarrator(listens=listens, on_trial=on_trial)
 
 
 @contextmanager

@@ -1,0 +1,60 @@
+"""`gsrec tune`: settings that validation likes best."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gsrec.cli import options
+
+
+def tune(
+    log: options.LogArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the study; a study there goes on.")],
+    model: Annotated[str, typer.Option(help="As for train, but poprec.")] = "gsrec",
+    trials: Annotated[int, typer.Option(min=1, help="How many trials the study is to have.")] = 20,
+    preset: Annotated[str, typer.Option(help="One of the model's presets.")] = "default",
+    config: options.ConfigFile = None,
+    settings: options.Settings = None,
+    seed: options.Seed = 1,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    time_column: options.TimeColumn = None,
+    min_user_interactions: options.MinUserInteractions = None,
+    min_item_interactions: options.MinItemInteractions = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Try settings that are drawn, give up on those that fall behind, and write the best for --config."""
+    from gsrec.cli.console import print_json, print_notes, print_table, progress_bar, study_narrator
+    from gsrec.experiment import run
+    from gsrec.experiment import tune as tuning
+    from gsrec.experiment.folder import LogReference
+    from gsrec.reporting.plots import plots_available
+    from gsrec.reporting.study import write_study_plot
+
+    given = tuple(options.all_settings(settings, min_user_interactions, min_item_interactions))
+    wanted = tuning.Tuning(model, preset, config, given, seed)
+    reference = LogReference.of(log, user_column, item_column, time_column)
+    with progress_bar(log, quiet=quiet) as progress:
+        split, notes = run.prepare(reference, wanted.config(), progress=progress)
+    print_notes(notes, quiet=quiet)
+    found = tuning.tune(reference, split, wanted, out, num_trials=trials, narrator=study_narrator(quiet=quiet))
+    if plots_available():
+        write_study_plot(found, out)
+    if as_json:
+        print_json({"out": str(out), "trials": found})
+        return
+    rows = [
+        (str(one["number"]), one["state"], f"{one['validation']:.4f}", f"{one['seconds']:,.0f} s", _told(one))
+        for one in found
+    ]
+    header = ("trial", "state", "validation NDCG@10", "time", "settings")
+    print_table(f"{wanted.config().label} on {split.sequences.name}, best first", rows, header=header)
+    typer.echo(f"written: {out / tuning.BEST_FILE}, {out / tuning.TRIALS_FILE}")
+
+
+def _told(trial: dict[str, Any]) -> str:
+    return ", ".join(f"{key.partition('.')[2]}={value}" for key, value in trial["settings"].items())

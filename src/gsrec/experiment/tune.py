@@ -1,0 +1,212 @@
+"""Tuning: trainings with drawn settings, judged by validation, in a study that can be stopped and gone on with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from gsrec.data.splits import Split
+from gsrec.errors import ConfigError, MissingExtraError
+from gsrec.experiment.config import RunConfig, given_layer, model_keys, run_config
+from gsrec.experiment.folder import LogReference, check_folder
+from gsrec.experiment.run import train
+from gsrec.files import write_json, write_text
+from gsrec.training.trainer import MONITORED, Epoch, Listener
+
+STUDY_FILE, TRIALS_FILE, BEST_FILE, TRIAL_FOLDER = "study.sqlite", "trials.json", "best.toml", "trial"
+
+CHOICES: Mapping[str, tuple[int, ...]] = {"model.embedding_size": (64, 128, 256), "training.batch_size": (64, 128, 256)}
+RANGES: Mapping[str, tuple[float, float]] = {"model.dropout": (0.1, 0.6), "training.learning_rate": (3e-4, 5e-3)}
+"""What is drawn, alike for every model that has it; the learning rate by its logarithm."""
+
+TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING = 4, 3
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is tuned, and what stays as given.
+
+    Attributes:
+        model: a model's name.
+        preset: one of its presets.
+        file: a TOML file with settings that stay.
+        settings: single settings that stay, as `key=value`.
+        seed: of the draws, and of every training.
+    """
+
+    model: str
+    preset: str = "default"
+    file: Path | None = None
+    settings: tuple[str, ...] = ()
+    seed: int = 1
+
+    def drawn(self) -> list[str]:
+        """The keys that are drawn: those the model has and nobody has given."""
+        given, of_model = given_layer(self.file, self.settings), model_keys(self.model)
+        keys = (key.split(".") for key in (*CHOICES, *RANGES))
+        known = [(section, name) for section, name in keys if section == "training" or name in of_model]
+        return [f"{section}.{name}" for section, name in known if name not in given.get(section, {})]
+
+    def config(self, drawn: Mapping[str, object] | None = None) -> RunConfig:
+        """The configuration with these drawn values."""
+        values = (f"{key}={value}" for key, value in (drawn or {}).items())
+        return run_config(self.model, self.preset, file=self.file, settings=(*self.settings, *values), seed=self.seed)
+
+
+@dataclass(frozen=True)
+class Narrator:
+    """Who is told how a study goes on; `listens` opens the listener of one trial's training."""
+
+    listens: Callable[[RunConfig], AbstractContextManager[Listener]] = lambda config: nullcontext(Listener())
+    on_trial: Callable[[dict[str, Any]], None] = lambda trial: None
+
+
+def tune(
+    reference: LogReference,
+    split: Split,
+    tuning: Tuning,
+    out: Path,
+    *,
+    num_trials: int,
+    narrator: Narrator | None = None,
+) -> list[dict[str, Any]]:
+    """Try settings until the study has so many trials, and write the best ones as a file for `--config`.
+
+    A trial that is behind the median of those before it, epoch by epoch, is given up; it counts as a trial. The study
+    is kept in `study.sqlite`, and a study that was stopped goes on with the trial after the last one that ended.
+
+    Args:
+        reference: the log.
+        split: the log as the configuration cuts it.
+        tuning: what is tuned.
+        out: the folder of the study.
+        num_trials: trials in all, those of earlier calls included.
+        narrator: is told how it goes on.
+
+    Returns:
+        All trials, the best first: `number`, `state`, `validation` (NDCG@10 at the best epoch), `settings`, `seconds`.
+
+    Raises:
+        ConfigError: if nothing is left to draw, or `out` holds the study of something else.
+        MissingExtraError: if Optuna is not installed.
+    """
+    if find_spec("optuna") is None:
+        raise MissingExtraError("optuna", "tune")
+    if not (drawn := tuning.drawn()):
+        raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
+    narrator = narrator or Narrator()
+    check_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
+    study = _open_study(out, split, tuning, drawn)
+    while len(_trials(study)) < num_trials:
+        trial = study.ask()
+        _try(study, trial, reference, split, tuning, out, narrator)
+        narrator.on_trial(_record(study.trials[trial.number]))
+        _write(out, study, tuning)
+    _write(out, study, tuning)
+    return _trials(study)
+
+
+def _open_study(out: Path, split: Split, tuning: Tuning, drawn: Iterable[str]) -> Any:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    about = {
+        "data": split.sequences.fingerprint,
+        "fixed": tuning.config().model_dump(mode="json"),
+        "drawn": sorted(drawn),
+    }
+    study = optuna.create_study(
+        storage=f"sqlite:///{out.resolve() / STUDY_FILE}",
+        study_name="gsrec",
+        direction="maximize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING),
+    )
+    # Draws are a pure function of the seed and of the trials that are there, so that a study goes on as it would have.
+    study.sampler = optuna.samplers.TPESampler(seed=tuning.seed + len(study.trials))
+    if study.user_attrs and study.user_attrs["about"] != about:
+        raise ConfigError(f"{out} holds a study of another log, model or settings. Give another folder with --out.")
+    study.set_user_attr("about", about)
+    for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # it was stopped from outside
+    return study
+
+
+def _try(
+    study: Any, trial: Any, reference: LogReference, split: Split, tuning: Tuning, out: Path, narrator: Narrator
+) -> None:
+    """Train with drawn settings, and tell the study what came out."""
+    import optuna
+
+    values: dict[str, object] = {}
+    for key in tuning.drawn():
+        if key in CHOICES:
+            values[key] = trial.suggest_categorical(key, CHOICES[key])
+        else:
+            low, high = RANGES[key]
+            values[key] = float(f"{trial.suggest_float(key, low, high, log=high > 4 * low and high < 0.1):.3g}")
+    config = tuning.config(values)
+    trial.set_user_attr("settings", values)
+    best = 0.0
+    shutil.rmtree(out / TRIAL_FOLDER, ignore_errors=True)
+    with narrator.listens(config) as listener:
+
+        def on_epoch(epoch: Epoch) -> None:
+            nonlocal best
+            listener.on_epoch(epoch)
+            if epoch.validation:
+                best = max(best, epoch.validation[MONITORED])
+                trial.report(best, epoch.epoch)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+
+        try:
+            train(reference, config, out / TRIAL_FOLDER, split=split, listener=Listener(listener.on_step, on_epoch))
+            study.tell(trial, best)
+        except optuna.TrialPruned:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        finally:
+            shutil.rmtree(out / TRIAL_FOLDER, ignore_errors=True)
+
+
+def _trials(study: Any) -> list[dict[str, Any]]:
+    """The trials that ended, the best first; one that was given up stands where its last epoch puts it."""
+    ended = [_record(trial) for trial in study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
+    return sorted(ended, key=lambda trial: (trial["state"] != "complete", -trial["validation"]))
+
+
+def _record(trial: Any) -> dict[str, Any]:
+    reached = trial.value if trial.value is not None else max(trial.intermediate_values.values(), default=0.0)
+    return {
+        "number": trial.number,
+        "state": trial.state.name.lower(),
+        "validation": reached,
+        "settings": trial.user_attrs.get("settings", {}),
+        "seconds": trial.duration.total_seconds() if trial.duration else 0.0,
+    }
+
+
+def _write(out: Path, study: Any, tuning: Tuning) -> None:
+    trials = _trials(study)
+    write_json(out / TRIALS_FILE, {"monitored": MONITORED, "model": tuning.model, "trials": trials})
+    if trials and trials[0]["state"] == "complete":
+        write_text(out / BEST_FILE, _toml(tuning, trials[0]))
+
+
+def _toml(tuning: Tuning, best: Mapping[str, Any]) -> str:
+    """The best settings as a file for `--config`, those that were given included."""
+    layer = {section: dict(values) for section, values in given_layer(tuning.file, tuning.settings).items()}
+    for key, value in best["settings"].items():
+        section, name = key.split(".")
+        layer.setdefault(section, {})[name] = value
+    lines = [f"# {tuning.model}, the best of its study: validation {MONITORED} {best['validation']:.4f}"]
+    for section, values in layer.items():
+        lines += ["", f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,125 @@
+"""Studies: what is drawn, that a study goes on as it would have, and what it leaves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gsrec.data.splits import Split
+from gsrec.errors import ConfigError, MissingExtraError
+from gsrec.experiment import tune as tuning_module
+from gsrec.experiment.config import RunConfig, run_config
+from gsrec.experiment.folder import LogReference
+from gsrec.experiment.run import prepare
+from gsrec.experiment.tune import CHOICES, RANGES, Narrator, Tuning, tune
+from gsrec.training.trainer import Listener, Step
+
+REFERENCE = LogReference(log="synthetic")
+FIXED = ("epochs=2", "embedding_size=8", "max_length=10", "model.num_heads=1", "patience=0")
+TUNING = Tuning("sasrec", settings=FIXED)
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    return prepare(REFERENCE, TUNING.config())[0]
+
+
+def tried(split: Split, out: Path, number: int, tuning: Tuning = TUNING) -> list[dict[str, Any]]:
+    return tune(REFERENCE, split, tuning, out, num_trials=number)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "expected"),
+    [
+        ("sasrec", (), [*CHOICES, *RANGES]),
+        ("sasrec", ("dropout=0.3", "batch_size=32"), ["model.embedding_size", "training.learning_rate"]),
+        ("poprec", (), ["training.batch_size", "training.learning_rate"]),
+    ],
+)
+def test_what_the_model_has_and_nobody_gave_is_drawn(
+    model: str, settings: tuple[str, ...], expected: list[str]
+) -> None:
+    assert Tuning(model, settings=settings).drawn() == expected
+
+
+def test_a_study_tries_settings_and_writes_the_best_as_a_file(split: Split, tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    listened: list[tuple[RunConfig, int]] = []
+
+    @contextmanager
+    def listens(config: RunConfig) -> Iterator[Listener]:
+        steps: list[Step] = []
+        yield Listener(on_step=steps.append)
+        listened.append((config, len(steps)))
+
+    trials = tune(
+        REFERENCE, split, TUNING, tmp_path, num_trials=3, narrator=Narrator(listens=listens, on_trial=told.append)
+    )
+    assert [trial["number"] for trial in told] == [0, 1, 2]
+    assert sorted(trial["number"] for trial in trials) == [0, 1, 2]
+    assert {trial["state"] for trial in trials} == {"complete"}
+    reached = [trial["validation"] for trial in trials]
+    assert reached == sorted(reached, reverse=True)
+    assert all(steps > 0 for _, steps in listened)
+    for trial in told:
+        settings = trial["settings"]
+        assert settings["training.batch_size"] in CHOICES["training.batch_size"]
+        for key, (low, high) in RANGES.items():
+            assert low <= settings[key] <= high
+    best = run_config("sasrec", file=tmp_path / "best.toml")
+    assert best.training.learning_rate == trials[0]["settings"]["training.learning_rate"]
+    assert best.training.epochs == 2
+    record = json.loads((tmp_path / "trials.json").read_text(encoding="utf-8"))
+    assert (record["model"], record["monitored"], record["trials"]) == ("sasrec", "NDCG@10", trials)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.toml", "study.sqlite", "trials.json"]
+
+
+def test_a_study_that_was_stopped_goes_on(split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried(split, tmp_path, 1)
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(tuning_module, "train", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            tried(split, tmp_path, 2)
+    trials = tried(split, tmp_path, 2)
+    assert sorted(trial["number"] for trial in trials) == [0, 2]
+    assert tried(split, tmp_path, 2) == trials
+    assert len(tried(split, tmp_path, 1)) == 2
+
+
+def test_what_falls_behind_is_given_up_and_counts(
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning_module, "TRIALS_BEFORE_PRUNING", 1)
+    monkeypatch.setattr(tuning_module, "EPOCHS_BEFORE_PRUNING", 0)
+    trials = tried(split, tmp_path, 5)
+    assert len(trials) == 5
+    assert "pruned" in {trial["state"] for trial in trials}
+    assert trials[0]["state"] == "complete"
+
+
+def test_a_study_of_something_else_is_not_gone_on_with(split: Split, tmp_path: Path) -> None:
+    tried(split, tmp_path, 1)
+    for other in (Tuning("sasrec", settings=(*FIXED, "dropout=0.1")), Tuning("gru4rec", settings=("epochs=1",))):
+        with pytest.raises(ConfigError, match="holds a study of another log, model or settings"):
+            tried(split, tmp_path, 2, other)
+
+
+def test_nothing_to_tune(split: Split, tmp_path: Path) -> None:
+    given = ("embedding_size=8", "batch_size=8", "dropout=0.1", "learning_rate=0.1")
+    with pytest.raises(ConfigError, match="there is nothing to tune"):
+        tried(split, tmp_path, 1, Tuning("sasrec", settings=given))
+
+
+def test_without_optuna(split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning_module, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"optuna is not installed.*gsrec\[tune\]"):
+        tried(split, tmp_path, 1)
