@@ -26,6 +26,8 @@ from gsrec.models import (
     SASRecConfig,
     Scorer,
     SequenceEncoder,
+    State,
+    StreamingEncoder,
     build_model,
 )
 from gsrec.ranking import mask_seen, top_k
@@ -263,3 +265,47 @@ def test_training_reaches_every_weight_but_paddings(name: str) -> None:
     for label in ("items.weight", "output.weight", "output.bias", "bias"):
         gradient = gradients.get(label)
         assert gradient is None or not gradient[0].any(), label
+
+
+STREAMING = [name for name in NEURAL if name.partition("-")[0] in ("gru4rec", "sasrec", "gsrec")]
+
+
+def test_who_streams() -> None:
+    assert [name for name in CONFIGS if isinstance(lively(name), StreamingEncoder)] == STREAMING
+
+
+@pytest.mark.parametrize("name", STREAMING)
+def test_event_by_event_a_history_is_encoded_as_it_is_at_once(name: str) -> None:
+    model = lively(name)
+    assert isinstance(model, StreamingEncoder)
+    items = torch.randint(1, NUM_ITEMS + 1, (4, MAX_LENGTH), generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        expected = encoder(name).encode(items)
+        state = model.start(4)
+        for place in range(MAX_LENGTH):
+            before = [part.clone() for part in state.parts]
+            following, hidden = model.step(state, items[:, place])
+            torch.testing.assert_close(hidden, expected[:, place], rtol=1e-5, atol=1e-5)
+            assert all(part.equal(kept) for part, kept in zip(state.parts, before, strict=True))
+            state = following
+    assert state.events.tolist() == [MAX_LENGTH] * 4
+
+
+@pytest.mark.parametrize("name", STREAMING)
+def test_states_of_histories_of_any_length_step_together(name: str) -> None:
+    model = lively(name)
+    assert isinstance(model, StreamingEncoder)
+    histories = [history for history in HISTORIES if len(history) < MAX_LENGTH]
+    alone = []
+    with torch.inference_mode():
+        for history in histories:
+            state = model.start(1)
+            for item in history:
+                state, _ = model.step(state, torch.tensor([item]))
+            alone.append(state)
+        parts = zip(*(state.parts for state in alone), strict=True)
+        together = State(torch.cat([s.events for s in alone]), tuple(torch.cat(part) for part in parts))
+        _, hidden = model.step(together, torch.arange(1, len(histories) + 1))
+        for row, (state, single) in enumerate(zip(alone, hidden, strict=True), start=1):
+            _, expected = model.step(state, torch.tensor([row]))
+            torch.testing.assert_close(single, expected[0], rtol=1e-5, atol=1e-5)

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from gsrec.errors import ConfigError
 
 Activation = Literal["relu", "gelu"]
+Memory = tuple[Tensor, Tensor]
+"""The keys and the values (B, H, L, E) that attention keeps of events gone by."""
 
 EMBEDDING_STD = 0.02
 """Standard deviation of new embedding rows, as in BERT4Rec's paper."""
@@ -123,6 +125,12 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None
     return mixed
 
 
+def weigh(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
+    """Mix values (B, H, L, E) for one query (B, H, E) a history, by keys and a bias (B, H or 1, L): (B, H, E)."""
+    fits = (keys @ queries[..., None]).squeeze(3) / math.sqrt(queries.shape[2]) + bias
+    return (fits.softmax(-1)[:, :, None] @ values).squeeze(2)
+
+
 class Window(nn.Module):
     """Mixes the values of the newest W events, with a learned bias for every head and distance.
 
@@ -147,6 +155,17 @@ class Window(nn.Module):
         bias[:, 0, :, :chunk] = -math.inf  # nothing comes before the first chunk
         weights = (queries @ keys.transpose(-1, -2) / math.sqrt(head_size) + bias).softmax(-1)
         return (weights @ values).flatten(2, 3)[:, :, :length]
+
+    def step(self, queries: Tensor, keys: Tensor, values: Tensor, events: Tensor) -> Tensor:
+        """Queries (B, H, E) of the newest event on the rings of keys and values (B, H, W, E), it included: (B, H, E).
+
+        `events` (B,) int64 counts the events before it; event n stands in place n mod W.
+        """
+        places = torch.arange(self.size, device=keys.device)
+        distance = (events[:, None] - places) % self.size  # (B, W)
+        bias = self.distance_bias[:, distance].transpose(0, 1)  # (B, H, W)
+        bias = bias.masked_fill((distance > events[:, None])[:, None], -math.inf)
+        return weigh(queries, keys, values, bias)
 
     def _bias(self, chunk: int) -> Tensor:
         """(H, chunk, 2 chunk), the bias of every query on the keys of the chunk before and its own."""
@@ -186,6 +205,31 @@ class Attention(nn.Module):
         mixed = self.window(queries, keys, values) if self.window else attend(queries, keys, values, allowed)
         left: Tensor = self.leave(mixed.transpose(1, 2).flatten(2))  # (B, L, D)
         return left
+
+    def start(self, batch: int, max_length: int) -> Memory:
+        """Keys and values before the first event; places for `max_length` events where there is no window."""
+        size = self.leave.in_features // self.num_heads
+        places = max_length if self.window is None else self.window.size
+        empty = self.leave.weight.new_zeros(2, batch, self.num_heads, places, size)
+        return empty[0], empty[1]
+
+    def step(self, memory: Memory, hidden: Tensor, events: Tensor) -> tuple[Memory, Tensor]:
+        """One event further: what `forward` gives at it, (B, D), from its hidden (B, D) and the memory of those before.
+
+        `events` (B,) int64 counts those before; without a window there must be fewer than the memory has places for.
+        """
+        queries, keys, values = self.project(hidden).view(len(hidden), 3, self.num_heads, -1).unbind(1)  # (B, H, E)
+        rows, places = torch.arange(len(hidden), device=hidden.device), events % memory[0].shape[2]
+        all_keys, all_values = (part.clone() for part in memory)
+        all_keys[rows, :, places], all_values[rows, :, places] = keys, values
+        if self.window is None:
+            later = torch.arange(all_keys.shape[2], device=hidden.device) > events[:, None]  # (B, L)
+            bias = hidden.new_zeros(later.shape).masked_fill(later, -math.inf)[:, None]
+            mixed = weigh(queries, all_keys, all_values, bias)
+        else:
+            mixed = self.window.step(queries, all_keys, all_values, events)
+        left: Tensor = self.leave(mixed.flatten(1))
+        return (all_keys, all_values), left
 
     def at(self, hidden: Tensor, places: Tensor, allowed: Tensor | None = None) -> Tensor:
         """What `forward` gives at one place (B,) int64 of every history: (B, D), for a fraction of the work."""
@@ -228,6 +272,12 @@ class Block(nn.Module):
         attended = self.attention.at(self.attention_norm(hidden) if self.pre_norm else hidden, places, allowed)
         return self._join(at_places(hidden, places), attended)
 
+    def step(self, memory: Memory, hidden: Tensor, events: Tensor) -> tuple[Memory, Tensor]:
+        """One event further, as in `Attention.step`."""
+        normed = self.attention_norm(hidden) if self.pre_norm else hidden
+        memory, attended = self.attention.step(memory, normed, events)
+        return memory, self._join(hidden, attended)
+
     def _join(self, hidden: Tensor, attended: Tensor) -> Tensor:
         """Add both (.., D), then the feed-forward."""
         hidden = hidden + self._drop(attended)
@@ -253,9 +303,28 @@ def through(blocks: nn.ModuleList, hidden: Tensor, allowed: Tensor | None = None
 
 def through_at(blocks: nn.ModuleList, hidden: Tensor, places: Tensor, allowed: Tensor | None = None) -> Tensor:
     """The same at one place (B,) of every history only: (B, D). The last block works for these places alone."""
-    last = blocks[-1]
-    assert isinstance(last, Block)
-    return last.at(through(blocks[:-1], hidden, allowed), places, allowed)
+    return _block(blocks[-1]).at(through(blocks[:-1], hidden, allowed), places, allowed)
+
+
+def start_blocks(blocks: nn.ModuleList, batch: int, max_length: int) -> tuple[Tensor, ...]:
+    """The memory of all blocks before the first event: keys and values of one after the other."""
+    return tuple(part for block in blocks for part in _block(block).attention.start(batch, max_length))
+
+
+def step_blocks(
+    blocks: nn.ModuleList, parts: tuple[Tensor, ...], hidden: Tensor, events: Tensor
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """One event further through all blocks: their memory and what `through` gives at it, (B, D)."""
+    kept: tuple[Tensor, ...] = ()
+    for place, block in enumerate(blocks):
+        memory, hidden = _block(block).step((parts[2 * place], parts[2 * place + 1]), hidden, events)
+        kept += memory
+    return kept, hidden
+
+
+def _block(module: nn.Module) -> Block:
+    assert isinstance(module, Block)
+    return module
 
 
 def newest(items: Tensor) -> Tensor:

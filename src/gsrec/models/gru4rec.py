@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from gsrec.models.blocks import at_places, drop, embedding, item_scores, newest
 from gsrec.models.config import Description, Share, Size
+from gsrec.models.protocols import State
 from gsrec.models.recurrence import Cell, Recurrence
 
 
@@ -35,6 +37,7 @@ class GRU4Rec(nn.Module):
         size = config.embedding_size
         self.num_items = num_items
         self.max_length: int | None = config.max_length
+        self.max_events: int | None = config.max_length  # then the oldest would have to be forgotten
         self.items = embedding(num_items + 1, size, std=size**-0.5)  # no norm raises smaller inputs to the gates
         self.bias = nn.Parameter(self.items.weight.new_zeros(num_items + 1))
         self.dropout = config.dropout
@@ -53,6 +56,15 @@ class GRU4Rec(nn.Module):
         hidden = drop(self.recurrence(hidden), self.dropout, self.training)
         left: Tensor = self.leave(hidden)
         return left
+
+    def start(self, batch: int) -> State:
+        """The state before the first event: that of the recurrence."""
+        return State(torch.zeros(batch, dtype=torch.int64), (self.recurrence.start(batch),))
+
+    def step(self, state: State, items: Tensor) -> tuple[State, Tensor]:
+        """One event (B,) further: the state, and the hidden vector (B, D)."""
+        kept, hidden = self.recurrence.step(state.parts[0], self.items(items))
+        return State(state.events + 1, (kept,)), self.leave(hidden)
 
     @property
     def item_weights(self) -> Tensor:

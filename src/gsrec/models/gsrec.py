@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from gsrec.models.blocks import (
@@ -20,9 +21,12 @@ from gsrec.models.blocks import (
     embedding,
     item_scores,
     newest,
+    start_blocks,
+    step_blocks,
     through,
 )
 from gsrec.models.config import Description, Share, Size
+from gsrec.models.protocols import State
 from gsrec.models.recurrence import Cell, Recurrence
 
 
@@ -60,7 +64,9 @@ class GSRec(nn.Module):
         super().__init__()
         size = config.embedding_size
         self.num_items = num_items
+        self.config = config
         self.max_length: int | None = config.max_length
+        self.max_events: int | None = config.max_length
         self.dropout = config.dropout
         self.items = embedding(num_items + 1, size)
         self.scale = size**0.5  # as in SASRec
@@ -77,6 +83,20 @@ class GSRec(nn.Module):
         hidden = drop(self.positions(embedded), self.dropout, self.training)
         left: Tensor = self.leave(self.recurrence(through(self.blocks, hidden)))
         return left
+
+    def start(self, batch: int) -> State:
+        """The state before the first event: keys and values of every block, and the recurrence's state."""
+        parts = start_blocks(self.blocks, batch, self.config.max_length)
+        return State(torch.zeros(batch, dtype=torch.int64), (*parts, self.recurrence.start(batch)))
+
+    def step(self, state: State, items: Tensor) -> tuple[State, Tensor]:
+        """One event (B,) further: the state, and the hidden vector (B, D)."""
+        hidden = self.items(items) * self.scale
+        if isinstance(self.positions, Positions):
+            hidden = hidden + self.positions.weight[state.events]
+        parts, hidden = step_blocks(self.blocks, state.parts[:-1], hidden, state.events)
+        recurrent, hidden = self.recurrence.step(state.parts[-1], hidden)
+        return State(state.events + 1, (*parts, recurrent)), self.leave(hidden)
 
     @property
     def item_weights(self) -> Tensor:
@@ -110,8 +130,20 @@ class ResidualRecurrence(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden (B, L, D) -> (B, L, D)."""
-        recurrent = self.leave(self.recurrence(self.recurrence_norm(hidden)))
-        hidden = hidden + drop(recurrent, self.dropout, self.training)
+        return self._join(hidden, self.recurrence(self.recurrence_norm(hidden)))
+
+    def start(self, batch: int) -> Tensor:
+        """The recurrence's state (B, S, R) before the first event."""
+        return self.recurrence.start(batch)
+
+    def step(self, state: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """One event further: the recurrence's state (B, S, R), and (B, D)."""
+        state, recurrent = self.recurrence.step(state, self.recurrence_norm(hidden))
+        return state, self._join(hidden, recurrent)
+
+    def _join(self, hidden: Tensor, recurrent: Tensor) -> Tensor:
+        """Add the recurrence's (.., R) to hidden (.., D), then the feed-forward."""
+        hidden = hidden + drop(self.leave(recurrent), self.dropout, self.training)
         fed = self.feed_forward(self.feed_forward_norm(hidden))
         normed: Tensor = self.norm(hidden + drop(fed, self.dropout, self.training))
         return normed

@@ -5,6 +5,7 @@ Legend: B batch, L length, D hidden, V items.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -56,4 +57,42 @@ class SequenceEncoder(Protocol):
     @property
     def item_bias(self) -> Tensor | None:
         """(V + 1,) float32, what is added to every item's score, or None for nothing."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that a model keeps of histories gone by, a row each.
+
+    Attributes:
+        events: (B,) int64, how many there were.
+        parts: tensors (B, ..) float32, what each part of the model keeps.
+    """
+
+    events: Tensor
+    parts: tuple[Tensor, ...]
+
+
+@runtime_checkable
+class StreamingEncoder(Protocol):
+    """Encodes event by event: the numbers of `encode`, at a cost that does not grow with the history."""
+
+    num_items: int
+    max_events: int | None
+    """How many events a state can take; None: any number."""
+
+    def start(self, batch: int) -> State:
+        """The state before the first event of so many histories."""
+        ...
+
+    def step(self, state: State, items: Tensor) -> tuple[State, Tensor]:
+        """Take one more event of every history.
+
+        Args:
+            state: of the events before, fewer than `max_events`.
+            items: (B,) int64, item indices.
+
+        Returns:
+            The state after it, and the hidden vectors (B, D) that `encode` has at this event.
+        """
         ...

@@ -39,6 +39,25 @@ class Recurrence(nn.Module):
             hidden = gru(hidden, *weights)
         return hidden
 
+    def start(self, batch: int) -> Tensor:
+        """The state (B, S, R) before the first event: a row a layer, and for an LSTM a second one for its cell."""
+        rows = self.layers.num_layers * (2 if isinstance(self.layers, nn.LSTM) else 1)
+        return next(self.parameters()).new_zeros(batch, rows, self.layers.hidden_size)
+
+    def step(self, state: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """One event further: state (B, S, R) and hidden (B, D) to the next state and what `forward` gives: (B, R)."""
+        rows = list(state.unbind(1))
+        for layer, weights in enumerate(self.layers.all_weights):
+            match self.layers:
+                case nn.LSTM():
+                    pair = torch.lstm_cell(hidden, (rows[2 * layer], rows[2 * layer + 1]), *weights)
+                    hidden, rows[2 * layer : 2 * layer + 2] = pair[0], pair
+                case nn.GRU():
+                    hidden = rows[layer] = torch.gru_cell(hidden, rows[layer], *weights)
+                case nn.RNN():
+                    hidden = rows[layer] = torch.rnn_tanh_cell(hidden, rows[layer], *weights)
+        return torch.stack(rows, 1), hidden
+
 
 def gru(inputs: Tensor, input_weights: Tensor, state_weights: Tensor, input_bias: Tensor, state_bias: Tensor) -> Tensor:
     """The states of one GRU layer, from a state of zeros: the numbers of `torch.nn.GRU`, in two thirds of its time.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from gsrec.models.blocks import (
@@ -19,10 +20,13 @@ from gsrec.models.blocks import (
     embedding,
     item_scores,
     newest,
+    start_blocks,
+    step_blocks,
     through,
     through_at,
 )
 from gsrec.models.config import Description, Share, Size
+from gsrec.models.protocols import State
 
 
 class SASRecConfig(Description):
@@ -48,6 +52,7 @@ class SASRec(nn.Module):
         size = config.embedding_size
         self.num_items = num_items
         self.max_length: int | None = config.max_length
+        self.max_events: int | None = config.max_length  # then all positions would move
         self.items = embedding(num_items + 1, size)
         self.scale = size**0.5  # as in the paper's code: an item must outweigh its position, a rare one too
         self.positions = Positions(config.max_length, size)
@@ -62,6 +67,17 @@ class SASRec(nn.Module):
 
     def _enter(self, items: Tensor) -> Tensor:
         return drop(self.positions(self.items(items) * self.scale), self.dropout, self.training)
+
+    def start(self, batch: int) -> State:
+        """The state before the first event: keys and values of every block."""
+        parts = start_blocks(self.blocks, batch, self.positions.weight.shape[0])
+        return State(torch.zeros(batch, dtype=torch.int64), parts)
+
+    def step(self, state: State, items: Tensor) -> tuple[State, Tensor]:
+        """One event (B,) further: the state, and the hidden vector (B, D)."""
+        embedded = self.items(items) * self.scale + self.positions.weight[state.events]
+        parts, hidden = step_blocks(self.blocks, state.parts, embedded, state.events)
+        return State(state.events + 1, parts), self.norm(hidden)
 
     @property
     def item_weights(self) -> Tensor:
