@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -67,6 +68,15 @@ class Bundle:
     config: ModelConfig
     vocabulary: Vocabulary
     data: DataFacts
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights: what a session's state belongs to."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
 
 def save_bundle(bundle: Bundle, folder: Path) -> None:

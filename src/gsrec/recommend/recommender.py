@@ -17,23 +17,10 @@ from gsrec.data.batches import padded_rows
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
 from gsrec.ranking import mask_seen, top_k
+from gsrec.recommend.recommendation import Recommendation, named
+from gsrec.recommend.session import Session, session_from_bytes
 
 BATCH_SIZE = 128
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """What comes next after one history.
-
-    Attributes:
-        items: item ids, best first; fewer than asked for where fewer are left.
-        scores: the model's score of each.
-        num_unknown: how many events of the history the model does not know; they were left out.
-    """
-
-    items: tuple[ItemId, ...]
-    scores: tuple[float, ...]
-    num_unknown: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +38,18 @@ class Recommender:
         """
         folder = Path(folder)
         return cls(load_bundle(folder / BUNDLE_FOLDER if (folder / BUNDLE_FOLDER).is_dir() else folder))
+
+    def session(self) -> Session:
+        """A new session: events come in one by one."""
+        return Session(self.bundle)
+
+    def resume(self, content: bytes) -> Session:
+        """A session out of the bytes of `Session.to_bytes`.
+
+        Raises:
+            BundleError: if they are damaged, or of another model.
+        """
+        return session_from_bytes(self.bundle, content)
 
     def recommend(self, history: Sequence[ItemId], k: int = 10, *, filter_seen: bool = True) -> Recommendation:
         """The K items most likely to come after a history.
@@ -86,9 +85,9 @@ class Recommender:
         items = self.bundle.vocabulary.encode(history)
         known = items[items > 0]
         if not known.size:
-            named = ", ".join(map(repr, list(history)[:3])) or "nothing"
+            given = ", ".join(map(repr, list(history)[:3])) or "nothing"
             raise DataError(
-                f"the model knows no item of this history ({named}): it was trained on {self.bundle.data.name} with "
+                f"the model knows no item of this history ({given}): it was trained on {self.bundle.data.name} with "
                 f"{len(self.bundle.vocabulary):,} items, such as {self.bundle.vocabulary.ids[0]!r}."
             )
         return known
@@ -100,11 +99,7 @@ class Recommender:
         scores = self.bundle.model.score(_rows([history[-newest:] for history in histories]) if newest else seen)
         mask_seen(scores, seen if filter_seen else seen[:, :0])
         values, items = top_k(scores, min(k, len(self.bundle.vocabulary)))
-        return [self._named(row, row_scores) for row, row_scores in zip(items.numpy(), values.numpy(), strict=True)]
-
-    def _named(self, items: np.ndarray, scores: np.ndarray) -> Recommendation:
-        real = items > 0
-        return Recommendation(tuple(self.bundle.vocabulary.decode(items[real])), tuple(scores[real].tolist()))
+        return [named(self.bundle.vocabulary, *row) for row in zip(items, values, strict=True)]
 
 
 def _rows(histories: list[np.ndarray]) -> torch.Tensor:
