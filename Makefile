@@ -47,7 +47,7 @@ reproduce: $(VENV)/.run ## run what is recorded in results/ again (hours); runs 
 		--out results/ml-1m
 	$(BIN)/gsrec compare amazon-beauty-5core --models $(BEAUTY) --config experiments/amazon-beauty-5core.toml \
 		--out results/amazon-beauty-5core
-	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=60 \
+	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=30 \
 		--config experiments/amazon-beauty-5core.toml --out results/amazon-beauty-5core
 	$(BIN)/gsrec thesis --small --out results/thesis
 
