@@ -22,6 +22,7 @@ from gsrec.models import (
     PopRec,
     PopRecConfig,
     SASRecConfig,
+    SequenceEncoder,
     build_model,
 )
 from gsrec.recommend.recommender import BATCH_SIZE, Recommender
@@ -179,6 +180,45 @@ def test_ids_are_the_users_own() -> None:
 def test_strings_that_look_like_numbers_stay_strings() -> None:
     answer = named(["007", "7", "8"]).recommend(["7", 7], 2)
     assert (answer.items, answer.num_unknown) == (("007", "8"), 1)
+
+
+def test_what_is_not_wanted_or_not_in_stock_is_left_out(recommender: Recommender) -> None:
+    history = [1, 2, 3]
+    best = recommender.recommend(history, 6)
+    without = recommender.recommend(history, 5, exclude=[best.items[0], "unknown"])
+    assert without.items == best.items[1:]
+    among = recommender.recommend(history, 10, only=[best.items[4], best.items[1], 1, "unknown"])
+    assert among.items == (best.items[1], best.items[4])
+    assert recommender.recommend(history, 10, only=[1, best.items[2]], filter_seen=False).items[-1] in (
+        1,
+        best.items[2],
+    )
+    assert recommender.recommend(history, 10, only=best.items[:2], exclude=best.items[:1]).items == best.items[1:2]
+    with pytest.raises(ConfigError, match="`only` names no item that the model knows"):
+        recommender.recommend(history, 10, only=["unknown"])
+
+
+@pytest.mark.parametrize("recommender", NEURAL, indirect=True)
+def test_similar_items_are_those_of_the_nearest_direction(recommender: Recommender) -> None:
+    model = recommender.bundle.model
+    assert isinstance(model, SequenceEncoder)
+    vectors = model.item_weights.detach().numpy()
+    lengths = np.linalg.norm(vectors, axis=1)
+    cosines = vectors[1:] @ vectors[7] / (lengths[1:] * lengths[7])
+    cosines[6] = -np.inf
+    found = recommender.similar_items(recommender.bundle.vocabulary.ids[6], 5)
+    order = np.argsort(-cosines)[:5]
+    assert found.items == tuple(recommender.bundle.vocabulary.decode(order + 1))
+    assert found.scores == pytest.approx(cosines[order].tolist(), abs=1e-5)
+    with pytest.raises(DataError, match="knows no item of this history"):
+        recommender.similar_items("unknown")
+    with pytest.raises(ConfigError, match="k must be at least 1"):
+        recommender.similar_items(1, 0)
+
+
+def test_popularity_knows_no_similar_items() -> None:
+    with pytest.raises(ConfigError, match="poprec has no item vectors to compare"):
+        named(["ham", "eggs"]).similar_items("ham")
 
 
 def test_a_recommender_of_a_bundle_or_a_run(tmp_path: Path) -> None:

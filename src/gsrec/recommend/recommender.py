@@ -5,17 +5,20 @@ Legend: B histories, L length, K recommendations, V items.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, load_bundle
 from gsrec.data.batches import padded_rows
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
+from gsrec.models.blocks import item_scores
+from gsrec.models.protocols import SequenceEncoder
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend.recommendation import Recommendation, named
 from gsrec.recommend.session import Session, session_from_bytes
@@ -51,34 +54,80 @@ class Recommender:
         """
         return session_from_bytes(self.bundle, content)
 
-    def recommend(self, history: Sequence[ItemId], k: int = 10, *, filter_seen: bool = True) -> Recommendation:
+    def recommend(
+        self,
+        history: Sequence[ItemId],
+        k: int = 10,
+        *,
+        filter_seen: bool = True,
+        exclude: Iterable[ItemId] = (),
+        only: Iterable[ItemId] | None = None,
+    ) -> Recommendation:
         """The K items most likely to come after a history.
 
         Args:
             history: item ids, oldest first.
             k: how many items.
             filter_seen: leave out the items of the history.
+            exclude: item ids to leave out besides; unknown ones do not matter.
+            only: the item ids to choose from, such as what is in stock; None: all.
 
         Raises:
-            ConfigError: if k is not positive.
+            ConfigError: if k is not positive, or `only` names no item that the model knows.
             DataError: if the model knows no item of the history.
         """
-        return self.recommend_all([history], k, filter_seen=filter_seen)[0]
+        return self.recommend_all([history], k, filter_seen=filter_seen, exclude=exclude, only=only)[0]
 
     def recommend_all(
-        self, histories: Sequence[Sequence[ItemId]], k: int = 10, *, filter_seen: bool = True
+        self,
+        histories: Sequence[Sequence[ItemId]],
+        k: int = 10,
+        *,
+        filter_seen: bool = True,
+        exclude: Iterable[ItemId] = (),
+        only: Iterable[ItemId] | None = None,
     ) -> list[Recommendation]:
         """The K items most likely to come after each history; arguments and errors as for `recommend`."""
         if k < 1:
             raise ConfigError(f"k must be at least 1, found {k}")
+        barred = self._barred(exclude, only)
         known = [self._known(history) for history in histories]
         answers: list[Recommendation] = []
         for start in range(0, len(known), BATCH_SIZE):
-            answers += self._answer(known[start : start + BATCH_SIZE], k, filter_seen)
+            answers += self._answer(known[start : start + BATCH_SIZE], k, filter_seen, barred)
         return [
             Recommendation(answer.items, answer.scores, len(history) - items.size)
             for answer, history, items in zip(answers, histories, known, strict=True)
         ]
+
+    @torch.inference_mode()
+    def similar_items(self, item_id: ItemId, k: int = 10) -> Recommendation:
+        """The K items whose vectors point most nearly the same way; their scores are cosines, -1 to 1.
+
+        Raises:
+            ConfigError: if k is not positive, or the model has no item vectors.
+            DataError: if the model does not know the item.
+        """
+        if k < 1:
+            raise ConfigError(f"k must be at least 1, found {k}")
+        if not isinstance(self.bundle.model, SequenceEncoder):
+            raise ConfigError(f"{self.bundle.config.name} has no item vectors to compare. Use another model.")
+        (item,) = self._known([item_id])
+        vectors = functional.normalize(self.bundle.model.item_weights)  # (V + 1, D)
+        cosines = item_scores(vectors[item][None], vectors, None)  # (1, V + 1)
+        mask_seen(cosines, torch.tensor([[item]]))
+        values, items = top_k(cosines, min(k, len(self.bundle.vocabulary)))
+        return named(self.bundle.vocabulary, items[0], values[0])
+
+    def _barred(self, exclude: Iterable[ItemId], only: Iterable[ItemId] | None) -> torch.Tensor:
+        """(n,) int64, item indices that are no candidates whatever the history."""
+        barred = np.unique(self.bundle.vocabulary.encode(exclude))
+        if only is not None:
+            wanted = self.bundle.vocabulary.encode(only)
+            if not wanted.any():
+                raise ConfigError("`only` names no item that the model knows: there is nothing to recommend")
+            barred = np.union1d(barred, np.setdiff1d(np.arange(1, len(self.bundle.vocabulary) + 1), wanted))
+        return torch.from_numpy(barred.astype(np.int64))
 
     def _known(self, history: Sequence[ItemId]) -> np.ndarray:
         """(L,) int64, the item indices of a history without the unknown ones."""
@@ -93,11 +142,14 @@ class Recommender:
         return known
 
     @torch.inference_mode()
-    def _answer(self, histories: list[np.ndarray], k: int, filter_seen: bool) -> list[Recommendation]:
+    def _answer(
+        self, histories: list[np.ndarray], k: int, filter_seen: bool, barred: torch.Tensor
+    ) -> list[Recommendation]:
         seen = _rows(histories)
         newest = self.bundle.model.max_length
         scores = self.bundle.model.score(_rows([history[-newest:] for history in histories]) if newest else seen)
         mask_seen(scores, seen if filter_seen else seen[:, :0])
+        scores[:, barred] = -torch.inf
         values, items = top_k(scores, min(k, len(self.bundle.vocabulary)))
         return [named(self.bundle.vocabulary, *row) for row in zip(items, values, strict=True)]
 
