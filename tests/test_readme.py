@@ -60,6 +60,6 @@ def test_command_runs(command: list[str], folder: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("program", PROGRAMS, ids=["python" for _ in PROGRAMS])
+@pytest.mark.parametrize("program", PROGRAMS, ids=[f"python-{place}" for place, _ in enumerate(PROGRAMS, start=1)])
 def test_program_runs(program: str, folder: Path) -> None:
     _run([sys.executable, "-W", "error", "-c", program], folder)
