@@ -83,7 +83,7 @@ def ranks_of(learner: Learner, split: Split, folder: Path) -> np.ndarray:
     """The ranks of the test targets (M,) after training, seen items being candidates as in the chain."""
     model = build_model(learner[0], num_items=split.sequences.num_items, seed=1)
     assert isinstance(model, SequenceEncoder)
-    defaults = {"epochs": 8, "learning_rate": 0.01, "batch_size": 32, "patience": 0}
+    defaults = {"epochs": 8, "learning_rate": 0.01, "batch_size": 32, "patience": 0, "precision": "float32"}
     config = TrainingConfig.model_validate({"validate_every": 99, **defaults, **learner[1]})
     length = 0 if model.max_length is None else model.max_length + 1
     batches = training_batches(split, length=length, batch_size=config.batch_size, seed=1)
@@ -103,9 +103,12 @@ def test_nothing_is_found_in_noise(name: str, noise: Split, tmp_path: Path) -> N
     model, settings = LEARNERS[name]
     ranks = ranks_of((model, {**settings, "epochs": 8}), noise, tmp_path)
     by_popularity = ranks_of_popularity(noise)
-    test = paired_test(ndcg(ranks, 10), ndcg(by_popularity, 10))
-    assert test.difference < 0 or test.p_value > 0.05
-    assert hit_rate(ranks, 1).mean() <= hit_rate(by_popularity, 1).mean()
+    for found, known in (
+        (ndcg(ranks, 10), ndcg(by_popularity, 10)),
+        (hit_rate(ranks, 1), hit_rate(by_popularity, 1)),  # another item may be the test targets' own favourite
+    ):
+        test = paired_test(found, known)
+        assert test.difference < 0 or test.p_value > 0.05
 
 
 def test_popularity_knows_nothing_of_order(signal: Split) -> None:
