@@ -59,9 +59,10 @@ peers: $(VENV)/.run ## make an environment for every peer that benchmarks measur
 		benchmarks/.venvs/$$peer/bin/pip install --quiet --requirement benchmarks/peers/$$peer.txt && \
 		touch benchmarks/.venvs/$$peer/.done || exit 1; done
 
-bench: $(VENV)/.run ## measure GSRec and the peers that are installed side by side (half an hour, on a quiet machine)
+bench: $(VENV)/.run ## measure GSRec and the peers that are installed side by side (an hour, on a quiet machine)
 	$(BIN)/python benchmarks/run.py --out results/performance
 	$(BIN)/python benchmarks/growth.py --out results/performance
+	$(BIN)/python benchmarks/quality.py --out results/performance
 	$(BIN)/python benchmarks/page.py results/performance docs/performance.md
 
 clean: ## remove the environment, the caches and the quickstart's results
