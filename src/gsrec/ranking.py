@@ -18,7 +18,7 @@ from torch.nn import functional
 from gsrec.data.batches import padded_rows
 from gsrec.data.vocabulary import PADDING
 
-MEMORY_BUDGET = 2**24
+MEMORY_BUDGET = 2**25
 """Bytes that scores may take at a time unless told otherwise: larger tiles leave the cache and gain nothing."""
 
 _MAX_ROWS = 256

@@ -269,13 +269,22 @@ def test_every_loss_falls(loss: str, objective: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("loss", ["softmax", "bce"])
-def test_losses_fall_in_bfloat16_too(loss: str, tmp_path: Path) -> None:
+def test_losses_fall_in_bfloat16_too(loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsrec.training.trainer.MANY_EVENTS", 1)
+    monkeypatch.setattr("gsrec.training.losses.CHUNK_ROWS", 4)
     fitted, exact = (
         train(small_model(CALM), tmp_path / precision, loss=loss, precision=precision, epochs=6, learning_rate=0.03)
         for precision in ("bfloat16", "float32")
     )
     assert fitted.epochs[-1].loss != exact.epochs[-1].loss
     assert fitted.epochs[-1].loss == pytest.approx(exact.epochs[-1].loss, rel=0.1)
+
+
+def test_few_events_go_through_in_float32(tmp_path: Path) -> None:
+    narrow, exact = (
+        train(small_model(CALM), tmp_path / precision, precision=precision) for precision in ("bfloat16", "float32")
+    )
+    assert [epoch.loss for epoch in narrow.epochs] == [epoch.loss for epoch in exact.epochs]
 
 
 @pytest.mark.parametrize("loss", ["sampled-bce", "sampled-softmax", "gbce", "sce"])

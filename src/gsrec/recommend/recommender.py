@@ -119,8 +119,10 @@ class Recommender:
         values, items = top_k(cosines, min(k, len(self.bundle.vocabulary)))
         return named(self.bundle.vocabulary, items[0], values[0])
 
-    def _barred(self, exclude: Iterable[ItemId], only: Iterable[ItemId] | None) -> torch.Tensor:
-        """(n,) int64, item indices that are no candidates whatever the history."""
+    def _barred(self, exclude: Iterable[ItemId], only: Iterable[ItemId] | None) -> torch.Tensor | None:
+        """(n,) int64, item indices that are no candidates whatever the history; None: there are none."""
+        if only is None and exclude == ():
+            return None
         barred = np.unique(self.bundle.vocabulary.encode(exclude))
         if only is not None:
             wanted = self.bundle.vocabulary.encode(only)
@@ -143,19 +145,22 @@ class Recommender:
 
     @torch.inference_mode()
     def _answer(
-        self, histories: list[np.ndarray], k: int, filter_seen: bool, barred: torch.Tensor
+        self, histories: list[np.ndarray], k: int, filter_seen: bool, barred: torch.Tensor | None
     ) -> list[Recommendation]:
         seen = _rows(histories)
         newest = self.bundle.model.max_length
         scores = self.bundle.model.score(_rows([history[-newest:] for history in histories]) if newest else seen)
         mask_seen(scores, seen if filter_seen else seen[:, :0])
-        scores[:, barred] = -torch.inf
+        if barred is not None:
+            scores[:, barred] = -torch.inf
         values, items = top_k(scores, min(k, len(self.bundle.vocabulary)))
         return [named(self.bundle.vocabulary, *row) for row in zip(items, values, strict=True)]
 
 
 def _rows(histories: list[np.ndarray]) -> torch.Tensor:
     """Histories under each other, (B, L) int64, right-padded with 0."""
+    if len(histories) == 1:
+        return torch.from_numpy(histories[0])[None]
     ends = np.cumsum([history.size for history in histories])
     starts = np.concatenate([[0], ends[:-1]])
     return torch.from_numpy(padded_rows(np.concatenate(histories), starts, ends))

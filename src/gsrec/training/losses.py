@@ -277,10 +277,12 @@ class _ChunkedLoss(torch.autograd.Function):
         columns = factors.T.contiguous()  # (D, V)
         for start in range(0, len(targets), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
+            if start + CHUNK_ROWS > len(targets):  # a shape seldom seen before, for which bfloat16 has to be prepared
+                rows_of, factors, columns = hidden, weights, weights.T
             if bias is None:
                 scores = rows_of[rows] @ columns  # (C, V)
             else:
-                scores = torch.addmm(bias.to(precision), rows_of[rows], columns)
+                scores = torch.addmm(bias.to(rows_of.dtype), rows_of[rows], columns)
             slopes, sum_of_losses = loss(scores, targets[rows])
             total += sum_of_losses
             hidden_gradient[rows] = slopes @ factors

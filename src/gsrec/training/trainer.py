@@ -27,6 +27,9 @@ from gsrec.training.objectives import MaskedItem, Objective, last_item, next_ite
 from gsrec.training.optimizers import optimizers, tables_by_rows
 from gsrec.training.precision import precision_of
 
+MANY_EVENTS = 4096
+"""A batch of fewer goes through the model in float32: bfloat16 takes longer to prepare for its shape than it saves."""
+
 MONITORED = "NDCG@10"
 """The validation metric that chooses the best epoch."""
 
@@ -168,7 +171,8 @@ class Training:
         """Learn from one batch of rows (B, L); gives its loss and how many targets it had."""
         task = self.objective(rows, self.generator)
         chosen = task.targets > 0
-        with torch.autocast("cpu", self.precision, enabled=self.precision != torch.float32):
+        narrow = self.precision != torch.float32 and task.inputs.numel() >= MANY_EVENTS
+        with torch.autocast("cpu", self.precision, enabled=narrow):
             hidden = self.encoder.encode(task.inputs)
         hidden = hidden[chosen].float()  # (T, D)
         loss = self.criterion(hidden, task.targets[chosen])
