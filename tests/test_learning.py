@@ -85,8 +85,7 @@ def ranks_of(learner: Learner, split: Split, folder: Path) -> np.ndarray:
     assert isinstance(model, SequenceEncoder)
     defaults = {"epochs": 8, "learning_rate": 0.01, "batch_size": 32, "patience": 0, "precision": "float32"}
     config = TrainingConfig.model_validate({"validate_every": 99, **defaults, **learner[1]})
-    length = 0 if model.max_length is None else model.max_length + 1
-    batches = training_batches(split, length=length, batch_size=config.batch_size, seed=1)
+    batches = training_batches(split, length=model.max_row, batch_size=config.batch_size, seed=1)
     judge = Evaluator(split, Protocol("validation", filter_seen=False))
     fit(model, batches, config, validate=lambda: judge.evaluate(model).metrics, checkpoints=folder, seed=1)
     return Evaluator(split, Protocol("test", filter_seen=False)).evaluate(model).ranks

@@ -12,7 +12,7 @@ import torch
 from measure import BATCH_SIZE, DROPOUT, EMBEDDING_SIZE, NUM_BLOCKS, Answer, Work, main
 
 from gsrec import read_log
-from gsrec.bundle import Bundle, DataFacts
+from gsrec.bundle import Bundle
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, leave_one_out
 from gsrec.evaluation.evaluator import Evaluator, Protocol
@@ -91,7 +91,7 @@ def one(work: Work) -> Answer:
     """Median seconds from one user's history, by item ids, to ten item ids."""
     sequences, model = _sequences(work), _model(work)
     config = _config(work)
-    recommender = Recommender(Bundle(model, config.model, sequences.vocabulary, DataFacts.of(sequences)))
+    recommender = Recommender(Bundle.of(model, config.model, leave_one_out(sequences)))
     spent = []
     for user in np.random.default_rng(0).integers(0, sequences.num_users, work.repeats):
         history = sequences.vocabulary.decode(sequences.items[sequences.offsets[user] : sequences.offsets[user + 1]])

@@ -21,8 +21,8 @@ from gsrec.data.vocabulary import PADDING
 MEMORY_BUDGET = 2**25
 """Bytes that scores may take at a time unless told otherwise: larger tiles leave the cache and gain nothing."""
 
-_MAX_ROWS = 256
-"""Histories of a tile at most: more make a model's own memory grow and nothing faster."""
+_MAX_ROWS, _MAX_EVENTS = 256, 65_536
+"""Histories and events of a tile at most: more make a model's own memory grow and nothing faster."""
 
 _BYTES_PER_SCORE = 4
 """Of a float32."""
@@ -38,7 +38,9 @@ _BUFFER = 2**20
 """Floats that `rank_of` compares at a time: four megabytes."""
 
 
-def tiles(lengths: np.ndarray, *, num_items: int, memory_budget: int = MEMORY_BUDGET) -> Iterator[np.ndarray]:
+def tiles(
+    lengths: np.ndarray, *, num_items: int, max_length: int | None = None, memory_budget: int = MEMORY_BUDGET
+) -> Iterator[np.ndarray]:
     """Histories to be scored together, so that no matrix of all histories by all items ever exists.
 
     >>> list(tiles(np.array([3, 9, 5]), num_items=9, memory_budget=80))
@@ -47,6 +49,7 @@ def tiles(lengths: np.ndarray, *, num_items: int, memory_budget: int = MEMORY_BU
     Args:
         lengths: (M,) int64, how long every history is.
         num_items: V.
+        max_length: how many of the newest events a model looks at; None: all.
         memory_budget: bytes that scores may take at a time; a tile has one history at least.
 
     Yields:
@@ -54,9 +57,12 @@ def tiles(lengths: np.ndarray, *, num_items: int, memory_budget: int = MEMORY_BU
     """
     order = np.argsort(-lengths, kind="stable")
     fitting = memory_budget // (_BYTES_PER_SCORE * (num_items + 1))
-    size = min(_MAX_ROWS, max(1, fitting))
-    for start in range(0, order.size, size):
+    most, start = min(_MAX_ROWS, max(1, fitting)), 0
+    while start < order.size:
+        longest = min(int(lengths[order[start]]), max_length or _MAX_EVENTS)
+        size = min(most, max(1, _MAX_EVENTS // max(longest, 1)))
         yield order[start : start + size]
+        start += size
 
 
 @torch.inference_mode()

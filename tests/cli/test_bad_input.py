@@ -225,17 +225,19 @@ def test_the_thesis_checks_its_options_first(gsrec: Gsrec, folder: Path) -> None
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ((), 2, "give either --history ID,ID,... or --users FILE"),
-        (("--history", "i1", "--users", "users.txt"), 2, "give either --history ID,ID,... or --users FILE"),
+        ((), 2, "give one of --history ID,ID,..., --users FILE and --everybody LOG"),
+        (
+            ("--history", "i1", "--users", "users.txt"),
+            2,
+            "give one of --history ID,ID,..., --users FILE and --everybody LOG",
+        ),
         (("--history", ""), 2, "--history names no item: expected item ids as ID,ID,..., oldest first"),
         (("--history", " , "), 2, "--history names no item"),
         (("--history", "i1", "-k", "0"), 2, "Invalid value for '-k'"),
         (("--history", "i1", "-k", "ten"), 2, "Invalid value for '-k'"),
-        (
-            ("--history", "x,y"),
-            1,
-            "the model knows no item of this history ('x', 'y'): it was trained on small with",
-        ),
+        (("--everybody", "log.csv", "--users", "users.txt"), 2, "give one of --history ID,ID,..."),
+        (("--everybody", "users.txt"), 2, "say with --out where the recommendations for everybody go"),
+        (("--history", "i1", "--only", "x"), 2, "`only` names no item that the model knows"),
         (("--users", "nothing.txt"), 1, "cannot read the users in nothing.txt"),
         (("--users", "."), 1, "cannot read the users in ."),
         (("--users", "empty.txt"), 1, "empty.txt names no user: expected user ids, one a line"),
@@ -272,7 +274,11 @@ def test_integer_ids_must_be_integers(gsrec: Gsrec) -> None:
     assert gsrec("train", "log.csv", "--model", "poprec", "--out", "out")[0] == 0
     code, _, err = gsrec("recommend", "out", "--history", "1,two")
     assert (code, err) == (1, "gsrec: item ids of this log are integers, found 'two'\n")
-    assert "knows no item of this history (10" in gsrec("recommend", "out", "--history", 10**30)[2]
+    assert gsrec("recommend", "out", "--history", 10**30)[2].splitlines() == [
+        "note: items of the history that the model does not know, left out: 1",
+        "note: histories of which the model knows no item, answered by popularity: 1",
+        "note: lists of fewer than 10 items, because no more are left: 1",
+    ]
 
 
 @pytest.mark.parametrize("candidates", ["half", "popularity:0", "uniform", "popularity:-3"])

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 Gsrec = Callable[..., tuple[int, str, str]]
@@ -108,6 +109,7 @@ def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, fold
     assert [line.split(",")[0] for line in lines[2:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
     found = sorted(str(path.relative_to("run")) for path in Path("run").rglob("*") if path.is_file())
     weights = [f"{place}.safetensors" for place in ("bundle/weights", "checkpoints/best", "checkpoints/last")]
+    weights.append("bundle/popularity.safetensors")
     told = ["bundle/manifest.json", "bundle/vocabulary.json", "history.jsonl", "metrics.json", "run.json"]
     assert found == sorted([*weights, *told])
 
@@ -192,6 +194,64 @@ def test_recommend_answers_every_line_of_the_users(gsrec: Gsrec, run_folder: Pat
     assert [line for line in out.splitlines() if "user" in line] == [
         f"next for user {user}" for user in ("u3", "u1", "u3")
     ]
+
+
+@pytest.mark.parametrize("out", ["next.parquet", "next.csv"])
+def test_recommend_for_everybody_in_a_log(gsrec: Gsrec, run_folder: Path, small_log: Path, out: str) -> None:
+    more = small_log.read_text(encoding="utf-8") + "new,i2,1\nnew,nothing,2\n"
+    Path("log.csv").write_text(more, encoding="utf-8")
+    code, told, err = gsrec("recommend", run_folder, "--everybody", "log.csv", "-k", 3, "--out", out)
+    assert (code, told) == (0, f"written: {out}, 93 rows for 31 users\n")
+    assert "note: dropped interactions with unknown items: 1" in err
+    frame = pl.read_parquet(out) if out.endswith("parquet") else pl.read_csv(out)
+    assert frame.filter(pl.col("user_id") == "new")["rank"].to_list() == [1, 2, 3]
+    answer = json.loads(gsrec("recommend", run_folder, "--everybody", "log.csv", "--out", out, "--json")[1])
+    assert (answer["users"], answer["k"]) == (31, 10)
+
+
+def test_recommend_with_rules(gsrec: Gsrec, run_folder: Path) -> None:
+    def items(*options: str) -> list[str]:
+        out = gsrec("recommend", run_folder, "--history", "i1,i2", "--json", *options)[1]
+        return list(json.loads(out)["recommendations"][0]["items"])
+
+    best = items()
+    assert items("--exclude", best[0]) == best[1:]
+    assert items("--only", f"{best[3]},{best[1]}") == [best[1], best[3]]
+
+
+def test_explain(gsrec: Gsrec, run_folder: Path) -> None:
+    best = json.loads(gsrec("recommend", run_folder, "--history", "i1,i2", "--json")[1])["recommendations"][0]
+    told = json.loads(gsrec("explain", run_folder, "--history", "i1,i2", "--json")[1])
+    assert told["item_id"] == best["items"][0]
+    assert told["score"] == pytest.approx(best["scores"][0], abs=1e-5)
+    assert [event["item_id"] for event in told["events"]] == ["i1", "i2"]
+    code, out, _ = gsrec("explain", run_folder, "--history", "i1,i2", "--item", "i5")
+    assert (code, out.splitlines()[0].startswith("item i5, score ")) == (0, True)
+    assert gsrec("explain", run_folder, "--history", "i1", "--item", "nothing")[0] == 1
+
+
+def test_explain_tells_the_parts_of_a_gsrec(gsrec: Gsrec, small_log: Path) -> None:
+    assert gsrec("train", small_log, "--model", "gsrec", *SIZES, "--out", "run")[0] == 0
+    out = gsrec("explain", "run", "--history", "i1,i2")[1]
+    assert [line.split(":")[0] for line in out.splitlines()[-2:]] == ["through attention", "through recurrence"]
+
+
+def test_inspect_and_pack(gsrec: Gsrec, run_folder: Path) -> None:
+    told = json.loads(gsrec("inspect", run_folder, "--json")[1])
+    assert (told["intact"], told["model"]["name"], told["data"]["name"]) == (True, "gru4rec", "small")
+    assert 0 < told["metrics"]["NDCG@10"] < 1
+    code, out, _ = gsrec("pack", run_folder, "--out", "small.gsrec")
+    assert (code, out) == (0, "written: small.gsrec (gru4rec, 12 items)\n")
+    for place in ("small.gsrec", run_folder / "bundle"):
+        code, out, _ = gsrec("inspect", place)
+        assert (code, out.splitlines()[-1]) == (0, "as it was saved")
+    assert json.loads(gsrec("pack", "small.gsrec", "--out", "again", "--json")[1])["bundle"] == "again"
+    asked = ("--history", "i1,i2", "--json")
+    assert gsrec("recommend", "again", *asked) == gsrec("recommend", run_folder, *asked)
+    Path("again/vocabulary.json").write_text("[]", encoding="utf-8")
+    code, out, err = gsrec("inspect", "again")
+    assert (code, "NOT as it was saved" in out) == (1, True)
+    assert "vocabulary.json is missing or not the one that was saved" in err
 
 
 def test_compare_tells_runs_and_writes_a_report(gsrec: Gsrec, small_log: Path) -> None:

@@ -14,7 +14,20 @@ from gsrec.errors import BundleError, ConfigError, DataError, MissingExtraError,
 Gsrec = Callable[..., tuple[int, str, str]]
 Fail = Callable[[BaseException], None]
 
-COMMANDS = ["plan", "tune", "train", "evaluate", "compare", "recommend", "thesis", "report", "data"]
+COMMANDS = [
+    "plan",
+    "tune",
+    "train",
+    "evaluate",
+    "compare",
+    "recommend",
+    "explain",
+    "inspect",
+    "pack",
+    "thesis",
+    "report",
+    "data",
+]
 
 
 @pytest.fixture

@@ -72,6 +72,7 @@ def test_the_folder_of_a_run(runs: dict[str, Run], out: Path, small_log: str) ->
     found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     assert found == [
         "bundle/manifest.json",
+        "bundle/popularity.safetensors",
         "bundle/vocabulary.json",
         "bundle/weights.safetensors",
         "checkpoints/best.safetensors",

@@ -1,17 +1,22 @@
 """Everyone's best items are those that each history by itself gets."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
+from gsrec.bundle import Bundle
 from gsrec.data.log import log_from_frame
 from gsrec.data.sequences import Sequences
+from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import ConfigError, DataError
 from gsrec.models import SASRec, SASRecConfig
 from gsrec.ranking import mask_seen, top_k
-from gsrec.recommend.everyone import top_items
+from gsrec.recommend.everyone import recommend_users, top_items, write_recommendations
+from gsrec.recommend.recommender import Recommender
 
 K = 5
 
@@ -68,3 +73,41 @@ def test_what_cannot_be_asked(sequences: Sequences, model: SASRec) -> None:
         DataError, match=r"the model knows 9 items and the log holds 40\. Read the log with the model's"
     ):
         top_items(other, sequences, 1)
+
+
+@pytest.fixture
+def bundle(sequences: Sequences, model: SASRec) -> Bundle:
+    return Bundle.of(model, SASRecConfig(embedding_size=8, max_length=6), leave_one_out(sequences))
+
+
+def test_a_frame_for_every_user_of_a_log(bundle: Bundle) -> None:
+    known = bundle.vocabulary.ids.to_list()[:3]
+    log = log_from_frame(
+        pl.DataFrame({"user": ["a", "a", "b", "c", "c"], "item": [known[0], known[1], 10**9, known[2], 10**9]})
+    )
+    frame = recommend_users(bundle, log, 4)
+    assert frame.columns == ["user_id", "rank", "item_id", "score"]
+    assert frame["user_id"].to_list() == ["a"] * 4 + ["c"] * 4  # nothing of b is known
+    recommender = Recommender(bundle)
+    for user, history in (("a", known[:2]), ("c", known[2:])):
+        rows = frame.filter(pl.col("user_id") == user)
+        expected = recommender.recommend(history, 4)
+        assert tuple(rows["item_id"]) == expected.items
+        assert rows["score"].to_list() == pytest.approx(expected.scores, abs=1e-6)
+        assert rows["rank"].to_list() == [1, 2, 3, 4]
+    assert recommender.recommend_users(log, 4).equals(frame)
+
+
+@pytest.mark.parametrize("name", ["all.parquet", "all.csv"])
+def test_a_frame_is_written_whole(bundle: Bundle, tmp_path: Path, name: str) -> None:
+    frame = recommend_users(bundle, synthetic_log(num_users=20, num_items=40, mean_length=6), 3)
+    write_recommendations(frame, tmp_path / name)
+    read = pl.read_parquet if name.endswith("parquet") else pl.read_csv
+    back = read(tmp_path / name)
+    assert (
+        back.select("user_id", "rank", "item_id")
+        .cast(pl.Int64)
+        .equals(frame.select("user_id", "rank", "item_id").cast(pl.Int64))
+    )
+    with pytest.raises(DataError, match="cannot write"):
+        write_recommendations(frame, tmp_path / name / "below")

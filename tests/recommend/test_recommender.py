@@ -52,7 +52,7 @@ def recommender(split: Split, request: pytest.FixtureRequest) -> Recommender:
     model = build_model(config, num_items=split.sequences.num_items, seed=2).eval()
     if isinstance(model, PopRec):
         model.count(split)
-    return Recommender(Bundle(model, config, split.sequences.vocabulary, DataFacts.of(split.sequences)))
+    return Recommender(Bundle.of(model, config, split))
 
 
 def histories_of_test(split: Split) -> list[list[ItemId]]:
@@ -68,13 +68,13 @@ def named(ids: Sequence[ItemId]) -> Recommender:
     model = PopRec(len(ids), config)
     model.counts = model.counts.new_tensor([0, *range(len(ids), 0, -1)])
     facts = DataFacts(name="log", fingerprint="0" * 64, num_users=1, num_items=len(ids), num_interactions=1)
-    return Recommender(Bundle(model, config, Vocabulary.of(ids), facts))
+    return Recommender(Bundle(model, config, Vocabulary.of(ids), facts, model.counts.long()))
 
 
 @pytest.mark.parametrize("filter_seen", [True, False], ids=["seen left out", "seen kept"])
 def test_what_was_measured_is_served(recommender: Recommender, split: Split, filter_seen: bool) -> None:
     evaluation = evaluate(recommender.bundle.model, split, Protocol("test", filter_seen=filter_seen))
-    answers = recommender.recommend_all(histories_of_test(split), NUM_ITEMS, filter_seen=filter_seen)
+    answers = recommender.recommend(histories_of_test(split), NUM_ITEMS, filter_seen=filter_seen)
     targets = split.sequences.items[split.targets("test").positions]
     ids = split.sequences.vocabulary.decode(targets)
     judged = 0
@@ -94,7 +94,7 @@ def test_what_was_measured_is_served(recommender: Recommender, split: Split, fil
 @pytest.mark.parametrize("recommender", NEURAL, indirect=True)  # popularity has ties: a list shows some, a rank all
 def test_the_target_is_in_the_list_as_far_up_as_its_rank(recommender: Recommender, split: Split) -> None:
     evaluation = evaluate(recommender.bundle.model, split, Protocol("test"))
-    answers = recommender.recommend_all(histories_of_test(split), 10)
+    answers = recommender.recommend(histories_of_test(split), 10)
     targets = split.sequences.vocabulary.decode(split.sequences.items[split.targets("test").positions])
     hits = [target in answer.items for target, answer in zip(targets, answers, strict=True)]
     hit = evaluation.ranks <= 10
@@ -105,7 +105,7 @@ def test_the_target_is_in_the_list_as_far_up_as_its_rank(recommender: Recommende
 def test_a_batch_answers_as_one_by_one(recommender: Recommender, split: Split) -> None:
     histories = histories_of_test(split)
     assert len(histories) > BATCH_SIZE
-    together = recommender.recommend_all(histories, 5)
+    together = recommender.recommend(histories, 5)
     for history, answer in list(zip(histories, together, strict=True))[:: len(histories) // 20]:
         alone = recommender.recommend(history, 5)
         assert alone.scores == pytest.approx(answer.scores, abs=1e-5)
@@ -113,9 +113,7 @@ def test_a_batch_answers_as_one_by_one(recommender: Recommender, split: Split) -
 
 
 def test_scores_fall_and_nothing_comes_twice(recommender: Recommender, split: Split) -> None:
-    for history, answer in zip(
-        histories_of_test(split), recommender.recommend_all(histories_of_test(split)), strict=True
-    ):
+    for history, answer in zip(histories_of_test(split), recommender.recommend(histories_of_test(split)), strict=True):
         assert list(answer.scores) == sorted(answer.scores, reverse=True)
         assert len(set(answer.items)) == len(answer.items) == 10
         assert not set(answer.items) & set(history)
@@ -145,23 +143,25 @@ def test_no_more_than_there_is(recommender: Recommender) -> None:
     assert recommender.recommend(range(1, NUM_ITEMS + 1), 3).items == ()
 
 
-def test_nobody_asked_nothing_answered(recommender: Recommender) -> None:
-    assert recommender.recommend_all([]) == []
+@pytest.mark.parametrize("history", [[], [999], ["x", "y"]])
+def test_a_history_of_nothing_known_is_answered_by_popularity_and_says_so(
+    recommender: Recommender, history: list[ItemId]
+) -> None:
+    answer = recommender.recommend(history, 3)
+    counts = recommender.bundle.counts
+    assert (answer.source, answer.num_unknown) == ("popularity", len(history))
+    assert answer.scores == tuple(counts.sort(descending=True).values[:3].tolist())
+    assert recommender.recommend(history, 3, exclude=answer.items[:1]).items[0] == answer.items[1]
+    beside = recommender.recommend([[1, 2], history, [3]], 3)
+    assert [one.source for one in beside] == ["model", "popularity", "model"]
+    assert beside[1] == answer
 
 
-@pytest.mark.parametrize(
-    ("history", "message"),
-    [
-        ([], r"the model knows no item of this history \(nothing\): it was trained on log with 3 items, such as 'ham'"),
-        (["spam"], r"the model knows no item of this history \('spam'\)"),
-        ([1, 2, 3, 4], r"the model knows no item of this history \(1, 2, 3\)"),
-    ],
-)
-def test_a_history_of_nothing_known(history: list[ItemId], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        named(["ham", "eggs", "tea"]).recommend(history)
-    with pytest.raises(DataError, match=message):
-        named(["ham", "eggs", "tea"]).recommend_all([["ham"], history])
+def test_one_history_or_several_but_no_mixture(recommender: Recommender) -> None:
+    assert recommender.recommend([[1, 2]]) == [recommender.recommend([1, 2])]
+    assert recommender.recommend(np.array([1, 2])) == recommender.recommend((1, 2))  # type: ignore[call-overload]
+    with pytest.raises(ConfigError, match="a history must be item ids, or all histories lists of item ids"):
+        recommender.recommend([[1, 2], 3])  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("k", [0, -1])
@@ -210,7 +210,7 @@ def test_similar_items_are_those_of_the_nearest_direction(recommender: Recommend
     order = np.argsort(-cosines)[:5]
     assert found.items == tuple(recommender.bundle.vocabulary.decode(order + 1))
     assert found.scores == pytest.approx(cosines[order].tolist(), abs=1e-5)
-    with pytest.raises(DataError, match="knows no item of this history"):
+    with pytest.raises(DataError, match="the model does not know the item 'unknown': it was trained on"):
         recommender.similar_items("unknown")
     with pytest.raises(ConfigError, match="k must be at least 1"):
         recommender.similar_items(1, 0)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load, save
 
-from gsrec.bundle import Bundle, DataFacts
+from gsrec.bundle import Bundle
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import BundleError, ConfigError
@@ -27,6 +27,8 @@ from gsrec.models import (
     build_model,
 )
 from gsrec.recommend.recommender import Recommender
+from gsrec.recommend.rules import Rules
+from gsrec.recommend.together import add_together, recommend_together
 
 NUM_ITEMS, MAX_LENGTH = 30, 12
 CONFIGS: dict[str, ModelConfig] = {
@@ -37,7 +39,9 @@ CONFIGS: dict[str, ModelConfig] = {
     "gsrec": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window=3, max_length=MAX_LENGTH),
     "gsrec-all": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window="all", max_length=MAX_LENGTH),
 }
-STREAMS = ("gru4rec", "sasrec", "gsrec", "gsrec-all")
+STREAMS = {"gru4rec": None, "sasrec": MAX_LENGTH, "gsrec": None, "gsrec-all": MAX_LENGTH}
+"""Those that stream, and up to how many events."""
+
 NEITHER = "these bytes are no session|this session's (state|events) (is|are) damaged"
 
 
@@ -46,7 +50,7 @@ def recommender_of(name: str, seed: int = 2) -> Recommender:
     model = build_model(CONFIGS[name], num_items=split.sequences.num_items, seed=seed).eval()
     if isinstance(model, PopRec):
         model.count(split)
-    return Recommender(Bundle(model, CONFIGS[name], split.sequences.vocabulary, DataFacts.of(split.sequences)))
+    return Recommender(Bundle.of(model, CONFIGS[name], split))
 
 
 RECOMMENDERS = {name: recommender_of(name) for name in CONFIGS}
@@ -68,14 +72,30 @@ def test_a_session_scores_as_the_whole_history_does_however_it_came_in(
         if moved:
             session = recommender.resume(session.to_bytes())
     model = recommender.bundle.model
-    newest = torch.tensor([session.items[-model.max_length :] if model.max_length else session.items])
+    items = session.events.items
+    newest = torch.tensor([items[-model.max_length :] if model.max_length else items])
     with torch.inference_mode():
         torch.testing.assert_close(session.scores(), model.score(newest), rtol=1e-5, atol=1e-5)
     found, expected = session.recommend(5), recommender.recommend(ids, 5)
     assert found.items == expected.items
     assert found.scores == pytest.approx(expected.scores, rel=1e-4, abs=1e-5)
     assert len(session) == len(ids)
-    assert session.is_exact_stream == (name in STREAMS and len(ids) <= MAX_LENGTH)
+    assert session.is_exact_stream == (name in STREAMS and len(ids) <= (STREAMS[name] or len(ids)))
+
+
+@pytest.mark.parametrize("name", [name for name, most in STREAMS.items() if most is None])
+@settings(max_examples=3)
+@given(st.integers(1, 10_000), st.integers(0, 2**32 - 1))
+def test_histories_of_thousands_of_events_stream_exactly(name: str, length: int, seed: int) -> None:
+    recommender = RECOMMENDERS[name]
+    items = np.random.default_rng(seed).integers(1, len(recommender.bundle.vocabulary) + 1, length)
+    session = recommender.session()
+    session.add(*recommender.bundle.vocabulary.decode(items))
+    with torch.inference_mode():
+        expected = recommender.bundle.model.score(torch.from_numpy(items)[None])
+    torch.testing.assert_close(session.scores(), expected, rtol=1e-5, atol=1e-5)
+    assert session.is_exact_stream
+    assert len(session.to_bytes()) - 8 * length < 4_000
 
 
 def test_unknown_items_are_counted_and_left_out() -> None:
@@ -103,11 +123,12 @@ def test_what_is_not_wanted_is_left_out() -> None:
         session.recommend(0)
 
 
-def test_a_session_without_events_says_so() -> None:
-    session = RECOMMENDERS["gsrec"].session()
-    with pytest.raises(ConfigError, match="no event that the model knows: add one first"):
-        session.recommend()
-    assert len(RECOMMENDERS["gsrec"].resume(session.to_bytes())) == 0
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_session_without_events_is_answered_by_popularity(name: str) -> None:
+    session = RECOMMENDERS[name].session()
+    assert session.recommend(4) == RECOMMENDERS[name].recommend([], 4)
+    assert session.recommend(4).source == "popularity"
+    assert len(RECOMMENDERS[name].resume(session.to_bytes())) == 0
 
 
 def test_a_session_is_of_one_model() -> None:
@@ -147,3 +168,43 @@ def test_damaged_bytes_are_refused(name: str) -> None:
 def test_any_bytes_are_refused_or_a_session(content: bytes) -> None:
     with pytest.raises(BundleError):
         RECOMMENDERS["gsrec"].resume(content)
+
+
+@settings(max_examples=30)
+@given(st.sampled_from([*CONFIGS]), st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(0, 2**32 - 1))
+def test_users_taken_together_get_what_each_gets_alone(name: str, owners: list[int], seed: int) -> None:
+    recommender = RECOMMENDERS[name]
+    ids = [*recommender.bundle.vocabulary.ids.to_list(), "unknown"]
+    together, alone = ([recommender.session() for _ in range(5)] for _ in range(2))
+    generator = np.random.default_rng(seed)
+    for chosen in (owners[start : start + 3] for start in range(0, len(owners), 3)):
+        users = sorted(set(chosen))
+        taken = [ids[place] for place in generator.integers(0, len(ids), len(users))]
+        known = add_together([together[user].events for user in users], taken)
+        assert known == [item_id != "unknown" for item_id in taken]
+        for user, item_id in zip(users, taken, strict=True):
+            alone[user].add(item_id)
+    found = recommend_together([session.events for session in together], 6)
+    for one, session in zip(found, alone, strict=True):
+        expected = session.recommend(6)
+        assert (one.items, one.num_unknown, one.source) == (expected.items, expected.num_unknown, expected.source)
+        assert one.scores == pytest.approx(expected.scores, rel=1e-4, abs=1e-5)
+    for session, other in zip(together, alone, strict=True):
+        assert session.item_ids == other.item_ids
+        assert len(session.to_bytes()) == len(other.to_bytes())
+
+
+def test_nobody_together() -> None:
+    assert add_together([], []) == []
+    assert recommend_together([], 3) == []
+
+
+def test_rules_hold_in_sessions() -> None:
+    recommender = RECOMMENDERS["gsrec"]
+    session = recommender.session()
+    session.add(*recommender.bundle.vocabulary.ids.to_list()[:2])
+    best = session.recommend(4).items
+    assert session.recommend(3, only=[best[3], best[1]]).items == (best[1], best[3])
+    rules = Rules(categories=dict.fromkeys(best[:2], "a"), quotas={"a": 1})
+    assert session.recommend(2, rules=rules).items == (best[0], best[2])
+    assert recommender.recommend(session.item_ids, 2, rules=rules).items == (best[0], best[2])

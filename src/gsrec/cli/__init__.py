@@ -12,6 +12,9 @@ from gsrec import __version__
 from gsrec.cli.compare import compare
 from gsrec.cli.data import app as data
 from gsrec.cli.evaluate import evaluate
+from gsrec.cli.explain import explain
+from gsrec.cli.inspect import inspect
+from gsrec.cli.pack import pack
 from gsrec.cli.plan import plan
 from gsrec.cli.recommend import recommend
 from gsrec.cli.report import report
@@ -34,7 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data, name="data")
-for command in (plan, tune, train, evaluate, compare, recommend, thesis, report):
+for command in (plan, tune, train, evaluate, compare, recommend, explain, inspect, pack, thesis, report):
     app.command()(command)
 
 

@@ -7,7 +7,12 @@ from typing import Annotated
 
 import typer
 
+from gsrec.errors import ConfigError
+
 LogArgument = Annotated[str, typer.Argument(metavar="LOG", help="A file, or the name of a source such as ml-1m.")]
+ModelArgument = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="A run folder that `gsrec train` wrote, or a bundle (folder or file).")
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder that `gsrec train` wrote.")]
 
 UserColumn = Annotated[str | None, typer.Option(help="The column of users; guessed from the usual names.")]
@@ -40,3 +45,15 @@ def all_settings(
     """The settings given one by one, the least interactions among them."""
     least = {"min_user_interactions": min_user_interactions, "min_item_interactions": min_item_interactions}
     return [*(settings or []), *(f"data.{key}={value}" for key, value in least.items() if value is not None)]
+
+
+def split_ids(text: str, option: str) -> list[str]:
+    """The ids in `ID,ID,...`.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    ids = [one for one in map(str.strip, text.split(",")) if one]
+    if not ids:
+        raise ConfigError(f"{option} names no item: expected item ids as ID,ID,..., oldest first")
+    return ids

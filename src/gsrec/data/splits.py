@@ -81,6 +81,10 @@ class Split:
         mask: np.ndarray = within < np.repeat(self.train_ends - self.sequences.offsets[:-1], lengths)
         return mask
 
+    def train_counts(self) -> np.ndarray:
+        """(V + 1,) int64, how many training events every item has."""
+        return np.bincount(self.sequences.items[self.train_mask()], minlength=self.sequences.num_items + 1)
+
     def targets(self, part: Part) -> Targets:
         """The events of `part` to be predicted; users without any are left out."""
         if part == "validation":

@@ -83,7 +83,11 @@ class Vocabulary:
         items = np.asarray(items)
         if items.size and (items.min() < 1 or items.max() > len(self)):
             raise DataError(f"item indices must be within 1..{len(self)}, found {items.min()}..{items.max()}")
-        return [self._ids[item - 1] for item in items.tolist()]
+        return self.decode_list(items.tolist())
+
+    def decode_list(self, items: Iterable[int]) -> list[ItemId]:
+        """The same of plain integers that are known to be within 1..V."""
+        return [self._ids[item - 1] for item in items]
 
     def parse(self, text: str) -> ItemId:
         """Read an id as it would be typed: as an integer where the ids are integers.

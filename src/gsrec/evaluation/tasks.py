@@ -87,7 +87,12 @@ class RankingTask:
         ranks = np.zeros(len(self.targets), dtype=np.int64)
         top_items = np.zeros((ranks.size, TOP), dtype=np.int32)
         done, lengths = 0, self.targets.positions - self.targets.starts
-        for rows in tiles(lengths, num_items=self.sequences.num_items, memory_budget=memory_budget):
+        for rows in tiles(
+            lengths,
+            num_items=self.sequences.num_items,
+            max_length=scorer.max_length,
+            memory_budget=memory_budget,
+        ):
             ranks[rows], top_items[rows] = self._rank_tile(scorer, rows)
             done += rows.size
             if progress is not None:

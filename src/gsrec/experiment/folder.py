@@ -84,6 +84,15 @@ def open_bundle(folder: Path) -> Bundle:
     return bundle
 
 
+def any_bundle(path: Path) -> Bundle:
+    """The trained model of a run folder, or of a bundle by itself.
+
+    Raises:
+        BundleError: if it is neither, or damaged.
+    """
+    return open_bundle(path) if (path / RUN_FILE).exists() or (path / BUNDLE_FOLDER).exists() else load_bundle(path)
+
+
 def claim(out: Path) -> None:
     """Make sure that a run may be written into a folder, before anything is done for it.
 

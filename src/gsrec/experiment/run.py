@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -112,10 +113,23 @@ def train(
         version=__version__,
         commit=_commit(),
     )
-    save_bundle(Bundle(model, config.model, split.sequences.vocabulary, record.data), out / BUNDLE_FOLDER)
-    write_json(out / METRICS_FILE, evaluator.evaluate(model).record())
+    validation = evaluator.evaluate(model)
+    save_bundle(_bundle(record, model, split, validation.metrics), out / BUNDLE_FOLDER)
+    write_json(out / METRICS_FILE, validation.record())
     write_text(out / RUN_FILE, record.model_dump_json(indent=2) + "\n")
     return Run(record, model, split)
+
+
+def _bundle(record: RunRecord, model: Model, split: Split, metrics: Mapping[str, float]) -> Bundle:
+    source = SOURCES.get(record.log.log)
+    return Bundle.of(
+        model,
+        record.config.model,
+        split,
+        settings=record.config.model_dump(mode="json"),
+        metrics=metrics,
+        licence=source.licence if source else None,
+    )
 
 
 def open_run(folder: str | Path, *, moved_to: str | None = None) -> Run:
@@ -206,9 +220,9 @@ def batches_of(split: Split, config: RunConfig, model: SequenceEncoder) -> Batch
     Raises:
         DataError: if no user has two training events.
     """
-    training, length = config.training, None if model.max_length is None else model.max_length + 1
+    training = config.training
     return training_batches(
-        split, length=length, batch_size=training.batch_size, seed=config.seed, windows=training.windows
+        split, length=model.max_row, batch_size=training.batch_size, seed=config.seed, windows=training.windows
     )
 
 

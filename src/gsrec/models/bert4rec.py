@@ -48,6 +48,7 @@ class BERT4Rec(nn.Module):
         self.num_items = num_items
         self.mask_item = num_items + 1
         self.max_length: int | None = config.max_length - 1  # one place is the [MASK]'s
+        self.max_row = config.max_length
         self.items = embedding(num_items + 2, size)
         self.bias = nn.Parameter(self.items.weight.new_zeros(num_items + 1))
         self.positions = Positions(config.max_length, size)

@@ -6,6 +6,7 @@ Legend: B batch, L length, D hidden, H heads, E = D / H, W window, V items.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -15,8 +16,14 @@ from torch.nn import functional as F
 from gsrec.errors import ConfigError
 
 Activation = Literal["relu", "gelu"]
-Memory = tuple[Tensor, Tensor]
-"""The keys and the values (B, H, L, E) that attention keeps of events gone by."""
+Apply = Callable[[Tensor], Tensor]
+"""Takes hidden (B, D) to hidden (B, D)."""
+
+StepOfBlock = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
+"""Takes one event further: from a memory (B, 2, H, L, E), hidden (B, D) at the event, and which places of the memory
+have no event yet once this one is taken in, (B, L) bool or None for none, to the memory and hidden (B, D)."""
+
+StepOfBlocks = Callable[[tuple[Tensor, ...], Tensor, Tensor], tuple[tuple[Tensor, ...], Tensor]]
 
 EMBEDDING_STD = 0.02
 """Standard deviation of new embedding rows, as in BERT4Rec's paper."""
@@ -103,6 +110,12 @@ class FeedForward(nn.Module):
         left: Tensor = self.leave(self.activation(self.enter(hidden)))
         return left
 
+    def applier(self) -> Apply:
+        """The same as a function, its weights looked up once."""
+        enter, leave = (self.enter.weight, self.enter.bias), (self.leave.weight, self.leave.bias)
+        activation = self.activation
+        return lambda hidden: F.linear(activation(F.linear(hidden, *enter)), *leave)
+
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None) -> Tensor:
     """Mix the values (B, H, L, E) by how well their keys fit every query.
@@ -126,9 +139,9 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor | None
 
 
 def weigh(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-    """Mix values (B, H, L, E) for one query (B, H, E) a history, by keys and a bias (B, H or 1, L): (B, H, E)."""
-    fits = (keys @ queries[..., None]).squeeze(3) / math.sqrt(queries.shape[2]) + bias
-    return (fits.softmax(-1)[:, :, None] @ values).squeeze(2)
+    """Mix values (B H, L, E) for one query (B H, 1, E) each, by their keys and a bias (B H, 1, L): (B H, 1, E)."""
+    fits = torch.baddbmm(bias, queries, keys.transpose(1, 2), alpha=queries.shape[2] ** -0.5)
+    return torch.bmm(fits.softmax(-1), values)
 
 
 class Window(nn.Module):
@@ -155,17 +168,6 @@ class Window(nn.Module):
         bias[:, 0, :, :chunk] = -math.inf  # nothing comes before the first chunk
         weights = (queries @ keys.transpose(-1, -2) / math.sqrt(head_size) + bias).softmax(-1)
         return (weights @ values).flatten(2, 3)[:, :, :length]
-
-    def step(self, queries: Tensor, keys: Tensor, values: Tensor, events: Tensor) -> Tensor:
-        """Queries (B, H, E) of the newest event on the rings of keys and values (B, H, W, E), it included: (B, H, E).
-
-        `events` (B,) int64 counts the events before it; event n stands in place n mod W.
-        """
-        places = torch.arange(self.size, device=keys.device)
-        distance = (events[:, None] - places) % self.size  # (B, W)
-        bias = self.distance_bias[:, distance].transpose(0, 1)  # (B, H, W)
-        bias = bias.masked_fill((distance > events[:, None])[:, None], -math.inf)
-        return weigh(queries, keys, values, bias)
 
     def _bias(self, chunk: int) -> Tensor:
         """(H, chunk, 2 chunk), the bias of every query on the keys of the chunk before and its own."""
@@ -206,30 +208,34 @@ class Attention(nn.Module):
         left: Tensor = self.leave(mixed.transpose(1, 2).flatten(2))  # (B, L, D)
         return left
 
-    def start(self, batch: int, max_length: int) -> Memory:
-        """Keys and values before the first event; places for `max_length` events where there is no window."""
+    def start(self, batch: int, max_length: int) -> Tensor:
+        """The memory (B, 2, H, L, E) before the first event: keys, then values of the newest events, the newest last.
+
+        It has L = W places with a window, else L = `max_length`.
+        """
         size = self.leave.in_features // self.num_heads
         places = max_length if self.window is None else self.window.size
-        empty = self.leave.weight.new_zeros(2, batch, self.num_heads, places, size)
-        return empty[0], empty[1]
+        return self.leave.weight.new_zeros(batch, 2, self.num_heads, places, size)
 
-    def step(self, memory: Memory, hidden: Tensor, events: Tensor) -> tuple[Memory, Tensor]:
-        """One event further: what `forward` gives at it, (B, D), from its hidden (B, D) and the memory of those before.
+    def stepper(self) -> StepOfBlock:
+        """What takes one event further; see `StepOfBlock`. It gives what `forward` gives at the event."""
+        heads, window = self.num_heads, self.window
+        enter, leave = (self.project.weight, self.project.bias), (self.leave.weight, self.leave.bias)
+        newest_last = None if window is None else window.distance_bias.flip(1)[None]  # (1, H, W)
 
-        `events` (B,) int64 counts those before; without a window there must be fewer than the memory has places for.
-        """
-        queries, keys, values = self.project(hidden).view(len(hidden), 3, self.num_heads, -1).unbind(1)  # (B, H, E)
-        rows, places = torch.arange(len(hidden), device=hidden.device), events % memory[0].shape[2]
-        all_keys, all_values = (part.clone() for part in memory)
-        all_keys[rows, :, places], all_values[rows, :, places] = keys, values
-        if self.window is None:
-            later = torch.arange(all_keys.shape[2], device=hidden.device) > events[:, None]  # (B, L)
-            bias = hidden.new_zeros(later.shape).masked_fill(later, -math.inf)[:, None]
-            mixed = weigh(queries, all_keys, all_values, bias)
-        else:
-            mixed = self.window.step(queries, all_keys, all_values, events)
-        left: Tensor = self.leave(mixed.flatten(1))
-        return (all_keys, all_values), left
+        def step(memory: Tensor, hidden: Tensor, missing: Tensor | None) -> tuple[Tensor, Tensor]:
+            batch = len(hidden)
+            parts = F.linear(hidden, *enter).view(batch, 3, heads, 1, -1)
+            memory = torch.cat([memory[:, :, :, 1:], parts[:, 1:]], 3)
+            bias = hidden.new_zeros(1, heads, memory.shape[3]) if newest_last is None else newest_last
+            if missing is not None:
+                bias = bias.masked_fill(missing[:, None], -math.inf)
+            keys, values = memory.transpose(0, 1).reshape(2, batch * heads, memory.shape[3], -1)
+            bias = bias.expand(batch, -1, -1).reshape(batch * heads, 1, -1)
+            mixed = weigh(parts[:, 0].reshape(batch * heads, 1, -1), keys, values, bias)
+            return memory, F.linear(mixed.view(batch, -1), *leave)
+
+        return step
 
     def at(self, hidden: Tensor, places: Tensor, allowed: Tensor | None = None) -> Tensor:
         """What `forward` gives at one place (B,) int64 of every history: (B, D), for a fraction of the work."""
@@ -272,11 +278,23 @@ class Block(nn.Module):
         attended = self.attention.at(self.attention_norm(hidden) if self.pre_norm else hidden, places, allowed)
         return self._join(at_places(hidden, places), attended)
 
-    def step(self, memory: Memory, hidden: Tensor, events: Tensor) -> tuple[Memory, Tensor]:
-        """One event further, as in `Attention.step`."""
-        normed = self.attention_norm(hidden) if self.pre_norm else hidden
-        memory, attended = self.attention.step(memory, normed, events)
-        return memory, self._join(hidden, attended)
+    def stepper(self) -> StepOfBlock:
+        """What takes one event further, as in `Attention.stepper`; without dropout."""
+        attend_to, norm = self.attention.stepper(), normalizer(self.attention_norm)
+        feed_forward = self.feed_forward.applier() if self.feed_forward else None
+        feed_forward_norm = normalizer(self.feed_forward_norm) if self.feed_forward_norm else None
+        pre_norm = self.pre_norm
+
+        def step(memory: Tensor, hidden: Tensor, missing: Tensor | None) -> tuple[Tensor, Tensor]:
+            memory, attended = attend_to(memory, norm(hidden) if pre_norm else hidden, missing)
+            hidden = hidden + attended if pre_norm else norm(hidden + attended)
+            if feed_forward is None or feed_forward_norm is None:
+                return memory, hidden
+            if pre_norm:
+                return memory, hidden + feed_forward(feed_forward_norm(hidden))
+            return memory, feed_forward_norm(hidden + feed_forward(hidden))
+
+        return step
 
     def _join(self, hidden: Tensor, attended: Tensor) -> Tensor:
         """Add both (.., D), then the feed-forward."""
@@ -306,20 +324,35 @@ def through_at(blocks: nn.ModuleList, hidden: Tensor, places: Tensor, allowed: T
     return _block(blocks[-1]).at(through(blocks[:-1], hidden, allowed), places, allowed)
 
 
+def normalizer(norm: nn.LayerNorm) -> Apply:
+    """The layer's function, its weights looked up once: for one event that is half of its time."""
+    shape, weight, bias, epsilon = norm.normalized_shape, norm.weight, norm.bias, norm.eps
+    return lambda hidden: F.layer_norm(hidden, shape, weight, bias, epsilon)
+
+
 def start_blocks(blocks: nn.ModuleList, batch: int, max_length: int) -> tuple[Tensor, ...]:
-    """The memory of all blocks before the first event: keys and values of one after the other."""
-    return tuple(part for block in blocks for part in _block(block).attention.start(batch, max_length))
+    """The memory of every block before the first event, as in `Attention.start`."""
+    return tuple(_block(block).attention.start(batch, max_length) for block in blocks)
 
 
-def step_blocks(
-    blocks: nn.ModuleList, parts: tuple[Tensor, ...], hidden: Tensor, events: Tensor
-) -> tuple[tuple[Tensor, ...], Tensor]:
-    """One event further through all blocks: their memory and what `through` gives at it, (B, D)."""
-    kept: tuple[Tensor, ...] = ()
-    for place, block in enumerate(blocks):
-        memory, hidden = _block(block).step((parts[2 * place], parts[2 * place + 1]), hidden, events)
-        kept += memory
-    return kept, hidden
+def blocks_stepper(blocks: nn.ModuleList) -> StepOfBlocks:
+    """What takes one event further through all blocks, giving what `through` gives at it.
+
+    It takes the memories of the blocks, hidden (B, D), and how many events there were before, (B,) int64: without a
+    window there must be fewer than a memory has places for.
+    """
+    steps = [_block(block).stepper() for block in blocks]
+
+    def step(memories: tuple[Tensor, ...], hidden: Tensor, events: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        length, missing, kept = memories[0].shape[3], None, []
+        if int(events.min()) + 1 < length:
+            missing = torch.arange(length, device=hidden.device) < length - 1 - events[:, None]  # (B, L)
+        for memory, one in zip(memories, steps, strict=True):
+            memory, hidden = one(memory, hidden, missing)
+            kept.append(memory)
+        return tuple(kept), hidden
+
+    return step
 
 
 def _block(module: nn.Module) -> Block:

@@ -12,12 +12,16 @@ from torch import Tensor, nn
 
 from gsrec.models.blocks import at_places, drop, embedding, item_scores, newest
 from gsrec.models.config import Description, Share, Size
-from gsrec.models.protocols import State
+from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, Recurrence
 
 
 class GRU4RecConfig(Description):
-    """The size of a GRU4Rec. A `recurrent_size` unlike `embedding_size` is projected back for the tied scores."""
+    """The size of a GRU4Rec. A `recurrent_size` unlike `embedding_size` is projected back for the tied scores.
+
+    Attributes:
+        max_length: the most events of a training row; histories of any length are judged and streamed whole.
+    """
 
     name: Literal["gru4rec"] = "gru4rec"
     embedding_size: Size = 64
@@ -36,8 +40,9 @@ class GRU4Rec(nn.Module):
         super().__init__()
         size = config.embedding_size
         self.num_items = num_items
-        self.max_length: int | None = config.max_length
-        self.max_events: int | None = config.max_length  # then the oldest would have to be forgotten
+        self.max_length: int | None = None
+        self.max_events: int | None = None
+        self.max_row = config.max_length + 1
         self.items = embedding(num_items + 1, size, std=size**-0.5)  # no norm raises smaller inputs to the gates
         self.bias = nn.Parameter(self.items.weight.new_zeros(num_items + 1))
         self.dropout = config.dropout
@@ -61,10 +66,15 @@ class GRU4Rec(nn.Module):
         """The state before the first event: that of the recurrence."""
         return State(torch.zeros(batch, dtype=torch.int64), (self.recurrence.start(batch),))
 
-    def step(self, state: State, items: Tensor) -> tuple[State, Tensor]:
-        """One event (B,) further: the state, and the hidden vector (B, D)."""
-        kept, hidden = self.recurrence.step(state.parts[0], self.items(items))
-        return State(state.events + 1, (kept,)), self.leave(hidden)
+    def stepper(self) -> Step:
+        """What takes one event further."""
+        recur, items, leave = self.recurrence.stepper(), self.items.weight, self.leave
+
+        def step(state: State, taken: Tensor) -> tuple[State, Tensor]:
+            kept, hidden = recur(state.parts[0], items[taken])
+            return State(state.events + 1, (kept,)), leave(hidden)
+
+        return step
 
     @property
     def item_weights(self) -> Tensor:

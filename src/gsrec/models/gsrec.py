@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from gsrec.models.blocks import (
     Attention,
@@ -17,17 +18,18 @@ from gsrec.models.blocks import (
     FeedForward,
     Positions,
     at_places,
+    blocks_stepper,
     drop,
     embedding,
     item_scores,
     newest,
+    normalizer,
     start_blocks,
-    step_blocks,
     through,
 )
 from gsrec.models.config import Description, Share, Size
-from gsrec.models.protocols import State
-from gsrec.models.recurrence import Cell, Recurrence
+from gsrec.models.protocols import State, Step
+from gsrec.models.recurrence import Cell, Recurrence, StepOfRecurrence
 
 
 class GSRecConfig(Description):
@@ -39,6 +41,8 @@ class GSRecConfig(Description):
         residual: whether the recurrence is normed and added to what attention found, and a feed-forward follows
             (the thesis: no, the recurrence replaces it).
         tied_weights: whether items are scored by their own embeddings (the thesis: no, by an output layer).
+        max_length: the most events of a training row. With a window, histories of any length are judged and streamed
+            whole; without, the newest so many.
     """
 
     name: Literal["gsrec"] = "gsrec"
@@ -65,8 +69,9 @@ class GSRec(nn.Module):
         size = config.embedding_size
         self.num_items = num_items
         self.config = config
-        self.max_length: int | None = config.max_length
-        self.max_events: int | None = config.max_length
+        self.max_length: int | None = config.max_length if config.window == "all" else None
+        self.max_events = self.max_length
+        self.max_row = config.max_length + 1
         self.dropout = config.dropout
         self.items = embedding(num_items + 1, size)
         self.scale = size**0.5  # as in SASRec
@@ -89,14 +94,21 @@ class GSRec(nn.Module):
         parts = start_blocks(self.blocks, batch, self.config.max_length)
         return State(torch.zeros(batch, dtype=torch.int64), (*parts, self.recurrence.start(batch)))
 
-    def step(self, state: State, items: Tensor) -> tuple[State, Tensor]:
-        """One event (B,) further: the state, and the hidden vector (B, D)."""
-        hidden = self.items(items) * self.scale
-        if isinstance(self.positions, Positions):
-            hidden = hidden + self.positions.weight[state.events]
-        parts, hidden = step_blocks(self.blocks, state.parts[:-1], hidden, state.events)
-        recurrent, hidden = self.recurrence.step(state.parts[-1], hidden)
-        return State(state.events + 1, (*parts, recurrent)), self.leave(hidden)
+    def stepper(self) -> Step:
+        """What takes one event further."""
+        through_blocks, recur = blocks_stepper(self.blocks), self.recurrence.stepper()
+        items, scale, leave = self.items.weight, self.scale, self.leave
+        places = self.positions.weight if isinstance(self.positions, Positions) else None
+
+        def step(state: State, taken: Tensor) -> tuple[State, Tensor]:
+            hidden = items[taken] * scale
+            if places is not None:
+                hidden = hidden + places[state.events]
+            parts, hidden = through_blocks(state.parts[:-1], hidden, state.events)
+            recurrent, hidden = recur(state.parts[-1], hidden)
+            return State(state.events + 1, (*parts, recurrent)), leave(hidden)
+
+        return step
 
     @property
     def item_weights(self) -> Tensor:
@@ -136,10 +148,18 @@ class ResidualRecurrence(nn.Module):
         """The recurrence's state (B, S, R) before the first event."""
         return self.recurrence.start(batch)
 
-    def step(self, state: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """One event further: the recurrence's state (B, S, R), and (B, D)."""
-        state, recurrent = self.recurrence.step(state, self.recurrence_norm(hidden))
-        return state, self._join(hidden, recurrent)
+    def stepper(self) -> StepOfRecurrence:
+        """What takes one event further: the recurrence's state (B, S, R), and hidden (B, D); without dropout."""
+        recur, feed_forward = self.recurrence.stepper(), self.feed_forward.applier()
+        norms = normalizer(self.recurrence_norm), normalizer(self.feed_forward_norm), normalizer(self.norm)
+        leave = self.leave.weight, self.leave.bias
+
+        def step(state: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+            state, recurrent = recur(state, norms[0](hidden))
+            hidden = hidden + F.linear(recurrent, *leave)
+            return state, norms[2](hidden + feed_forward(norms[1](hidden)))
+
+        return step
 
     def _join(self, hidden: Tensor, recurrent: Tensor) -> Tensor:
         """Add the recurrence's (.., R) to hidden (.., D), then the feed-forward."""

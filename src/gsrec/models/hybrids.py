@@ -54,6 +54,7 @@ class Hybrid(nn.Module):
         size = config.embedding_size
         self.num_items = num_items
         self.max_length: int | None = config.max_length
+        self.max_row = config.max_length + 1
         self.items = embedding(num_items + 1, size)
         self.scale = size**0.5  # as in SASRec
         self.dropout = config.dropout

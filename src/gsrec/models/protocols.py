@@ -5,6 +5,7 @@ Legend: B batch, L length, D hidden, V items.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -37,6 +38,8 @@ class SequenceEncoder(Protocol):
 
     num_items: int
     max_length: int | None
+    max_row: int
+    """The most events of a training row, the last one's target included."""
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors of a batch.
@@ -73,6 +76,11 @@ class State:
     parts: tuple[Tensor, ...]
 
 
+Step = Callable[[State, Tensor], tuple[State, Tensor]]
+"""Takes one more event of every history: from the state of the events before, fewer than `max_events`, and items (B,)
+int64 to the state after them and the hidden vectors (B, D) that `encode` has at them."""
+
+
 @runtime_checkable
 class StreamingEncoder(Protocol):
     """Encodes event by event: the numbers of `encode`, at a cost that does not grow with the history."""
@@ -85,14 +93,6 @@ class StreamingEncoder(Protocol):
         """The state before the first event of so many histories."""
         ...
 
-    def step(self, state: State, items: Tensor) -> tuple[State, Tensor]:
-        """Take one more event of every history.
-
-        Args:
-            state: of the events before, fewer than `max_events`.
-            items: (B,) int64, item indices.
-
-        Returns:
-            The state after it, and the hidden vectors (B, D) that `encode` has at this event.
-        """
+    def stepper(self) -> Step:
+        """What takes one more event of every history, with the weights as they are now."""
         ...

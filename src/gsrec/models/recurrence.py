@@ -5,6 +5,7 @@ Legend: B batch, L length, D hidden, R recurrent size.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Cell = Literal["gru", "lstm", "rnn"]
+
+StepOfRecurrence = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Takes one event further: from the state (B, S, R) and hidden (B, D) to the next state and hidden (B, R)."""
 
 CELLS: dict[str, type[nn.GRU | nn.LSTM | nn.RNN]] = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 
@@ -44,19 +48,29 @@ class Recurrence(nn.Module):
         rows = self.layers.num_layers * (2 if isinstance(self.layers, nn.LSTM) else 1)
         return next(self.parameters()).new_zeros(batch, rows, self.layers.hidden_size)
 
-    def step(self, state: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """One event further: state (B, S, R) and hidden (B, D) to the next state and what `forward` gives: (B, R)."""
-        rows = list(state.unbind(1))
-        for layer, weights in enumerate(self.layers.all_weights):
-            match self.layers:
-                case nn.LSTM():
-                    pair = torch.lstm_cell(hidden, (rows[2 * layer], rows[2 * layer + 1]), *weights)
-                    hidden, rows[2 * layer : 2 * layer + 2] = pair[0], pair
-                case nn.GRU():
-                    hidden = rows[layer] = torch.gru_cell(hidden, rows[layer], *weights)
-                case nn.RNN():
-                    hidden = rows[layer] = torch.rnn_tanh_cell(hidden, rows[layer], *weights)
-        return torch.stack(rows, 1), hidden
+    def stepper(self) -> StepOfRecurrence:
+        """What takes one event further: the state, and what `forward` gives at the event."""
+        all_weights = self.layers.all_weights
+        if isinstance(self.layers, nn.LSTM):
+            return lambda state, hidden: _lstm_step(state, hidden, all_weights)
+        cell = torch.gru_cell if isinstance(self.layers, nn.GRU) else torch.rnn_tanh_cell
+
+        def step(state: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+            rows = []
+            for before, weights in zip(state.unbind(1), all_weights, strict=True):
+                hidden = cell(hidden, before, *weights)
+                rows.append(hidden)
+            return torch.stack(rows, 1), hidden
+
+        return step
+
+
+def _lstm_step(state: Tensor, hidden: Tensor, all_weights: Sequence[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
+    rows: list[Tensor] = []
+    for layer, weights in enumerate(all_weights):
+        hidden, kept = torch.lstm_cell(hidden, (state[:, 2 * layer], state[:, 2 * layer + 1]), *weights)
+        rows += [hidden, kept]
+    return torch.stack(rows, 1), hidden
 
 
 def gru(inputs: Tensor, input_weights: Tensor, state_weights: Tensor, input_bias: Tensor, state_bias: Tensor) -> Tensor:

@@ -16,17 +16,18 @@ from gsrec.models.blocks import (
     Block,
     FeedForward,
     Positions,
+    blocks_stepper,
     drop,
     embedding,
     item_scores,
     newest,
+    normalizer,
     start_blocks,
-    step_blocks,
     through,
     through_at,
 )
 from gsrec.models.config import Description, Share, Size
-from gsrec.models.protocols import State
+from gsrec.models.protocols import State, Step
 
 
 class SASRecConfig(Description):
@@ -52,6 +53,7 @@ class SASRec(nn.Module):
         size = config.embedding_size
         self.num_items = num_items
         self.max_length: int | None = config.max_length
+        self.max_row = config.max_length + 1
         self.max_events: int | None = config.max_length  # then all positions would move
         self.items = embedding(num_items + 1, size)
         self.scale = size**0.5  # as in the paper's code: an item must outweigh its position, a rare one too
@@ -73,11 +75,16 @@ class SASRec(nn.Module):
         parts = start_blocks(self.blocks, batch, self.positions.weight.shape[0])
         return State(torch.zeros(batch, dtype=torch.int64), parts)
 
-    def step(self, state: State, items: Tensor) -> tuple[State, Tensor]:
-        """One event (B,) further: the state, and the hidden vector (B, D)."""
-        embedded = self.items(items) * self.scale + self.positions.weight[state.events]
-        parts, hidden = step_blocks(self.blocks, state.parts, embedded, state.events)
-        return State(state.events + 1, parts), self.norm(hidden)
+    def stepper(self) -> Step:
+        """What takes one event further."""
+        through_blocks, norm = blocks_stepper(self.blocks), normalizer(self.norm)
+        items, scale, places = self.items.weight, self.scale, self.positions.weight
+
+        def step(state: State, taken: Tensor) -> tuple[State, Tensor]:
+            parts, hidden = through_blocks(state.parts, items[taken] * scale + places[state.events], state.events)
+            return State(state.events + 1, parts), norm(hidden)
+
+        return step
 
     @property
     def item_weights(self) -> Tensor:

@@ -6,11 +6,16 @@ Legend: U users, K recommendations.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 
+from gsrec.bundle import Bundle
+from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.errors import ConfigError, DataError
+from gsrec.files import replacing
 from gsrec.models.protocols import Scorer
 from gsrec.ranking import MEMORY_BUDGET, score_histories, tiles, top_k
 
@@ -51,7 +56,9 @@ def top_items(
     items = np.zeros((sequences.num_users, k), dtype=np.int32)
     scores = np.full((sequences.num_users, k), -np.inf, dtype=np.float32)
     done = 0
-    for users in tiles(sequences.lengths, num_items=sequences.num_items, memory_budget=memory_budget):
+    for users in tiles(
+        sequences.lengths, num_items=scorer.num_items, max_length=scorer.max_length, memory_budget=memory_budget
+    ):
         all_scores = score_histories(
             scorer.score,
             sequences.items,
@@ -66,3 +73,55 @@ def top_items(
         if progress is not None:
             progress(done, sequences.num_users)
     return items, scores
+
+
+def recommend_users(
+    bundle: Bundle,
+    log: InteractionLog,
+    k: int = 10,
+    *,
+    filter_seen: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> pl.DataFrame:
+    """The K items most likely to come next for every user of a log.
+
+    Args:
+        bundle: the model.
+        log: who took what; events of items that the model does not know are left out.
+        k: how many items.
+        filter_seen: leave out the items of a user's history.
+        progress: told after every tile how many users are done, and of how many.
+
+    Returns:
+        A row a user and place: `user_id`, `rank` (from 1), `item_id`, `score`. Users without any item that the model
+        knows have no rows.
+
+    Raises:
+        ConfigError: if k is not positive.
+        DataError: if the model knows no item of the log.
+    """
+    sequences = log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
+    items, scores = top_items(bundle.model, sequences, k, filter_seen=filter_seen, progress=progress)
+    real = items > 0  # (U, K)
+    users, places = np.nonzero(real)
+    return pl.DataFrame(
+        {
+            "user_id": sequences.user_ids.gather(users),
+            "rank": (places + 1).astype(np.int32),
+            "item_id": bundle.vocabulary.ids.gather(items[real] - 1),
+            "score": scores[real],
+        }
+    )
+
+
+def write_recommendations(frame: pl.DataFrame, path: Path) -> None:
+    """Write what `recommend_users` gave: Parquet where the path ends so, else CSV; whole or not at all.
+
+    Raises:
+        DataError: if the disk does not take it.
+    """
+    with replacing(path) as new:
+        if path.suffix == ".parquet":
+            frame.write_parquet(new)
+        else:
+            frame.write_csv(new)

@@ -5,22 +5,27 @@ Legend: B histories, L length, K recommendations, V items.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
+import polars as pl
 import torch
 from torch.nn import functional
 
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, load_bundle
 from gsrec.data.batches import padded_rows
+from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
 from gsrec.models.blocks import item_scores
 from gsrec.models.protocols import SequenceEncoder
 from gsrec.ranking import mask_seen, top_k
+from gsrec.recommend.everyone import recommend_users
 from gsrec.recommend.recommendation import Recommendation, named
+from gsrec.recommend.rules import NO_RULES, ItemRules, Rules
 from gsrec.recommend.session import Session, session_from_bytes
 
 BATCH_SIZE = 128
@@ -33,14 +38,14 @@ class Recommender:
     bundle: Bundle
 
     @classmethod
-    def load(cls, folder: str | Path) -> Recommender:
-        """The recommender of a bundle, or of the folder of a run.
+    def load(cls, path: str | Path) -> Recommender:
+        """The recommender of a bundle (a folder, or a `.gsrec` file), or of the folder of a run.
 
         Raises:
-            BundleError: if the folder holds no bundle, or a damaged one.
+            BundleError: if there is no bundle, or a damaged one.
         """
-        folder = Path(folder)
-        return cls(load_bundle(folder / BUNDLE_FOLDER if (folder / BUNDLE_FOLDER).is_dir() else folder))
+        path = Path(path)
+        return cls(load_bundle(path / BUNDLE_FOLDER if (path / BUNDLE_FOLDER).is_dir() else path))
 
     def session(self) -> Session:
         """A new session: events come in one by one."""
@@ -54,51 +59,80 @@ class Recommender:
         """
         return session_from_bytes(self.bundle, content)
 
-    def recommend(
+    @overload
+    def recommend(  # type: ignore[overload-overlap]  # a string is a sequence of strings too
         self,
         history: Sequence[ItemId],
         k: int = 10,
         *,
         filter_seen: bool = True,
-        exclude: Iterable[ItemId] = (),
-        only: Iterable[ItemId] | None = None,
-    ) -> Recommendation:
-        """The K items most likely to come after a history.
+        exclude: Collection[ItemId] = (),
+        only: Collection[ItemId] | None = None,
+        rules: Rules | None = None,
+    ) -> Recommendation: ...
+
+    @overload
+    def recommend(
+        self,
+        history: Sequence[Sequence[ItemId]],
+        k: int = 10,
+        *,
+        filter_seen: bool = True,
+        exclude: Collection[ItemId] = (),
+        only: Collection[ItemId] | None = None,
+        rules: Rules | None = None,
+    ) -> list[Recommendation]: ...
+
+    def recommend(
+        self,
+        history: Sequence[ItemId] | Sequence[Sequence[ItemId]],
+        k: int = 10,
+        *,
+        filter_seen: bool = True,
+        exclude: Collection[ItemId] = (),
+        only: Collection[ItemId] | None = None,
+        rules: Rules | None = None,
+    ) -> Recommendation | list[Recommendation]:
+        """The K items most likely to come after a history, or after each of several.
+
+        A history without any item that the model knows is answered with the items taken most in training; its
+        recommendation says so in `source`.
 
         Args:
-            history: item ids, oldest first.
+            history: item ids, oldest first; or several such histories.
             k: how many items.
             filter_seen: leave out the items of the history.
             exclude: item ids to leave out besides; unknown ones do not matter.
             only: the item ids to choose from, such as what is in stock; None: all.
+            rules: instead of `exclude` and `only`, all that rules can say.
+
+        Returns:
+            A recommendation for one history; a list of them for several, in their order.
 
         Raises:
             ConfigError: if k is not positive, or `only` names no item that the model knows.
-            DataError: if the model knows no item of the history.
         """
-        return self.recommend_all([history], k, filter_seen=filter_seen, exclude=exclude, only=only)[0]
+        if k < 1:
+            raise ConfigError(f"k must be at least 1, found {k}")
+        rules = rules or (Rules(exclude, only) if len(exclude) or only is not None else None)
+        of_items = rules.for_vocabulary(self.bundle.vocabulary) if rules else NO_RULES
+        many: list[Any] = [one for one in history if isinstance(one, list | tuple | range | np.ndarray)]
+        if many and len(many) < len(history):
+            raise ConfigError("a history must be item ids, or all histories lists of item ids: found a mixture")
+        encoded = [self.bundle.vocabulary.encode(one) for one in many or [history]]
+        answers = self._answers(encoded, k, filter_seen, of_items)
+        return answers if many else answers[0]
 
-    def recommend_all(
+    def recommend_users(
         self,
-        histories: Sequence[Sequence[ItemId]],
+        log: InteractionLog,
         k: int = 10,
         *,
         filter_seen: bool = True,
-        exclude: Iterable[ItemId] = (),
-        only: Iterable[ItemId] | None = None,
-    ) -> list[Recommendation]:
-        """The K items most likely to come after each history; arguments and errors as for `recommend`."""
-        if k < 1:
-            raise ConfigError(f"k must be at least 1, found {k}")
-        barred = self._barred(exclude, only)
-        known = [self._known(history) for history in histories]
-        answers: list[Recommendation] = []
-        for start in range(0, len(known), BATCH_SIZE):
-            answers += self._answer(known[start : start + BATCH_SIZE], k, filter_seen, barred)
-        return [
-            Recommendation(answer.items, answer.scores, len(history) - items.size)
-            for answer, history, items in zip(answers, histories, known, strict=True)
-        ]
+        progress: Callable[[int, int], None] | None = None,
+    ) -> pl.DataFrame:
+        """The same for every user of a log, as a frame; see `gsrec.recommend.everyone.recommend_users`."""
+        return recommend_users(self.bundle, log, k, filter_seen=filter_seen, progress=progress)
 
     @torch.inference_mode()
     def similar_items(self, item_id: ItemId, k: int = 10) -> Recommendation:
@@ -112,55 +146,55 @@ class Recommender:
             raise ConfigError(f"k must be at least 1, found {k}")
         if not isinstance(self.bundle.model, SequenceEncoder):
             raise ConfigError(f"{self.bundle.config.name} has no item vectors to compare. Use another model.")
-        (item,) = self._known([item_id])
+        item = int(self.bundle.vocabulary.encode([item_id])[0])
+        if not item:
+            raise DataError(f"the model does not know the item {item_id!r}: {self._such_as()}")
         vectors = functional.normalize(self.bundle.model.item_weights)  # (V + 1, D)
         cosines = item_scores(vectors[item][None], vectors, None)  # (1, V + 1)
         mask_seen(cosines, torch.tensor([[item]]))
         values, items = top_k(cosines, min(k, len(self.bundle.vocabulary)))
         return named(self.bundle.vocabulary, items[0], values[0])
 
-    def _barred(self, exclude: Iterable[ItemId], only: Iterable[ItemId] | None) -> torch.Tensor | None:
-        """(n,) int64, item indices that are no candidates whatever the history; None: there are none."""
-        if only is None and exclude == ():
-            return None
-        barred = np.unique(self.bundle.vocabulary.encode(exclude))
-        if only is not None:
-            wanted = self.bundle.vocabulary.encode(only)
-            if not wanted.any():
-                raise ConfigError("`only` names no item that the model knows: there is nothing to recommend")
-            barred = np.union1d(barred, np.setdiff1d(np.arange(1, len(self.bundle.vocabulary) + 1), wanted))
-        return torch.from_numpy(barred.astype(np.int64))
+    def _such_as(self) -> str:
+        return (
+            f"it was trained on {self.bundle.data.name} with {len(self.bundle.vocabulary):,} items, such as "
+            f"{self.bundle.vocabulary.ids[0]!r}."
+        )
 
-    def _known(self, history: Sequence[ItemId]) -> np.ndarray:
-        """(L,) int64, the item indices of a history without the unknown ones."""
-        items = self.bundle.vocabulary.encode(history)
-        known = items[items > 0]
-        if not known.size:
-            given = ", ".join(map(repr, list(history)[:3])) or "nothing"
-            raise DataError(
-                f"the model knows no item of this history ({given}): it was trained on {self.bundle.data.name} with "
-                f"{len(self.bundle.vocabulary):,} items, such as {self.bundle.vocabulary.ids[0]!r}."
-            )
-        return known
+    def _answers(
+        self, histories: list[np.ndarray], k: int, filter_seen: bool, rules: ItemRules
+    ) -> list[Recommendation]:
+        """Recommendations after histories (L,) int64 of item indices, 0 for an unknown item."""
+        known = [items[items > 0] for items in histories]
+        answers: list[Recommendation] = []
+        for start in range(0, len(known), BATCH_SIZE):
+            answers += self._answer(known[start : start + BATCH_SIZE], k, filter_seen, rules)
+        return [
+            Recommendation(answer.items, answer.scores, len(given) - items.size, answer.source)
+            for answer, given, items in zip(answers, histories, known, strict=True)
+        ]
 
     @torch.inference_mode()
-    def _answer(
-        self, histories: list[np.ndarray], k: int, filter_seen: bool, barred: torch.Tensor | None
-    ) -> list[Recommendation]:
+    def _answer(self, histories: list[np.ndarray], k: int, filter_seen: bool, rules: ItemRules) -> list[Recommendation]:
         seen = _rows(histories)
         newest = self.bundle.model.max_length
         scores = self.bundle.model.score(_rows([history[-newest:] for history in histories]) if newest else seen)
+        empty = [place for place, history in enumerate(histories) if not history.size]
+        if empty:
+            scores[empty] = self.bundle.counts.float()
         mask_seen(scores, seen if filter_seen else seen[:, :0])
-        if barred is not None:
-            scores[:, barred] = -torch.inf
-        values, items = top_k(scores, min(k, len(self.bundle.vocabulary)))
-        return [named(self.bundle.vocabulary, *row) for row in zip(items, values, strict=True)]
+        values, items = rules.best(scores, min(k, len(self.bundle.vocabulary)))
+        return [
+            named(self.bundle.vocabulary, *row, source="model" if history.size else "popularity")
+            for *row, history in zip(items, values, histories, strict=True)
+        ]
 
 
 def _rows(histories: list[np.ndarray]) -> torch.Tensor:
-    """Histories under each other, (B, L) int64, right-padded with 0."""
-    if len(histories) == 1:
+    """Histories under each other, (B, L) int64, right-padded with 0; L is at least 1."""
+    if len(histories) == 1 and histories[0].size:
         return torch.from_numpy(histories[0])[None]
     ends = np.cumsum([history.size for history in histories])
     starts = np.concatenate([[0], ends[:-1]])
-    return torch.from_numpy(padded_rows(np.concatenate(histories), starts, ends))
+    rows = torch.from_numpy(padded_rows(np.concatenate(histories), starts, ends))
+    return rows if rows.shape[1] else rows.new_zeros(len(histories), 1)

@@ -1,14 +1,13 @@
 """Sessions: an event comes in, what comes next goes out, without the history being computed again.
 
-Legend: V items, K recommendations.
+Legend: V items, D hidden, K recommendations.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -16,11 +15,11 @@ from torch import Tensor
 
 from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
-from gsrec.errors import BundleError, ConfigError
-from gsrec.models.blocks import item_scores
+from gsrec.errors import BundleError
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
-from gsrec.ranking import mask_seen, top_k
-from gsrec.recommend.recommendation import Recommendation, named
+from gsrec.recommend.recommendation import Recommendation
+from gsrec.recommend.rules import Rules
+from gsrec.recommend.together import Events, add_together, recommend_together, scores_together
 
 META = "gsrec"
 """The key of a session's facts in the header of its file."""
@@ -37,112 +36,62 @@ class Session:
     def __init__(self, bundle: Bundle) -> None:
         """Begin without events."""
         self.bundle = bundle
-        self.items: list[int] = []
-        self.num_unknown = 0
-        self._encoder = bundle.model if isinstance(bundle.model, SequenceEncoder) else None
-        self._stream = bundle.model if isinstance(bundle.model, StreamingEncoder) else None
-        self._state = self._stream.start(1) if self._stream else None
-        self._hidden: Tensor | None = None  # (1, D), of the newest event
+        self.events = Events(bundle)
 
     def __len__(self) -> int:
         """How many events the model knows of."""
-        return len(self.items)
+        return len(self.events.items)
+
+    @property
+    def item_ids(self) -> list[ItemId]:
+        """The events that the model knows, oldest first."""
+        return self.bundle.vocabulary.decode_list(self.events.items)
 
     @property
     def is_exact_stream(self) -> bool:
         """Whether the next event is taken in without computing earlier ones again."""
-        return self._state is not None
+        return self.events.state is not None
 
-    @torch.inference_mode()
     def add(self, *item_ids: ItemId) -> int:
         """Take in events, oldest first; gives how many of them the model did not know and left out."""
-        items = self.bundle.vocabulary.encode(item_ids)
-        known = items[items > 0].tolist()
-        for item in known:
-            self._step(item)
-        self.num_unknown += len(items) - len(known)
-        return len(items) - len(known)
+        return sum(not add_together([self.events], [item_id])[0] for item_id in item_ids)
 
-    def _step(self, item: int) -> None:
-        self.items.append(item)
-        if self._stream is None or self._state is None:
-            return
-        if self._is_full():
-            self._state = self._hidden = None
-            return
-        self._state, self._hidden = self._stream.step(self._state, torch.tensor([item]))
-
-    def _is_full(self) -> bool:
-        """Whether there are more events than a state can take."""
-        most = self._stream.max_events if self._stream else 0
-        return most is not None and len(self.items) > most
-
-    @torch.inference_mode()
     def scores(self) -> Tensor:
-        """The model's scores (1, V + 1) of what comes next.
+        """The model's scores (1, V + 1) of what comes next; how often items were taken, where there is no event."""
+        return scores_together([self.events])
 
-        Raises:
-            ConfigError: if the session has no event that the model knows.
-        """
-        if not self.items:
-            raise ConfigError("the session has no event that the model knows: add one first")
-        if self._hidden is not None and self._encoder is not None:
-            return item_scores(self._hidden, self._encoder.item_weights, self._encoder.item_bias)
-        model = self.bundle.model
-        newest = self.items if model.max_length is None else self.items[-model.max_length :]
-        return model.score(torch.tensor([newest]))
-
-    @torch.inference_mode()
-    def recommend(self, k: int = 10, *, filter_seen: bool = True, exclude: Iterable[ItemId] = ()) -> Recommendation:
-        """The K items most likely to come next.
+    def recommend(
+        self,
+        k: int = 10,
+        *,
+        filter_seen: bool = True,
+        exclude: Collection[ItemId] = (),
+        only: Collection[ItemId] | None = None,
+        rules: Rules | None = None,
+    ) -> Recommendation:
+        """The K items most likely to come next; the most popular ones, where there is no event that the model knows.
 
         Args:
             k: how many items.
             filter_seen: leave out the items of the session.
             exclude: item ids to leave out besides; unknown ones do not matter.
+            only: the item ids to choose from; None: all.
+            rules: instead of `exclude` and `only`, all that rules can say.
 
         Raises:
-            ConfigError: if k is not positive, or the session has no event that the model knows.
+            ConfigError: if k is not positive, or `only` names no item that the model knows.
         """
-        if k < 1:
-            raise ConfigError(f"k must be at least 1, found {k}")
-        scores = self.scores()
-        barred = np.concatenate([self.items if filter_seen else [], self.bundle.vocabulary.encode(exclude)])
-        mask_seen(scores, torch.from_numpy(barred.astype(np.int64))[None])
-        values, items = top_k(scores, min(k, len(self.bundle.vocabulary)))
-        return named(self.bundle.vocabulary, items[0], values[0], num_unknown=self.num_unknown)
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over the state that `to_bytes` wrote, of a session whose items are there already.
-
-        Raises:
-            BundleError: if it does not fit the model and the items.
-        """
-        expected = self._state
-        if expected is None or self._is_full():
-            self._state, fitting = None, not tensors
-        else:
-            shapes = {f"part{place}": part.shape for place, part in enumerate(expected.parts)}
-            if self.items and self._encoder:
-                shapes["hidden"] = torch.Size((1, self._encoder.item_weights.shape[1]))
-            fitting = {name: tensor.shape for name, tensor in tensors.items()} == shapes and all(
-                tensor.dtype == torch.float32 and bool(tensor.isfinite().all()) for tensor in tensors.values()
-            )
-            if fitting:
-                parts = tuple(tensors[f"part{place}"] for place in range(len(expected.parts)))
-                self._state = State(torch.tensor([len(self.items)]), parts)
-                self._hidden = tensors.get("hidden")
-        if not fitting:
-            raise BundleError("this session's state is damaged. Begin a new one, and add its events again.")
+        rules = rules or (Rules(exclude, only) if exclude or only is not None else None)
+        return recommend_together([self.events], k, filter_seen=filter_seen, rules=rules)[0]
 
     def to_bytes(self) -> bytes:
         """The whole session as safetensors: to be kept, or to go on in another process with the same model."""
-        tensors = {"items": torch.tensor(self.items, dtype=torch.int64)}
-        if self._state is not None:
-            tensors |= {f"part{place}": part.contiguous() for place, part in enumerate(self._state.parts)}
-        if self._hidden is not None:
-            tensors["hidden"] = self._hidden.clone()
-        facts = {"model": self.bundle.fingerprint, "num_unknown": self.num_unknown}
+        tensors = {"items": torch.tensor(self.events.items, dtype=torch.int64)}
+        if self.events.state is not None:
+            tensors |= {f"part{place}": part.contiguous() for place, part in enumerate(self.events.state.parts)}
+        if self.events.hidden is not None:
+            tensors["hidden"] = self.events.hidden.clone()
+        facts = {"model": self.bundle.fingerprint, "num_unknown": self.events.num_unknown}
         return save(tensors, metadata={META: json.dumps(facts)})
 
 
@@ -162,9 +111,32 @@ def session_from_bytes(bundle: Bundle, content: bytes) -> Session:
     items, num_unknown = tensors.pop("items", None), facts.get("num_unknown")
     if items is None or not _is_history(items, len(bundle.vocabulary)) or not isinstance(num_unknown, int):
         raise BundleError("this session's events are damaged. Begin a new one, and add its events again.")
-    session.items, session.num_unknown = items.tolist(), num_unknown
-    session.restore(tensors)
+    session.events.num_unknown = num_unknown
+    for item in items.tolist():
+        session.events.append(item)
+    _restore(session.events, tensors)
     return session
+
+
+def _restore(events: Events, tensors: Mapping[str, Tensor]) -> None:
+    """Take over the state of a session whose items are there already, checked against the model and the items."""
+    model, items = events.bundle.model, events.items
+    fresh = events.state
+    if fresh is None or (isinstance(model, StreamingEncoder) and len(items) > (model.max_events or len(items))):
+        events.state, fitting = None, not tensors
+    else:
+        shapes = {f"part{place}": part.shape for place, part in enumerate(fresh.parts)}
+        if items and isinstance(model, SequenceEncoder):
+            shapes["hidden"] = torch.Size((1, model.item_weights.shape[1]))
+        fitting = {name: tensor.shape for name, tensor in tensors.items()} == shapes and all(
+            tensor.dtype == torch.float32 and bool(tensor.isfinite().all()) for tensor in tensors.values()
+        )
+        if fitting:
+            parts = tuple(tensors[f"part{place}"] for place in range(len(fresh.parts)))
+            events.state = State(torch.tensor([len(items)]), parts)
+            events.hidden = tensors.get("hidden")
+    if not fitting:
+        raise BundleError("this session's state is damaged. Begin a new one, and add its events again.")
 
 
 def _facts(content: bytes) -> dict[str, object]:

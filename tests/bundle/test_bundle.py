@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -12,8 +13,13 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
+from safetensors.torch import save
 
-from gsrec.bundle import MANIFEST, VOCABULARY, WEIGHTS, Bundle, DataFacts, load_bundle, save_bundle
+from gsrec.bundle import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, Bundle, DataFacts, load_bundle, save_bundle
+from gsrec.bundle.inspection import inspect_bundle
+from gsrec.bundle.manifest import Manifest
+from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.data.vocabulary import ItemId, Vocabulary
 from gsrec.errors import BundleError, DataError
@@ -44,23 +50,36 @@ def made(config: ModelConfig = CONFIGS["gru4rec"], ids: list[ItemId] = IDS["inte
     model = build_model(config, num_items=len(ids), seed=4)
     if isinstance(model, PopRec):
         model.counts = torch.arange(len(ids) + 1.0)
-    return Bundle(model, config, Vocabulary.of(ids), facts)
+    counts = torch.arange(len(ids) + 1)
+    told = {"settings": {"seed": 1}, "metrics": {"NDCG@10": 0.5}, "licence": "do what you like"}
+    return Bundle(model, config, Vocabulary.of(ids), facts, counts, **told)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A bundle, saved."""
+    """A bundle, saved as a folder."""
     save_bundle(made(), tmp_path / "bundle")
     return tmp_path / "bundle"
 
 
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A bundle, saved as a file."""
+    save_bundle(made(), tmp_path / "model.gsrec")
+    return tmp_path / "model.gsrec"
+
+
+@pytest.mark.parametrize("place", ["a/bundle", "a/bundle.gsrec"], ids=["folder", "file"])
 @pytest.mark.parametrize("ids", IDS)
 @pytest.mark.parametrize("name", CONFIGS)
-def test_what_is_saved_is_loaded(tmp_path: Path, name: str, ids: str) -> None:
+def test_what_is_saved_is_loaded(tmp_path: Path, name: str, ids: str, place: str) -> None:
     bundle = made(CONFIGS[name], IDS[ids])
-    save_bundle(bundle, tmp_path / "a" / "bundle")
-    loaded = load_bundle(tmp_path / "a" / "bundle")
-    assert (loaded.config, loaded.data) == (bundle.config, bundle.data)
+    save_bundle(bundle, tmp_path / place)
+    loaded = load_bundle(tmp_path / place)
+    assert (tmp_path / place).is_file() == place.endswith(".gsrec")
+    assert (loaded.config, loaded.data, loaded.fingerprint) == (bundle.config, bundle.data, bundle.fingerprint)
+    assert (loaded.settings, loaded.metrics, loaded.licence) == (bundle.settings, bundle.metrics, bundle.licence)
+    assert loaded.counts.equal(bundle.counts)
     assert loaded.vocabulary.ids.to_list() == IDS[ids]
     assert loaded.vocabulary.ids.dtype == bundle.vocabulary.ids.dtype
     saved, found = bundle.model.state_dict(), loaded.model.state_dict()
@@ -71,11 +90,11 @@ def test_what_is_saved_is_loaded(tmp_path: Path, name: str, ids: str) -> None:
     assert loaded.model.score(histories).equal(bundle.model.eval().score(histories))
 
 
-def test_a_bundle_is_three_files_that_run_no_code(folder: Path) -> None:
-    assert sorted(path.name for path in folder.iterdir()) == [MANIFEST, VOCABULARY, WEIGHTS]
+def test_a_bundle_is_four_files_that_run_no_code(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == [MANIFEST, POPULARITY, VOCABULARY, WEIGHTS]
     assert json.loads((folder / VOCABULARY).read_text(encoding="utf-8")) == [30, -1, 7]
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    assert set(manifest) == {"format", "model", "data", "checksums"}
+    assert set(manifest) == set(Manifest.model_fields)
     for name, checksum in manifest["checksums"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == checksum
 
@@ -86,6 +105,23 @@ def test_a_bundle_takes_the_place_of_another(folder: Path) -> None:
     assert load_bundle(folder).vocabulary.ids.to_list() == IDS["strings"]
 
 
+def test_a_folder_with_other_things_in_it_is_left_alone(folder: Path) -> None:
+    (folder / "thesis.docx").write_text("years of work", encoding="utf-8")
+    with pytest.raises(DataError, match=r"holds thesis\.docx, which is no part of a bundle"):
+        save_bundle(made(CONFIGS["sasrec"]), folder)
+    assert (folder / "thesis.docx").exists()
+    assert load_bundle(folder).config == CONFIGS["gru4rec"]
+    assert [path.name for path in folder.parent.iterdir()] == ["bundle"]
+
+
+def test_a_bundle_of_a_split_counts_its_training_events() -> None:
+    split = leave_one_out(synthetic_log(num_users=9, num_items=5, mean_length=6).to_sequences())
+    model = build_model(CONFIGS["sasrec"], num_items=split.sequences.num_items)
+    bundle = Bundle.of(model, CONFIGS["sasrec"], split)
+    expected = [int((split.sequences.items[split.train_mask()] == item).sum()) for item in range(len(bundle.counts))]
+    assert bundle.counts.tolist() == expected
+
+
 def test_the_facts_of_data() -> None:
     sequences = synthetic_log(num_users=5, num_items=4, mean_length=4).to_sequences()
     facts = DataFacts.of(sequences)
@@ -93,35 +129,53 @@ def test_the_facts_of_data() -> None:
     assert (facts.num_users, facts.num_items, facts.num_interactions) == (5, 4, sequences.num_interactions)
 
 
-@pytest.mark.parametrize("name", [WEIGHTS, VOCABULARY])
+@pytest.mark.parametrize("name", [WEIGHTS, POPULARITY, VOCABULARY])
 def test_a_file_that_is_not_the_one_saved(folder: Path, name: str) -> None:
     content = (folder / name).read_bytes()
     for damaged in (b"", content[:-1], content + b" ", content.replace(content[-3:-2], b"x", 1)):
         (folder / name).write_bytes(damaged)
-        with pytest.raises(BundleError, match=f"{name} is missing or not the file that was saved"):
+        with pytest.raises(BundleError, match=f"{name} is missing or not the one that was saved"):
             load_bundle(folder)
     (folder / name).unlink()
-    with pytest.raises(BundleError, match=f"{name} is missing or not the file that was saved. Train or copy it again"):
+    with pytest.raises(BundleError, match=f"{name} is missing or not the one that was saved. Train or copy it again"):
         load_bundle(folder)
+
+
+def test_any_damage_to_the_one_file_is_refused(file: Path) -> None:
+    content = file.read_bytes()
+    for place in range(0, len(content), 7):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(BundleError):
+            load_bundle(file)
+    for cut in (0, 5, 100, len(content) - 1):
+        file.write_bytes(content[:cut])
+        with pytest.raises(BundleError, match="is no bundle, or a damaged one"):
+            load_bundle(file)
+    file.write_bytes(content)
+    assert load_bundle(file).data.name == "log"
 
 
 def test_without_a_manifest_there_is_no_bundle(folder: Path) -> None:
     (folder / MANIFEST).unlink()
-    for place in (folder, folder / "nowhere", folder / WEIGHTS):
+    for place in (folder, folder / "nowhere"):
         with pytest.raises(BundleError, match=r"holds no trained model: manifest\.json cannot be read"):
+            load_bundle(place)
+    for place in (folder / WEIGHTS, folder / VOCABULARY):
+        with pytest.raises(BundleError, match="is no bundle, or a damaged one"):
             load_bundle(place)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "Invalid JSON: EOF while parsing a value"),
-        (b'{"format": 1, ', "Invalid JSON: EOF while parsing"),
-        (b"[]", "Input should be an object"),
-        (b"{}", "model: Field required"),
-        (b"\xff", "holds no trained model: manifest.json cannot be read"),
+        (b"", "manifest.json is damaged: Expecting value"),
+        (b'{"format": 2, ', "manifest.json is damaged: Expecting property name"),
+        (b"[]", "Input should be a valid dictionary"),
+        (b"{}", "version: Field required"),
+        (b"\xff", "manifest.json is damaged: 'utf-8' codec can't decode"),
+        (b"[" * 100_000, "manifest.json is damaged: "),
     ],
-    ids=["empty", "cut", "list", "without content", "bytes"],
+    ids=["empty", "cut", "list", "without content", "bytes", "deep"],
 )
 def test_a_manifest_that_cannot_be_read(folder: Path, content: bytes, message: str) -> None:
     (folder / MANIFEST).write_bytes(content)
@@ -132,7 +186,15 @@ def test_a_manifest_that_cannot_be_read(folder: Path, content: bytes, message: s
 
 
 def _of_next_format(manifest: dict[str, Any]) -> None:
-    manifest["format"] = 2
+    manifest["format"] = 3
+
+
+def _of_an_old_format(manifest: dict[str, Any]) -> None:
+    manifest["format"] = 1
+
+
+def _of_no_format(manifest: dict[str, Any]) -> None:
+    manifest["format"] = "two"
 
 
 def _with_more(manifest: dict[str, Any]) -> None:
@@ -160,10 +222,12 @@ def _impossible(manifest: dict[str, Any]) -> None:
 
 
 MANIFESTS: dict[Callable[[dict[str, Any]], None], str] = {
-    _of_next_format: "manifest.json is damaged or of another version: format: Input should be 1. This version knows",
+    _of_next_format: "is of format 3, and this version knows format 2. Install a newer gsrec.",
+    _of_an_old_format: "is of format 1, and this version knows format 2. Train it again, or load it with an older",
+    _of_no_format: "manifest.json is damaged: format: Input should be 2",
     _with_more: "model.gru4rec.heads: Extra inputs are not permitted",
     _of_an_unknown_model: "Input tag 'transformer' found using 'name' does not match any of the expected tags",
-    _without_checksum: "weights.safetensors is missing or not the file that was saved",
+    _without_checksum: "weights.safetensors is missing or not the one that was saved",
     _wider: "does not fit together: Error(s) in loading state_dict for GRU4Rec: \tsize mismatch for bias",
     _of_another_model: "does not fit together: Error(s) in loading state_dict for SASRec: \tMissing key(s)",
     _impossible: "does not fit together: embedding_size must be a multiple of num_heads, found 4 and 3",
@@ -175,6 +239,9 @@ def test_a_manifest_that_was_changed(folder: Path, change: Callable[[dict[str, A
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     change(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(BundleError):
+        load_bundle(folder)
+    _sign(folder, files=False)
     with pytest.raises(BundleError) as told:
         load_bundle(folder)
     assert MANIFESTS[change].replace("bias", "") in str(told.value)
@@ -208,16 +275,33 @@ def test_weights_that_are_none(folder: Path) -> None:
         load_bundle(folder)
 
 
-def _sign(folder: Path) -> None:
-    """Make the checksums those of the files as they are."""
+def test_a_manifest_of_which_a_word_was_changed(folder: Path) -> None:
+    text = (folder / MANIFEST).read_text(encoding="utf-8")
+    (folder / MANIFEST).write_text(text.replace("do what you like", "pay"), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"manifest\.json is not the one that was saved"):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("counts", [torch.zeros(3, dtype=torch.int64), torch.zeros(4)])
+def test_counts_that_do_not_fit(folder: Path, counts: torch.Tensor) -> None:
+    (folder / POPULARITY).write_bytes(save({"counts": counts}))
+    _sign(folder)
+    with pytest.raises(BundleError, match=r"does not fit together: popularity\.safetensors has counts torch"):
+        load_bundle(folder)
+
+
+def _sign(folder: Path, *, files: bool = True) -> None:
+    """Make the checksums those of the files as they are, and the digest that of the manifest."""
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    for name in manifest["checksums"]:
+    for name in manifest["checksums"] if files else ():
         manifest["checksums"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    with contextlib.suppress(ValidationError):
+        manifest["digest"] = Manifest.model_validate(manifest).signed().digest
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
 
-@pytest.mark.parametrize("number", [1, 2, 3], ids=["weights", "vocabulary", "manifest"])
-def test_a_full_disk_leaves_no_bundle(
+@pytest.mark.parametrize("number", [1, 2, 3, 4], ids=["weights", "popularity", "vocabulary", "manifest"])
+def test_a_full_disk_leaves_what_was_there(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     calls: list[int] = []
@@ -234,11 +318,39 @@ def test_a_full_disk_leaves_no_bundle(
         calls.clear()
         with pytest.raises(DataError, match=r"cannot write .*: No space left on device"):
             save_bundle(made(CONFIGS["sasrec"]), place)
-        assert not [path for path in place.iterdir() if path.name.startswith(".")]
-        with pytest.raises(BundleError, match="holds no trained model"):
-            load_bundle(place)
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert load_bundle(folder).config == CONFIGS["gru4rec"]
 
 
-def test_a_place_that_cannot_be_written(folder: Path) -> None:
+def test_a_full_disk_leaves_the_one_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill_up(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fill_up)
+    with pytest.raises(DataError, match="What was there before is unchanged"):
+        save_bundle(made(CONFIGS["sasrec"]), file)
+    assert load_bundle(file).config == CONFIGS["gru4rec"]
+
+
+@pytest.mark.parametrize("name", ["bundle", "bundle.gsrec"])
+def test_a_place_that_cannot_be_written(folder: Path, name: str) -> None:
     with pytest.raises(DataError, match=r"cannot write .* Give a folder that can be written to"):
-        save_bundle(made(), folder / WEIGHTS / "bundle")
+        save_bundle(made(), folder / WEIGHTS / name)
+
+
+def test_folder_and_file_hold_the_same(folder: Path, file: Path) -> None:
+    told, same = inspect_bundle(folder), inspect_bundle(file)
+    assert told.record() == same.record()
+    assert told.fault is None
+    assert told.num_parameters == sum(part.numel() for part in made().model.state_dict().values())
+    assert told.record()["metrics"] == {"NDCG@10": 0.5}
+    assert told.sizes == {name: (folder / name).stat().st_size for name in (WEIGHTS, POPULARITY, VOCABULARY)}
+
+
+def test_a_look_into_a_damaged_bundle_says_what_is_wrong(folder: Path) -> None:
+    (folder / WEIGHTS).write_bytes(b"no weights")
+    told = inspect_bundle(folder)
+    assert "weights.safetensors is missing or not the one that was saved" in str(told.fault)
+    assert (told.shapes, told.record()["intact"]) == ({}, False)
+    (folder / WEIGHTS).unlink()
+    assert WEIGHTS not in inspect_bundle(folder).sizes

@@ -1,0 +1,22 @@
+"""What is saved of a trained model: a folder, or one file, of safetensors and JSON that can run no code."""
+
+from __future__ import annotations
+
+from gsrec.bundle.bundle import BUNDLE_FOLDER, Bundle, load_bundle, save_bundle
+from gsrec.bundle.manifest import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, DataFacts, Manifest, first_problem
+from gsrec.bundle.storage import SUFFIX
+
+__all__ = [
+    "BUNDLE_FOLDER",
+    "MANIFEST",
+    "POPULARITY",
+    "SUFFIX",
+    "VOCABULARY",
+    "WEIGHTS",
+    "Bundle",
+    "DataFacts",
+    "Manifest",
+    "first_problem",
+    "load_bundle",
+    "save_bundle",
+]

@@ -1,0 +1,149 @@
+"""A trained model with all that using it needs: what its item indices stand for, and where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from gsrec import __version__
+from gsrec.bundle.manifest import (
+    CONTENTS,
+    MANIFEST,
+    POPULARITY,
+    VOCABULARY,
+    WEIGHTS,
+    DataFacts,
+    Manifest,
+    checksum,
+    read_manifest,
+)
+from gsrec.bundle.storage import read_files, write_files
+from gsrec.data.splits import Split
+from gsrec.data.vocabulary import Vocabulary
+from gsrec.errors import BundleError, ConfigError, DataError
+from gsrec.models import Model, ModelConfig, build_model
+from gsrec.models.protocols import Step, StreamingEncoder
+
+BUNDLE_FOLDER = "bundle"
+"""Where the folder of a run has its bundle."""
+
+COUNTS = "counts"
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A model that can be used.
+
+    Attributes:
+        model: with its weights.
+        config: what builds it.
+        vocabulary: what its item indices stand for.
+        data: what it learned from.
+        counts: (V + 1,) int64, how often every item was taken in training: what is recommended without a history.
+        settings: of the whole run; for readers only.
+        metrics: how it was judged on validation.
+        licence: under what terms its data came, if that is known.
+    """
+
+    model: Model
+    config: ModelConfig
+    vocabulary: Vocabulary
+    data: DataFacts
+    counts: Tensor
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    licence: str | None = None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the weights: what a session's state belongs to."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def step(self) -> Step | None:
+        """What takes events further, of a model that streams."""
+        return self.model.stepper() if isinstance(self.model, StreamingEncoder) else None
+
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        config: ModelConfig,
+        split: Split,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        licence: str | None = None,
+    ) -> Bundle:
+        """A model that was trained on a split."""
+        sequences = split.sequences
+        counts = torch.from_numpy(split.train_counts())
+        told = {"settings": settings or {}, "metrics": metrics or {}, "licence": licence}
+        return cls(model, config, sequences.vocabulary, DataFacts.of(sequences), counts, **told)  # type: ignore[arg-type]
+
+
+def save_bundle(bundle: Bundle, path: Path) -> None:
+    """Write a bundle: as one file where the path ends with `.gsrec`, else as a folder; whole or not at all.
+
+    Raises:
+        DataError: if the disk does not take it.
+    """
+    files = {
+        WEIGHTS: save({name: tensor.contiguous() for name, tensor in bundle.model.state_dict().items()}),
+        POPULARITY: save({COUNTS: bundle.counts}),
+        VOCABULARY: json.dumps(bundle.vocabulary.ids.to_list(), ensure_ascii=False).encode(),
+    }
+    manifest = Manifest(
+        version=__version__,
+        model=bundle.config,
+        data=bundle.data,
+        settings=dict(bundle.settings),
+        metrics=dict(bundle.metrics),
+        licence=bundle.licence,
+        checksums={name: checksum(files[name]) for name in CONTENTS},
+    ).signed()
+    write_files(path, files | {MANIFEST: (manifest.model_dump_json(indent=2) + "\n").encode()})
+
+
+def load_bundle(path: Path) -> Bundle:
+    """Read a bundle that `save_bundle` wrote, a folder or a file.
+
+    Raises:
+        BundleError: if it is missing, unfinished, damaged, changed, or of a format this version does not know.
+    """
+    files = read_files(path)
+    manifest = read_manifest(path, files[MANIFEST])
+    manifest.check(path, files)
+    try:
+        vocabulary = Vocabulary.of(json.loads(files[VOCABULARY]))
+        model = build_model(manifest.model, num_items=len(vocabulary))
+        model.load_state_dict(load(files[WEIGHTS]))
+        counts = load(files[POPULARITY])[COUNTS]
+        if counts.shape != (len(vocabulary) + 1,) or counts.dtype != torch.int64:
+            raise BundleError(f"{POPULARITY} has counts {counts.dtype} of shape {tuple(counts.shape)}")
+    except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError, RecursionError) as error:
+        raise _unfitting(path, error) from error
+    except (ConfigError, DataError, BundleError) as error:
+        raise _unfitting(path, error) from error
+    model.eval()
+    told = (manifest.settings, manifest.metrics, manifest.licence)
+    return Bundle(model, manifest.model, vocabulary, manifest.data, counts, *told)
+
+
+def _unfitting(path: Path, error: Exception) -> BundleError:
+    reason = " ".join(str(error).split("\n")[:2])  # torch names every weight, a line each
+    return BundleError(f"{path} does not fit together: {reason}. Train or copy it again.")

@@ -1,0 +1,120 @@
+"""The table of contents of a bundle: what is in it, where it comes from, and what every file must add up to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from gsrec.data.sequences import Sequences
+from gsrec.errors import BundleError
+from gsrec.models import ModelConfig
+from gsrec.models.config import Description
+
+MANIFEST = "manifest.json"
+WEIGHTS, POPULARITY, VOCABULARY = "weights.safetensors", "popularity.safetensors", "vocabulary.json"
+CONTENTS = (WEIGHTS, POPULARITY, VOCABULARY)
+"""The files of a bundle besides its manifest."""
+
+FORMAT: Literal[2] = 2
+
+
+class DataFacts(Description):
+    """Which data a model learned from: its name, its SHA-256 fingerprint and its sizes."""
+
+    name: str
+    fingerprint: str
+    num_users: int
+    num_items: int
+    num_interactions: int
+
+    @classmethod
+    def of(cls, sequences: Sequences) -> DataFacts:
+        """The facts of these histories."""
+        return cls(
+            name=sequences.name,
+            fingerprint=sequences.fingerprint,
+            num_users=sequences.num_users,
+            num_items=sequences.num_items,
+            num_interactions=sequences.num_interactions,
+        )
+
+
+class Manifest(Description):
+    """The table of contents of a bundle.
+
+    Attributes:
+        format: of the bundle; a version of GSRec knows one.
+        version: of the GSRec that wrote it.
+        model: what builds the model.
+        data: what it learned from.
+        settings: of the whole run, as its run folder has them; for readers only.
+        metrics: how it was judged on validation.
+        licence: under what terms its data came, if that is known.
+        checksums: SHA-256 of every other file, by name.
+        digest: SHA-256 of all of the above.
+    """
+
+    format: Literal[2] = FORMAT
+    version: str
+    model: Annotated[ModelConfig, Field(discriminator="name")]
+    data: DataFacts
+    settings: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, float] = Field(default_factory=dict)
+    licence: str | None = None
+    checksums: dict[str, str]
+    digest: str = ""
+
+    def signed(self) -> Manifest:
+        """The same with its digest."""
+        return self.model_copy(update={"digest": self._sum()})
+
+    def check(self, where: Path, files: Mapping[str, bytes]) -> None:
+        """Make sure that nothing was changed since it was saved.
+
+        Raises:
+            BundleError: if the manifest or one of the files (their contents by name) is not what was saved.
+        """
+        if self.digest != self._sum():
+            raise BundleError(f"{where}: {MANIFEST} is not the one that was saved. Train or copy it again.")
+        for name in CONTENTS:
+            content = files.get(name)
+            if content is None or checksum(content) != self.checksums.get(name):
+                raise BundleError(f"{where}: {name} is missing or not the one that was saved. Train or copy it again.")
+
+    def _sum(self) -> str:
+        content = self.model_dump(mode="json", exclude={"digest"})
+        return checksum(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
+
+
+def read_manifest(where: Path, content: bytes) -> Manifest:
+    """The manifest out of the bytes of its file, `where` being the bundle.
+
+    Raises:
+        BundleError: if they are damaged, or of a format that this version does not know.
+    """
+    try:
+        told = json.loads(content)
+        known = told.get("format") if isinstance(told, dict) else None
+        if isinstance(known, int) and known != FORMAT:
+            remedy = "Install a newer gsrec" if known > FORMAT else "Train it again, or load it with an older gsrec"
+            raise BundleError(f"{where} is of format {known}, and this version knows format {FORMAT}. {remedy}.")
+        return Manifest.model_validate(told)
+    except (ValidationError, ValueError, RecursionError) as error:
+        reason = first_problem(error) if isinstance(error, ValidationError) else error
+        raise BundleError(f"{where}: {MANIFEST} is damaged: {reason}. Train or copy it again.") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong first with the content of a file: where, and what."""
+    problem = error.errors()[0]
+    return ": ".join(part for part in (".".join(map(str, problem["loc"])), problem["msg"]) if part)
+
+
+def checksum(content: bytes) -> str:
+    """SHA-256, as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,38 @@
+"""`gsrec explain`: which past items carry a recommendation."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gsrec.cli import options
+
+
+def explain(
+    path: options.ModelArgument,
+    history: Annotated[str, typer.Option(metavar="ID,ID,...", help="Item ids, oldest first.")],
+    item: Annotated[str | None, typer.Option(metavar="ID", help="The item; if not given, the best one.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Tell why an item is recommended after a history: each event is left out once, and each part of the model."""
+    from gsrec.cli.console import print_json, print_table
+    from gsrec.experiment.folder import any_bundle
+    from gsrec.recommend.explain import explain
+    from gsrec.recommend.recommender import Recommender
+
+    bundle = any_bundle(path)
+    vocabulary = bundle.vocabulary
+    given = [vocabulary.parse(text) for text in options.split_ids(history, "--history")]
+    chosen = vocabulary.parse(item) if item is not None else Recommender(bundle).recommend(given, 1).items[0]
+    found = explain(bundle, given, chosen)
+    if as_json:
+        print_json(found.record())
+        return
+    events = [(str(event.place + 1), str(event.item_id), f"{event.change:+.4f}") for event in found.events]
+    header = ("place", "item_id", "what it adds")
+    print_table(f"item {chosen}, score {found.score:.4f}: what every event adds to it", events, header=header)
+    parts = {"attention": found.attention, "recurrence": found.recurrence}
+    for name, change in parts.items():
+        if change is not None:
+            typer.echo(f"through {name}: {change:+.4f}")

@@ -1,0 +1,28 @@
+"""`gsrec pack`: the model of a run by itself, as one file or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gsrec.cli import options
+
+
+def pack(
+    path: options.ModelArgument,
+    out: Annotated[Path, typer.Option(help="Where to: NAME.gsrec for one file, any other name for a folder.")],
+    as_json: options.Json = False,
+) -> None:
+    """Copy a trained model out of its run, to be moved and served."""
+    from gsrec.bundle import save_bundle
+    from gsrec.cli.console import print_json
+    from gsrec.experiment.folder import any_bundle
+
+    bundle = any_bundle(path)
+    save_bundle(bundle, out)
+    if as_json:
+        print_json({"bundle": str(out), "fingerprint": bundle.fingerprint})
+        return
+    typer.echo(f"written: {out} ({bundle.config.name}, {len(bundle.vocabulary):,} items)")

@@ -1,0 +1,138 @@
+"""Why an item is recommended: what its score would be without each past event, and without a part of the model.
+
+Legend: B variants, L length, V items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gsrec.bundle import Bundle
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import ConfigError, DataError
+from gsrec.models.blocks import Block
+from gsrec.models.gsrec import ResidualRecurrence
+
+AT_ONCE = 64
+"""Histories that lack an event each, scored together."""
+
+
+@dataclass(frozen=True)
+class EventShare:
+    """What one past event does for an item.
+
+    Attributes:
+        place: of the event in the history given, from 0.
+        item_id: of the event.
+        change: by how much the item's score is higher with the event than without it.
+    """
+
+    place: int
+    item_id: ItemId
+    change: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an item has its score after a history.
+
+    Attributes:
+        item_id: the item explained.
+        score: the model's score of it.
+        events: every event that the model knows and looks at, oldest first.
+        attention: by how much the score is higher with what attention adds than without it; None: no such part.
+        recurrence: the same of the recurrence.
+        num_unknown: events that the model does not know.
+    """
+
+    item_id: ItemId
+    score: float
+    events: tuple[EventShare, ...]
+    attention: float | None
+    recurrence: float | None
+    num_unknown: int
+
+    def record(self) -> dict[str, Any]:
+        """The explanation as JSON."""
+        return asdict(self)
+
+
+@torch.inference_mode()
+def explain(bundle: Bundle, history: Sequence[ItemId], item_id: ItemId) -> Explanation:
+    """Why a model gives an item its score after a history, exactly: every event is left out once.
+
+    Changes need not add up to the score: two events can say the same, and then neither is missed.
+
+    Args:
+        bundle: the model.
+        history: item ids, oldest first.
+        item_id: the item to explain.
+
+    Raises:
+        DataError: if the model does not know the item.
+        ConfigError: if it knows no event of the history.
+    """
+    item, encoded = int(bundle.vocabulary.encode([item_id])[0]), bundle.vocabulary.encode(history)
+    if not item:
+        raise DataError(f"the model does not know the item {item_id!r}: there is nothing to explain")
+    places = np.flatnonzero(encoded)
+    if not places.size:
+        raise ConfigError("the history has no event that the model knows: popularity alone speaks, nothing explains it")
+    newest = places[-bundle.model.max_length :] if bundle.model.max_length else places
+    score = float(_scores(bundle, encoded[newest][None], item)[0])
+    without = _scores_without(bundle, encoded[newest], item)
+    shares = zip(newest.tolist(), without.tolist(), strict=True)
+    return Explanation(
+        item_id,
+        score,
+        tuple(EventShare(place, history[place], score - other) for place, other in shares),
+        *_parts(bundle, encoded[newest], item, score),
+        num_unknown=int((encoded == 0).sum()),
+    )
+
+
+def _scores(bundle: Bundle, histories: np.ndarray, item: int) -> Tensor:
+    """The score (B,) of one item after histories (B, L) int64."""
+    return bundle.model.score(torch.from_numpy(histories))[:, item]
+
+
+def _scores_without(bundle: Bundle, history: np.ndarray, item: int) -> Tensor:
+    """The item's scores (L,) after the history (L,) without its first event, without its second, and so on."""
+    length = history.size
+    if length == 1:
+        return bundle.model.score(torch.zeros(1, 1, dtype=torch.int64))[:, item]
+    left = np.array([np.delete(history, place) for place in range(length)])  # (L, L - 1)
+    return torch.cat([_scores(bundle, left[start : start + AT_ONCE], item) for start in range(0, length, AT_ONCE)])
+
+
+def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tuple[float | None, float | None]:
+    """What attention and the recurrence add to the item's score; None for a part that a model does not have."""
+    model = bundle.model
+    blocks = [part for part in model.modules() if isinstance(part, Block)]
+    joined = [part for part in model.modules() if isinstance(part, ResidualRecurrence)]
+    changes: list[float | None] = []
+    for ways in ([block.attention.leave for block in blocks], [part.leave for part in joined]):
+        if not ways:
+            changes.append(None)
+            continue
+        with _silent(ways):
+            changes.append(score - float(_scores(bundle, history[None], item)[0]))
+    return changes[0], changes[1]
+
+
+@contextmanager
+def _silent(layers: Sequence[nn.Linear]) -> Iterator[None]:
+    """For as long as it lasts, these layers give nothing."""
+    handles = [layer.register_forward_hook(lambda module, given, found: torch.zeros_like(found)) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

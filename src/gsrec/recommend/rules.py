@@ -1,0 +1,145 @@
+"""What a business allows to be recommended, whatever the model thinks.
+
+Legend: B histories, V items, K recommendations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsrec.data.vocabulary import ItemId, Vocabulary
+from gsrec.errors import ConfigError
+from gsrec.ranking import top_k
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """Rules for what may be recommended; item ids that the model does not know do not matter.
+
+    Attributes:
+        exclude: items that never are.
+        only: the items to choose from, such as what is in stock; None: all.
+        boosts: by item, what its chance is multiplied by, above 0; 1 changes nothing. The factor's logarithm is added
+            to the score.
+        categories: by item, the category it counts for.
+        quotas: by category, the most of its items among the K; a category that is not named has none.
+    """
+
+    exclude: Collection[ItemId] = ()
+    only: Collection[ItemId] | None = None
+    boosts: Mapping[ItemId, float] = field(default_factory=dict)
+    categories: Mapping[ItemId, str] = field(default_factory=dict)
+    quotas: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the factors and the quotas."""
+        for item_id, factor in self.boosts.items():
+            if not 0 < factor < math.inf:
+                raise ConfigError(f"a boost must be a factor above 0, found {factor} for item {item_id!r}")
+        for category, most in self.quotas.items():
+            if most < 0:
+                raise ConfigError(f"a quota must be 0 or more, found {most} for category {category!r}")
+
+    def for_vocabulary(self, vocabulary: Vocabulary) -> ItemRules:
+        """The same in item indices, to be used again and again.
+
+        Raises:
+            ConfigError: if `only` names no item that the model knows.
+        """
+        boosts, factors = vocabulary.encode(self.boosts), np.fromiter(self.boosts.values(), float)
+        limited = [item_id for item_id, category in self.categories.items() if category in self.quotas]
+        items = vocabulary.encode(limited)
+        return ItemRules(
+            barred=self._barred(vocabulary),
+            boosted=torch.from_numpy(boosts[boosts > 0]),
+            added=torch.from_numpy(np.log(factors[boosts > 0]).astype(np.float32)),
+            categories={int(item): self.categories[one] for item, one in zip(items, limited, strict=True) if item},
+            quotas=dict(self.quotas),
+        )
+
+    def _barred(self, vocabulary: Vocabulary) -> Tensor:
+        barred = vocabulary.encode(self.exclude)
+        if self.only is not None:
+            wanted = vocabulary.encode(self.only)
+            if not wanted.any():
+                raise ConfigError("`only` names no item that the model knows: there is nothing to recommend")
+            barred = np.union1d(barred, np.setdiff1d(np.arange(1, len(vocabulary) + 1), wanted))
+        return torch.from_numpy(barred.astype(np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class ItemRules:
+    """Rules in item indices.
+
+    Attributes:
+        barred: (n,) int64, what is never recommended.
+        boosted: (m,) int64, whose scores are changed.
+        added: (m,) float32, by how much.
+        categories: by item, its category, where that has a quota.
+        quotas: the most items of a category.
+    """
+
+    barred: Tensor
+    boosted: Tensor
+    added: Tensor
+    categories: Mapping[int, str]
+    quotas: Mapping[str, int]
+
+    def best(self, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The K best items of each row under these rules, as `top_k` gives them.
+
+        Args:
+            scores: (B, V + 1) float32, with `mask_seen` done: changed.
+            k: how many.
+
+        Returns:
+            The scores (B, K) float32 and the items (B, K) int64.
+        """
+        if len(self.boosted):
+            scores[:, self.boosted] += self.added
+        if len(self.barred):
+            scores[:, self.barred] = -torch.inf
+        if not self.quotas:
+            return top_k(scores, k)
+        rows = [self._within_quotas(row[None], k) for row in scores]
+        return torch.cat([values for values, _ in rows]), torch.cat([items for _, items in rows])
+
+    def _within_quotas(self, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The best of one row (1, V + 1), going down the ranking and leaving out what is over its quota."""
+        looked_at = k
+        while True:
+            values, items = top_k(scores, min(looked_at, scores.shape[1] - 1))
+            places = self._chosen(items[0].tolist(), k)
+            if len(places) == k or looked_at >= scores.shape[1] - 1:
+                break
+            looked_at *= 4
+        found = torch.tensor(places, dtype=torch.int64)
+        padded = values.new_full((1, k), -torch.inf), items.new_zeros(1, k)
+        padded[0][0, : len(places)], padded[1][0, : len(places)] = values[0, found], items[0, found]
+        return padded
+
+    def _chosen(self, items: list[int], k: int) -> list[int]:
+        """The places of the first K items that no quota keeps out."""
+        taken: Counter[str] = Counter()
+        places: list[int] = []
+        for place, item in enumerate(items):
+            category = self.categories.get(item)
+            if not item or len(places) == k:
+                break
+            if category is not None:
+                if taken[category] >= self.quotas[category]:
+                    continue
+                taken[category] += 1
+            places.append(place)
+        return places
+
+
+NO_RULES = ItemRules(torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), torch.zeros(0), {}, {})
+"""Nothing is forbidden."""

@@ -1,0 +1,192 @@
+"""Events of many users taken in together: one step of the model, one product with the items, one selection.
+
+Legend: B users, V items, D hidden, K recommendations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsrec.bundle import Bundle
+from gsrec.data.batches import padded_rows
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import ConfigError
+from gsrec.models.blocks import item_scores
+from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
+from gsrec.ranking import mask_seen
+from gsrec.recommend.recommendation import Recommendation, named
+from gsrec.recommend.rules import NO_RULES, ItemRules, Rules
+
+
+class Seen:
+    """The items of a history, each once, ready to be masked however long the history grows."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._known: set[int] = set()
+        self._buffer = np.zeros(64, dtype=np.int64)
+
+    def add(self, item: int) -> None:
+        """Take in an item."""
+        if item in self._known:
+            return
+        if len(self._known) == self._buffer.size:
+            self._buffer = np.concatenate([self._buffer, np.zeros_like(self._buffer)])
+        self._buffer[len(self._known)] = item
+        self._known.add(item)
+
+    def items(self) -> np.ndarray:
+        """(S,) int64."""
+        return self._buffer[: len(self._known)]
+
+
+class Events:
+    """One user's events, and what the model keeps of them.
+
+    Attributes:
+        bundle: the model.
+        items: item indices of the events that the model knows, oldest first.
+        seen: the same, each once.
+        num_unknown: how many other events there were.
+        state: of a model that streams, until it is full; None: newest events are computed again.
+        hidden: (1, D) float32, the hidden vector at the newest event, where the model streams.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Begin with the model's own first state."""
+        self.bundle = bundle
+        self.items: list[int] = []
+        self.seen = Seen()
+        self.num_unknown = 0
+        self.state = bundle.model.start(1) if isinstance(bundle.model, StreamingEncoder) else None
+        self.hidden: Tensor | None = None
+
+    def append(self, item: int) -> None:
+        """Write down an event; the model has not seen it yet."""
+        self.items.append(item)
+        self.seen.add(item)
+
+    def is_full(self) -> bool:
+        """Whether there are more events than a state can take."""
+        most = self.bundle.model.max_events if isinstance(self.bundle.model, StreamingEncoder) else 0
+        return most is not None and len(self.items) > most
+
+
+@torch.inference_mode()
+def add_together(users: Sequence[Events], item_ids: Sequence[ItemId]) -> list[bool]:
+    """Take in one more event of every user, all of one model; of a session, these are its `events`.
+
+    Args:
+        users: (B,), each once.
+        item_ids: (B,), the item of each.
+
+    Returns:
+        (B,), whether the model knows the item; where not, it is counted and left out.
+    """
+    if not users:
+        return []
+    items = users[0].bundle.vocabulary.encode(item_ids).tolist()
+    streaming: list[Events] = []
+    for events, item in zip(users, items, strict=True):
+        if not item:
+            events.num_unknown += 1
+            continue
+        events.append(item)
+        if events.state is not None and events.is_full():
+            events.state = events.hidden = None
+        if events.state is not None:
+            streaming.append(events)
+    if streaming:
+        _step(streaming)
+    return [bool(item) for item in items]
+
+
+def _step(users: Sequence[Events]) -> None:
+    """One step of the model for users whose newest item is not in their state yet."""
+    step = users[0].bundle.step
+    assert step is not None
+    states = [events.state for events in users if events.state is not None]
+    items = torch.tensor([events.items[-1] for events in users])
+    if len(users) == 1:
+        users[0].state, users[0].hidden = step(states[0], items)
+        return
+    parts = tuple(torch.cat(rows) for rows in zip(*(state.parts for state in states), strict=True))
+    state, hidden = step(State(torch.cat([state.events for state in states]), parts), items)
+    for place, events in enumerate(users):
+        row = slice(place, place + 1)
+        own = tuple(part[row].clone() for part in state.parts)  # a view would keep all the others' alive
+        events.state, events.hidden = State(state.events[row].clone(), own), hidden[row].clone()
+
+
+@torch.inference_mode()
+def scores_together(users: Sequence[Events]) -> Tensor:
+    """Scores (B, V + 1) float32 of what comes next for users (B,) of one model, B at least 1.
+
+    Of a user without an event they are how often every item was taken in training.
+    """
+    hidden = [events.hidden for events in users]
+    model = users[0].bundle.model
+    if isinstance(model, SequenceEncoder) and all(one is not None for one in hidden):
+        together = torch.cat([one for one in hidden if one is not None])
+        return item_scores(together, model.item_weights, model.item_bias)
+    return torch.cat([_scores(events) for events in users])
+
+
+def _scores(events: Events) -> Tensor:
+    """Scores (1, V + 1) for one user."""
+    model = events.bundle.model
+    if not events.items:
+        return events.bundle.counts[None].float()
+    if isinstance(model, SequenceEncoder) and events.hidden is not None:
+        return item_scores(events.hidden, model.item_weights, model.item_bias)
+    newest = events.items if model.max_length is None else events.items[-model.max_length :]
+    return model.score(torch.tensor([newest]))
+
+
+@torch.inference_mode()
+def recommend_together(
+    users: Sequence[Events], k: int, *, filter_seen: bool = True, rules: Rules | ItemRules | None = None
+) -> list[Recommendation]:
+    """The K items most likely to come next for users (B,) of one model.
+
+    Raises:
+        ConfigError: if k is not positive, or rules leave nothing.
+    """
+    if k < 1:
+        raise ConfigError(f"k must be at least 1, found {k}")
+    if not users:
+        return []
+    vocabulary = users[0].bundle.vocabulary
+    scores = scores_together(users)
+    mask_seen(scores, torch.from_numpy(_seen(users) if filter_seen else np.zeros((len(users), 0), np.int64)))
+    if isinstance(rules, Rules):
+        rules = rules.for_vocabulary(vocabulary)
+    values, items = (rules or NO_RULES).best(scores, min(k, len(vocabulary)))
+    return [
+        named(
+            vocabulary,
+            items[row],
+            values[row],
+            num_unknown=events.num_unknown,
+            source="model" if events.items else "popularity",
+        )
+        for row, events in enumerate(users)
+    ]
+
+
+def _seen(users: Sequence[Events]) -> np.ndarray:
+    """(B, S) int64, the items of every user's events, padded with 0."""
+    if len(users) == 1:
+        return users[0].seen.items()[None]
+    each = [events.seen.items() for events in users]
+    return padded_rows(np.concatenate(each), *_bounds(np.array([items.size for items in each])))
+
+
+def _bounds(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where ranges (B,) of these lengths that lie one after the other start and end."""
+    ends = np.cumsum(lengths)
+    return ends - lengths, ends
