@@ -226,11 +226,7 @@ def test_the_thesis_checks_its_options_first(gsrec: Gsrec, folder: Path) -> None
     ("arguments", "code", "message"),
     [
         ((), 2, "give one of --history ID,ID,..., --users FILE and --everybody LOG"),
-        (
-            ("--history", "i1", "--users", "users.txt"),
-            2,
-            "give one of --history ID,ID,..., --users FILE and --everybody LOG",
-        ),
+        (("--history", "i1", "--users", "users.txt"), 2, "give one of --history ID,ID,..."),
         (("--history", ""), 2, "--history names no item: expected item ids as ID,ID,..., oldest first"),
         (("--history", " , "), 2, "--history names no item"),
         (("--history", "i1", "-k", "0"), 2, "Invalid value for '-k'"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gsrec.data import Sequences, Split, leave_one_out
 from gsrec.evaluation import audit as audit_module
-from gsrec.evaluation.audit import Audit, audit, first_occurrences, training_counts
+from gsrec.evaluation.audit import Audit, audit, first_occurrences
 
 Maker = Callable[..., Sequences]
 
@@ -48,7 +48,7 @@ def test_an_empty_part_and_an_empty_training_have_shares_of_zero(sequences_of: M
 
 def test_training_counts_are_of_training_events_only(sequences_of: Maker) -> None:
     split = leave_one_out(sequences_of([[1, 2, 2, 3, 3], [2, 1]], num_items=4))
-    assert training_counts(split).tolist() == [0, 2, 3, 0, 0]
+    assert split.train_counts().tolist() == [0, 2, 3, 0, 0]
 
 
 @given(histories=st.lists(st.lists(st.integers(1, 4), max_size=6), min_size=1, max_size=6), at_once=st.integers(1, 10))

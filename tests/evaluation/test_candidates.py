@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from gsrec.data import Sequences, leave_one_out
 from gsrec.errors import ConfigError
 from gsrec.evaluation import candidates as candidates_module
-from gsrec.evaluation.audit import training_counts
 from gsrec.evaluation.candidates import Candidates, draw_candidates, parse_candidates
 
 Maker = Callable[..., Sequences]
@@ -23,7 +22,7 @@ RULES = st.builds(Candidates, st.sampled_from(["popularity", "uniform"]), st.int
 def draw(rule: Candidates, sequences: Sequences, *, seed: int = 0) -> np.ndarray:
     """Candidates for the test part of leave-one-out."""
     split = leave_one_out(sequences)
-    return draw_candidates(rule, split.targets("test"), sequences, popularity=training_counts(split), seed=seed)
+    return draw_candidates(rule, split.targets("test"), sequences, popularity=split.train_counts(), seed=seed)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +50,7 @@ def test_all_that_is_promised(
     sequences_of: Maker, histories: list[list[int]], rule: Candidates, seed: int, draws: int
 ) -> None:
     sequences = sequences_of(histories, num_items=12)
-    popularity = training_counts(leave_one_out(sequences))
+    popularity = leave_one_out(sequences).train_counts()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(candidates_module, "_DRAWS_PER_ITEM", draws)
         drawn = draw(rule, sequences, seed=seed)

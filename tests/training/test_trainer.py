@@ -362,6 +362,7 @@ class Bystander:
 
     num_items = NUM_ITEMS
     max_length: int | None = None
+    max_row = 9
     item_weights = torch.zeros(NUM_ITEMS + 1, 4)
     item_bias = None
 

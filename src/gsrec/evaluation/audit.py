@@ -40,15 +40,10 @@ def audit(split: Split, part: Part) -> Audit:
     items = split.sequences.items[targets.positions]
     return Audit(
         leakage=_leakage(split, targets),
-        cold=_share(training_counts(split)[items] == 0),
+        cold=_share(split.train_counts()[items] == 0),
         time_ties=_time_ties(split.sequences, targets),
         repeats=_share(~first_occurrences(split.sequences)[targets.positions]),
     )
-
-
-def training_counts(split: Split) -> np.ndarray:
-    """(V + 1,) int64, how many training events every item has; 0 for padding."""
-    return np.bincount(split.sequences.items[split.train_mask()], minlength=split.sequences.num_items + 1)
 
 
 def first_occurrences(sequences: Sequences) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gsrec.data.splits import Part, Split
 from gsrec.errors import ConfigError, DataError
-from gsrec.evaluation.audit import Audit, audit, training_counts
+from gsrec.evaluation.audit import Audit, audit
 from gsrec.evaluation.candidates import draw_candidates, parse_candidates
 from gsrec.evaluation.intervals import confidence_interval
 from gsrec.evaluation.metrics import RANK_METRICS, coverage, novelty, summarise
@@ -140,7 +140,7 @@ class Evaluator:
 
     @cached_property
     def _popularity(self) -> np.ndarray:
-        return training_counts(self.split)
+        return self.split.train_counts()
 
     @cached_property
     def _audit(self) -> Audit:

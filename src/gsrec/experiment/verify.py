@@ -1,0 +1,210 @@
+"""Proof that what is served is what was measured: the evaluator's numbers again, through every way to ask a model.
+
+Legend: M targets, K recommendations, V items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+
+from gsrec.bundle import Bundle
+from gsrec.data.splits import Split, Targets
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import DataError
+from gsrec.evaluation.metrics import hit_rate, ndcg
+from gsrec.evaluation.tasks import TOP, RankingTask
+from gsrec.models.protocols import Scorer
+from gsrec.ranking import MEMORY_BUDGET, mask_seen, score_histories, top_k
+from gsrec.recommend.recommender import Recommender
+from gsrec.recommend.together import add_together, recommend_together
+
+TOLERANCE = 1e-4
+"""By how much the scores of two ways may differ: sums in another order. Items nearer than that may change places."""
+
+AT_ONCE = 64
+"""Users whose sessions go on together."""
+
+Way = Callable[[Sequence[Sequence[ItemId]], int], list[tuple[ItemId, ...]]]
+"""Gives the K best items after each history, by item ids."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one way compares with the evaluator.
+
+    Attributes:
+        name: of the way.
+        targets: how many were asked.
+        equal: lists that are the evaluator's, item by item.
+        near_ties: lists in which items changed places that are nearer than the tolerance.
+        different: all other lists. There must be none.
+        metrics: HR@10 and NDCG@10 of the way's lists.
+    """
+
+    name: str
+    targets: int
+    equal: int
+    near_ties: int
+    different: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All ways compared.
+
+    Attributes:
+        expected: HR@10 and NDCG@10 of the evaluator for the same targets.
+        verdicts: of every way.
+        moved: lists of the evaluator that change when the targets in the data are changed. There must be none.
+    """
+
+    expected: dict[str, float]
+    verdicts: tuple[Verdict, ...]
+    moved: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether all ways give the evaluator's numbers, and no target is looked at."""
+        return not self.moved and all(
+            not verdict.different and (verdict.near_ties or verdict.metrics == self.expected)
+            for verdict in self.verdicts
+        )
+
+    def record(self) -> dict[str, object]:
+        """The verification as JSON."""
+        return {**asdict(self), "holds": self.holds}
+
+
+def verify(
+    bundle: Bundle,
+    split: Split,
+    ways: Mapping[str, Way],
+    *,
+    users: int | None = None,
+    progress: Callable[[str], None] = lambda what: None,
+) -> Verification:
+    """Ask every way what comes after each test history, and compare the lists with the evaluator's.
+
+    Args:
+        bundle: the model.
+        split: the log it was trained on, cut as it was for training.
+        ways: by name.
+        users: how many test targets, spread over all; None: all of them.
+        progress: told which way is asked.
+
+    Raises:
+        DataError: if the split has no test target, or is not of the data that the model learned from.
+    """
+    if split.sequences.fingerprint != bundle.data.fingerprint:
+        raise DataError(f"{split.sequences.name} is not the log that the model learned from. Give that one.")
+    task = RankingTask(split.sequences, _some(split.targets("test"), users))
+    progress("the evaluator")
+    ranks, best = task.rank(bundle.model, memory_budget=MEMORY_BUDGET)
+    reachable = split.train_counts()[task.items] > 0
+    expected = _metrics(np.where(reachable & (ranks <= TOP), ranks, len(bundle.vocabulary)))
+    histories = _histories(task)
+    verdicts = []
+    for name, way in ways.items():
+        progress(name)
+        lists = way(histories, TOP)
+        verdicts.append(_verdict(name, bundle, task, best, [bundle.vocabulary.encode(one) for one in lists], reachable))
+    progress("changed targets")
+    return Verification(expected, tuple(verdicts), _moved(bundle.model, task, best))
+
+
+def library_ways(recommender: Recommender) -> dict[str, Way]:
+    """The recommender, and sessions that take the events one by one."""
+    return {
+        "recommender": lambda histories, k: [one.items for one in recommender.recommend(histories, k)],
+        "session": lambda histories, k: _by_sessions(recommender, histories, k),
+    }
+
+
+def scorer_way(bundle: Bundle, scorer: Scorer) -> Way:
+    """A scorer that stands for the bundle's model, such as its ONNX form."""
+
+    def ask(histories: Sequence[Sequence[ItemId]], k: int) -> list[tuple[ItemId, ...]]:
+        lists: list[tuple[ItemId, ...]] = []
+        for history in histories:
+            items = bundle.vocabulary.encode(history)
+            newest = items if scorer.max_length is None else items[-scorer.max_length :]
+            scores = scorer.score(torch.from_numpy(newest)[None])
+            mask_seen(scores, torch.from_numpy(items)[None])
+            found = top_k(scores, k)[1][0]
+            lists.append(tuple(bundle.vocabulary.decode_list(found[found > 0].tolist())))
+        return lists
+
+    return ask
+
+
+def _by_sessions(recommender: Recommender, histories: Sequence[Sequence[ItemId]], k: int) -> list[tuple[ItemId, ...]]:
+    """Sessions of similar length go on together, each taking its own events one by one."""
+    answers: dict[int, tuple[ItemId, ...]] = {}
+    order = sorted(range(len(histories)), key=lambda place: len(histories[place]))
+    for start in range(0, len(order), AT_ONCE):
+        places = order[start : start + AT_ONCE]
+        events = [recommender.session().events for _ in places]
+        for event in range(len(histories[places[-1]])):
+            going = [number for number, place in enumerate(places) if event < len(histories[place])]
+            taken = [histories[places[number]][event] for number in going]
+            add_together([events[number] for number in going], taken)
+        for place, found in zip(places, recommend_together(events, k), strict=True):
+            answers[place] = found.items
+    return [answers[place] for place in range(len(histories))]
+
+
+def _some(targets: Targets, most: int | None) -> Targets:
+    """As many targets as asked for, spread evenly."""
+    if most is None or most >= len(targets):
+        return targets
+    chosen = np.linspace(0, len(targets) - 1, most).astype(np.int64)
+    return Targets(targets.users[chosen], targets.starts[chosen], targets.positions[chosen])
+
+
+def _histories(task: RankingTask) -> list[list[ItemId]]:
+    bounds = zip(task.targets.starts, task.targets.positions, strict=True)
+    return [task.sequences.vocabulary.decode(task.sequences.items[start:end]) for start, end in bounds]
+
+
+def _verdict(
+    name: str, bundle: Bundle, task: RankingTask, best: np.ndarray, lists: list[np.ndarray], reachable: np.ndarray
+) -> Verdict:
+    """Compare lists of item indices with the evaluator's best (M, K)."""
+    padded = np.array([np.pad(found, (0, TOP - found.size)) for found in lists])  # (M, K)
+    unlike = np.flatnonzero((padded != best).any(1))
+    different = sum(not _nearly_tied(bundle, task, place, padded[place], best[place]) for place in unlike.tolist())
+    hits = (padded == task.items[:, None]) & reachable[:, None]
+    ranks = np.where(hits.any(1), hits.argmax(1) + 1, len(bundle.vocabulary))
+    near_ties = unlike.size - different
+    return Verdict(name, len(lists), len(lists) - unlike.size, near_ties, different, _metrics(ranks))
+
+
+def _nearly_tied(bundle: Bundle, task: RankingTask, place: int, found: np.ndarray, expected: np.ndarray) -> bool:
+    """Whether two lists differ only by items whose scores are nearer to each other than the tolerance."""
+    if (found == 0).any() or (expected == 0).any():
+        return False
+    start, end = task.targets.starts[place : place + 1], task.targets.positions[place : place + 1]
+    scores = score_histories(bundle.model.score, task.sequences.items, start, end, max_length=bundle.model.max_length)[
+        0
+    ]
+    apart = (scores[torch.from_numpy(found)] - scores[torch.from_numpy(expected.astype(np.int64))]).abs().max()
+    return bool(apart <= TOLERANCE * max(1.0, float(scores[torch.from_numpy(found)].abs().max())))
+
+
+def _metrics(ranks: np.ndarray) -> dict[str, float]:
+    return {"HR@10": float(hit_rate(ranks, 10).mean()), "NDCG@10": float(ndcg(ranks, 10).mean())}
+
+
+def _moved(scorer: Scorer, task: RankingTask, best: np.ndarray) -> int:
+    """How many of the best lists (M, K) change when every target becomes another item."""
+    sequences = task.sequences
+    items = sequences.items.copy()
+    items[task.targets.positions] = items[task.targets.positions] % sequences.num_items + 1
+    changed = RankingTask(replace(sequences, items=items), task.targets)
+    again = changed.rank(scorer, memory_budget=MEMORY_BUDGET)[1]
+    return int((again != best).any(1).sum())

@@ -1,0 +1,110 @@
+"""All ways to ask a model give the evaluator's numbers; a way that does not is found out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from torch import Tensor
+
+from gsrec.bundle import Bundle
+from gsrec.data.splits import Split, leave_one_out
+from gsrec.data.synthetic import synthetic_log
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import DataError
+from gsrec.evaluation.evaluator import Protocol, evaluate
+from gsrec.experiment.verify import Way, library_ways, scorer_way, verify
+from gsrec.models import BERT4RecConfig, GRU4RecConfig, GSRec, GSRecConfig, ModelConfig, SASRecConfig, build_model
+from gsrec.recommend.recommender import Recommender
+
+CONFIGS: dict[str, ModelConfig] = {
+    "gru4rec": GRU4RecConfig(embedding_size=8, recurrent_size=8),
+    "sasrec": SASRecConfig(embedding_size=8, max_length=8),
+    "bert4rec": BERT4RecConfig(embedding_size=8, num_heads=1, max_length=8),
+    "gsrec": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window=3),
+}
+
+
+@pytest.fixture(scope="module")
+def split() -> Split:
+    """Some of the histories are longer than what some models look at."""
+    return leave_one_out(synthetic_log(num_users=90, num_items=40, mean_length=12).to_sequences())
+
+
+def bundle_of(split: Split, name: str) -> Bundle:
+    model = build_model(CONFIGS[name], num_items=split.sequences.num_items, seed=3).eval()
+    return Bundle.of(model, CONFIGS[name], split)
+
+
+def all_ways(bundle: Bundle) -> dict[str, Way]:
+    return {**library_ways(Recommender(bundle)), "scorer": scorer_way(bundle, bundle.model)}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_all_ways_give_the_evaluators_numbers(split: Split, name: str) -> None:
+    bundle, told = bundle_of(split, name), list[str]()
+    found = verify(bundle, split, all_ways(bundle), progress=told.append)
+    expected = evaluate(bundle.model, split, Protocol("test")).metrics
+    assert found.holds
+    assert found.expected["NDCG@10"] == pytest.approx(expected["NDCG@10"], abs=1e-12)
+    assert found.expected["HR@10"] == pytest.approx(expected["HR@10"], abs=1e-12)
+    assert told == ["the evaluator", "recommender", "session", "scorer", "changed targets"]
+    assert [verdict.targets for verdict in found.verdicts] == [90] * 3
+    assert all(verdict.equal + verdict.near_ties == 90 for verdict in found.verdicts)
+    assert found.record()["holds"] is True
+
+
+def test_some_of_the_targets(split: Split) -> None:
+    bundle = bundle_of(split, "gsrec")
+    assert [verdict.targets for verdict in verify(bundle, split, all_ways(bundle), users=7).verdicts] == [7] * 3
+
+
+def test_a_way_that_serves_something_else_is_found_out(split: Split) -> None:
+    bundle, other = bundle_of(split, "gsrec"), bundle_of(split, "sasrec")
+
+    def one_less(histories: Sequence[Sequence[ItemId]], k: int) -> list[tuple[ItemId, ...]]:
+        return [one.items[:-1] for one in Recommender(bundle).recommend(histories, k)]
+
+    found = verify(bundle, split, {"other": scorer_way(other, other.model), "less": one_less})
+    assert not found.holds
+    assert [verdict.different > 80 for verdict in found.verdicts] == [True, True]
+
+
+def test_a_model_that_looks_at_its_targets_is_found_out(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = bundle_of(split, "gsrec")
+    taken = iter(range(1, 1000))
+    score = GSRec.score
+
+    def restless(self: GSRec, items: Tensor) -> Tensor:
+        scores = score(self, items)
+        scores[:, next(taken) % 30 + 1] += 9
+        return scores
+
+    monkeypatch.setattr(GSRec, "score", restless)
+    assert verify(bundle, split, {}).moved > 50
+
+
+def test_another_log_is_refused(split: Split) -> None:
+    bundle = bundle_of(split, "gsrec")
+    data = bundle.data.model_copy(update={"fingerprint": "0" * 64})
+    with pytest.raises(DataError, match="synthetic is not the log that the model learned from"):
+        verify(replace(bundle, data=data), split, {})
+
+
+def test_items_that_are_nearly_tied_may_change_places(split: Split) -> None:
+    bundle = bundle_of(split, "gsrec")
+    first, second = bundle.vocabulary.encode(Recommender(bundle).recommend([1, 2, 3], 2).items).tolist()
+    weights = bundle.model.state_dict()["items.weight"]
+    weights[second] = weights[first] + 1e-7
+
+    def swapped(histories: Sequence[Sequence[ItemId]], k: int) -> list[tuple[ItemId, ...]]:
+        found = Recommender(bundle).recommend(histories, k)
+        swap = {first: second, second: first}
+        both = [{first, second} <= {*one.items} for one in found]
+        lists = zip(found, both, strict=True)
+        return [tuple(swap.get(int(item), item) for item in one.items) if has else one.items for one, has in lists]
+
+    (verdict,) = verify(bundle, split, {"swapped": swapped}).verdicts
+    assert verdict.different == 0
+    assert verdict.near_ties > 0
