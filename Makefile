@@ -61,6 +61,7 @@ peers: $(VENV)/.run ## make an environment for every peer that benchmarks measur
 
 bench: $(VENV)/.run ## measure GSRec and the peers that are installed side by side (an hour, on a quiet machine)
 	$(BIN)/python benchmarks/run.py --out results/performance
+	$(BIN)/python benchmarks/latency.py --out results/performance
 	$(BIN)/python benchmarks/growth.py --out results/performance
 	$(BIN)/python benchmarks/quality.py --out results/performance
 	$(BIN)/python benchmarks/page.py results/performance docs/performance.md

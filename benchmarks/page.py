@@ -98,6 +98,16 @@ def share_of_the_product_rate(rows: dict[str, Any], rates: dict[str, float]) -> 
     return lines
 
 
+def latency(rows: list[dict[str, Any]]) -> list[str]:
+    """Milliseconds of a session's event, whatever came before."""
+    lines = ["| model | items | events before | median | 99th percentile | state |", "|---|---:|---:|---:|---:|---:|"]
+    for row in rows:
+        state = f"{row['state_bytes'] / 1e3:.1f} kB"
+        times = f"{row['median'] * 1e3:.2f} ms | {row['p99'] * 1e3:.2f} ms"
+        lines.append(f"| {row['model']} | {row['items']:,} | {row['events']:,} | {times} | {state} |")
+    return lines
+
+
 def growth(lines_of: dict[str, list[dict[str, float]]]) -> list[str]:
     """What grows, and how."""
     lines = ["| what grows | size | seconds | peak memory |", "|---|---:|---:|---:|"]
@@ -136,6 +146,9 @@ def page(folder: Path) -> str:
         ]
     if (path := folder / "quality.json").exists():
         parts += ["## Time to quality", *quality(json.loads(path.read_text(encoding="utf-8")))]
+    if (path := folder / "latency.json").exists():
+        told = json.loads(path.read_text(encoding="utf-8"))
+        parts += ["## Sessions: an event in, ten items out", told["about"], "\n".join(latency(told["rows"]))]
     if (path := folder / "growth.json").exists():
         parts += [
             "## Growth",

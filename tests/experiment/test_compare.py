@@ -135,6 +135,16 @@ def test_seeds_and_models_are_added(reference: LogReference, settings: list[str]
     assert len(lines(tmp_path)) == 4
 
 
+def test_other_candidates_do_not_train_again(
+    reference: LogReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = configs([], 1, models=["poprec"])
+    compare_models(reference, asked, tmp_path / "out")
+    monkeypatch.setattr("gsrec.experiment.compare.train", lambda *arguments, **options: pytest.fail("trained again"))
+    [result] = compare_models(reference, asked, tmp_path / "out", candidates="uniform:5")
+    assert result.read_ranks().ranks.max() <= 6
+
+
 @pytest.mark.parametrize("change", ["setting", "candidates", "log"])
 def test_another_question_is_another_run(
     reference: LogReference, spare: str, tmp_path: Path, diary: Diary, change: str
@@ -147,7 +157,9 @@ def test_another_question_is_another_run(
     candidates = "uniform:5" if change == "candidates" else "full"
     [result] = compare_models(reference, asked, tmp_path / "out", candidates=candidates, narrator=diary.narrator)
     assert diary.started == ["1/1 poprec 1"]
-    assert len(lines(tmp_path / "out")) == len(list((tmp_path / "out/runs").iterdir())) == 2
+    assert len(lines(tmp_path / "out")) == 2
+    assert len(list((tmp_path / "out/runs").iterdir())) == (1 if change == "candidates" else 2)
+    assert len(list((tmp_path / "out/runs").rglob("ranks*.safetensors"))) == 2
     assert result.protocol.candidates == candidates
 
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsrec.data.splits import Split
-from gsrec.errors import ConfigError
+from gsrec.errors import BundleError, ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig
-from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
-from gsrec.experiment.run import prepare, result_record, train
-from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
+from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder, open_bundle, read_record
+from gsrec.experiment.run import Run, prepare, result_record, train
+from gsrec.reporting.ranks import UserRanks, ranks_file, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
 from gsrec.training.trainer import Listener
 
@@ -112,19 +112,30 @@ class _Task:
         return None
 
     def run(self, out: Path, listener: Listener) -> RunResult:
-        """Train, judge once on test, record."""
+        """Train, unless that was done for other candidates, judge once on test, record."""
         folder = Path(RUNS_FOLDER) / self._name()
-        shutil.rmtree(out / folder, ignore_errors=True)  # what an interrupted comparison left
-        trained = train(self.reference, self.config, out / folder, split=self.split, listener=listener)
+        trained = self._trained(out / folder)
+        if trained is None:
+            shutil.rmtree(out / folder, ignore_errors=True)  # what an interrupted comparison left
+            trained = train(self.reference, self.config, out / folder, split=self.split, listener=listener)
         test = trained.evaluate(Protocol("test", candidates=self.candidates))
         keep_ranks(test, out / folder)
         validation = trained.evaluate(Protocol("validation")).metrics
         record = result_record(trained, test) | {"validation": validation, "run": str(folder)}
         return append_result(out / RESULTS_FILE, record)
 
+    def _trained(self, folder: Path) -> Run | None:
+        """This very run, if its folder has it whole."""
+        try:
+            record, bundle = read_record(folder), open_bundle(folder)
+        except BundleError:
+            return None
+        fitting = record.config == self.config and record.data.fingerprint == self.split.sequences.fingerprint
+        return Run(record, bundle.model, self.split) if fitting else None
+
     def _name(self) -> str:
         """A folder name that no other run has."""
-        all_of_it = (self.config.model_dump_json(), self.split.sequences.fingerprint, self.candidates)
+        all_of_it = (self.config.model_dump_json(), self.split.sequences.fingerprint)
         digest = hashlib.sha256("\n".join(all_of_it).encode()).hexdigest()
         return f"{self.config.label.replace(':', '-')}-seed{self.config.seed}-{digest[:8]}"
 
@@ -132,4 +143,4 @@ class _Task:
 def keep_ranks(evaluation: Evaluation, folder: Path) -> None:
     """Write every target's rank into a run folder."""
     ranks = UserRanks(evaluation.users, evaluation.ranks, evaluation.history_lengths, evaluation.target_popularity)
-    write_ranks(folder / RANKS_FILE, ranks)
+    write_ranks(folder / ranks_file(evaluation.protocol.candidates), ranks)
