@@ -3,8 +3,18 @@ VENV ?= .venv
 PYTHON ?= $(shell for python in python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := $(VENV)/bin
-ML_1M := poprec,gru4rec,sasrec:one-negative,sasrec,bert4rec,gsrec
-BEAUTY := poprec,gru4rec,sasrec,gsrec
+COMPARED := poprec,sasrec,gru4rec,gsrec,bert4rec
+SEEDS := 3
+# The lines of docs/results.md: a log, and what targets are ranked among.
+LINES := A D E F G
+LOG_A := ml-1m
+LOG_D := amazon-beauty-5core
+LOG_E := amazon-beauty-bert4rec
+LOG_F := ml-1m
+LOG_G := amazon-beauty-bert4rec
+AMONG_F := --candidates popularity:100 --trained results/A
+AMONG_G := --candidates popularity:100 --trained results/E
+LINE ?= $(LINES)
 PEERS := rectools replay recbole
 STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
 
@@ -38,18 +48,16 @@ format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff check --fix .
 
 docs: $(VENV)/.run ## write the pages of results out of results/
-	$(BIN)/gsrec report results/ml-1m results/amazon-beauty-5core --out docs/results.md --fill README.md
+	$(BIN)/gsrec report $(wildcard $(LINES:%=results/%)) --out docs/results.md --fill README.md
 	cp results/thesis/thesis.md docs/thesis.md
 
-reproduce: $(VENV)/.run ## run what is recorded in results/ again (hours); runs that are recorded are not redone
-	$(BIN)/gsrec compare ml-1m --models $(ML_1M) --config experiments/ml-1m.toml --out results/ml-1m
-	$(BIN)/gsrec compare ml-1m --models gsrec:thesis-ml-1m --set epochs=60 --config experiments/ml-1m.toml \
-		--out results/ml-1m
-	$(BIN)/gsrec compare amazon-beauty-5core --models $(BEAUTY) --config experiments/amazon-beauty-5core.toml \
-		--out results/amazon-beauty-5core
-	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=30 \
-		--config experiments/amazon-beauty-5core.toml --out results/amazon-beauty-5core
+reproduce: $(VENV)/.run ## run lines of docs/results.md again, such as LINE=A (hours each); what is recorded is not redone
+	@for line in $(LINE); do $(MAKE) --no-print-directory line-$$line || exit 1; done
 	$(BIN)/gsrec thesis --small --out results/thesis
+
+line-%: $(VENV)/.run
+	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
+		$(AMONG_$*) --out results/$*
 
 peers: $(VENV)/.run ## make an environment for every peer that benchmarks measure
 	@for peer in $(PEERS); do \

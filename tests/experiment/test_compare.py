@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -135,14 +136,21 @@ def test_seeds_and_models_are_added(reference: LogReference, settings: list[str]
     assert len(lines(tmp_path)) == 4
 
 
-def test_other_candidates_do_not_train_again(
-    reference: LogReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_another_comparison_trained_is_only_judged_anew(
+    reference: LogReference, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = configs([], 1, models=["poprec"])
-    compare_models(reference, asked, tmp_path / "out")
+    asked = configs(settings, 1, models=["gru4rec"])
+    [full] = compare_models(reference, asked, tmp_path / "full")
     monkeypatch.setattr("gsrec.experiment.compare.train", lambda *arguments, **options: pytest.fail("trained again"))
-    [result] = compare_models(reference, asked, tmp_path / "out", candidates="uniform:5")
-    assert result.read_ranks().ranks.max() <= 6
+    for trained in (tmp_path / "full", tmp_path / "out"):
+        [result] = compare_models(
+            reference, asked, tmp_path / "out", candidates=f"uniform:{5 + len(trained.name)}", trained=trained
+        )
+        assert result.read_ranks().ranks.max() <= 6 + len(trained.name)
+        assert result.history == full.history
+        shutil.copytree(tmp_path / "full/runs", tmp_path / "out/runs", dirs_exist_ok=True)
+    [again] = compare_models(reference, asked, tmp_path / "new", trained=tmp_path / "full")
+    assert again.metrics == full.metrics
 
 
 @pytest.mark.parametrize("change", ["setting", "candidates", "log"])
@@ -159,7 +167,6 @@ def test_another_question_is_another_run(
     assert diary.started == ["1/1 poprec 1"]
     assert len(lines(tmp_path / "out")) == 2
     assert len(list((tmp_path / "out/runs").iterdir())) == (1 if change == "candidates" else 2)
-    assert len(list((tmp_path / "out/runs").rglob("ranks*.safetensors"))) == 2
     assert result.protocol.candidates == candidates
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gsrec.evaluation.metrics import summarise
-from gsrec.reporting.ranks import UserRanks, write_ranks
+from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result
 
 Record = dict[str, object]
@@ -70,9 +70,7 @@ def write_run(tmp_path: Path, make_record: MakeRecord) -> WriteRun:
         record = make_record(label, ranks, seed, **changes)
         users = np.arange(len(ranks))
         arrays = UserRanks(users, np.array(ranks), history_lengths=users + 2, target_popularity=users // 2)
-        result = append_result(tmp_path / "results.jsonl", record)
-        if result.ranks_path is not None:
-            write_ranks(result.ranks_path, arrays)
-        return result
+        write_ranks(tmp_path / str(record["run"]) / RANKS_FILE, arrays)
+        return append_result(tmp_path / "results.jsonl", record)
 
     return write

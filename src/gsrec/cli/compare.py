@@ -16,6 +16,9 @@ def compare(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the results; what is in it is not redone.")],
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
     candidates: options.Candidates = "full",
+    trained: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Another comparison: what it trained is only judged anew.")
+    ] = None,
     config: options.ConfigFile = None,
     settings: options.Settings = None,
     seed: options.Seed = 1,
@@ -40,7 +43,9 @@ def compare(
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
     chosen = run_configs(models.split(","), range(seed, seed + seeds), file=config, settings=wanted)
     reference = LogReference.of(log, user_column, item_column, time_column)
-    results = compare_models(reference, chosen, out, candidates=candidates, narrator=narrator(quiet=quiet))
+    results = compare_models(
+        reference, chosen, out, candidates=candidates, trained=trained, narrator=narrator(quiet=quiet)
+    )
     report = write_report(results, out, plots=plots_available())
     if as_json:
         print_json({"out": str(out), "results": [result.model_dump(mode="json") for result in results]})

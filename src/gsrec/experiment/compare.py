@@ -15,7 +15,7 @@ from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig
 from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder, open_bundle, read_record
 from gsrec.experiment.run import Run, prepare, result_record, train
-from gsrec.reporting.ranks import UserRanks, ranks_file, write_ranks
+from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
 from gsrec.training.trainer import Listener
 
@@ -38,6 +38,7 @@ def compare_models(
     out: Path,
     *,
     candidates: str = "full",
+    trained: Path | None = None,
     narrator: Narrator | None = None,
 ) -> list[RunResult]:
     """Train every configuration, judge it once on test, and record it; what is recorded already is left as it is.
@@ -47,6 +48,7 @@ def compare_models(
         configs: one a run; runs of one label with different seeds are one model.
         out: the folder of the results file and the run folders.
         candidates: what the targets are ranked among.
+        trained: the folder of another comparison; what was trained for it is only judged anew.
         narrator: is told how it goes on.
 
     Returns:
@@ -63,7 +65,7 @@ def compare_models(
     splits = _splits(reference, configs, narrator)
     results = []
     for number, config in enumerate(configs, start=1):
-        task = _Task(reference, config, splits[config.data], candidates)
+        task = _Task(reference, config, splits[config.data], candidates, trained)
         result = task.recorded(out)
         if result is None:
             narrator.on_start(config, number, len(configs))
@@ -99,6 +101,7 @@ class _Task:
     config: RunConfig
     split: Split
     candidates: str
+    trained: Path | None
 
     def recorded(self, out: Path) -> RunResult | None:
         """The result of this very run, if it is there already."""
@@ -112,9 +115,9 @@ class _Task:
         return None
 
     def run(self, out: Path, listener: Listener) -> RunResult:
-        """Train, unless that was done for other candidates, judge once on test, record."""
+        """Train, unless that is done, judge once on test, record."""
         folder = Path(RUNS_FOLDER) / self._name()
-        trained = self._trained(out / folder)
+        trained = self._trained(out / folder) or (self._trained(self.trained / folder) if self.trained else None)
         if trained is None:
             shutil.rmtree(out / folder, ignore_errors=True)  # what an interrupted comparison left
             trained = train(self.reference, self.config, out / folder, split=self.split, listener=listener)
@@ -143,4 +146,4 @@ class _Task:
 def keep_ranks(evaluation: Evaluation, folder: Path) -> None:
     """Write every target's rank into a run folder."""
     ranks = UserRanks(evaluation.users, evaluation.ranks, evaluation.history_lengths, evaluation.target_popularity)
-    write_ranks(folder / ranks_file(evaluation.protocol.candidates), ranks)
+    write_ranks(folder / RANKS_FILE, ranks)

@@ -15,16 +15,10 @@ from safetensors.numpy import load, save
 from gsrec.errors import DataError
 from gsrec.files import replacing
 
+RANKS_FILE = "ranks.safetensors"
+"""The file's name within a run's folder."""
+
 FIELDS = ("users", "ranks", "history_lengths", "target_popularity")
-
-
-def ranks_file(candidates: str) -> str:
-    """The file's name within a run's folder.
-
-    >>> ranks_file("full"), ranks_file("popularity:100")
-    ('ranks.safetensors', 'ranks-popularity-100.safetensors')
-    """
-    return "ranks.safetensors" if candidates == "full" else f"ranks-{candidates.replace(':', '-')}.safetensors"
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError
 
 from gsrec.errors import DataError
-from gsrec.reporting.ranks import UserRanks, ranks_file, read_ranks
+from gsrec.reporting.ranks import RANKS_FILE, UserRanks, read_ranks
 
 Metrics = dict[str, FiniteFloat]
 
@@ -107,7 +107,7 @@ class RunResult(Record):
         """Where the per-user results are, or None if the record names no run folder."""
         if self.run is None:
             return None
-        return (self.source.parent if self.source else Path()) / self.run / ranks_file(self.protocol.candidates)
+        return (self.source.parent if self.source else Path()) / self.run / RANKS_FILE
 
     @property
     def has_ranks(self) -> bool:
