@@ -28,6 +28,7 @@ from gsrec.models import (
     build_model,
 )
 from gsrec.training.config import TrainingConfig
+from gsrec.training.course import Keeping
 from gsrec.training.trainer import fit
 
 NUM_ITEMS, BOUND = 40, 0.9
@@ -87,7 +88,7 @@ def ranks_of(learner: Learner, split: Split, folder: Path) -> np.ndarray:
     config = TrainingConfig.model_validate({"validate_every": 99, **defaults, **learner[1]})
     batches = training_batches(split, length=model.max_row, batch_size=config.batch_size, seed=1)
     judge = Evaluator(split, Protocol("validation", filter_seen=False))
-    fit(model, batches, config, validate=lambda: judge.evaluate(model).metrics, checkpoints=folder, seed=1)
+    fit(model, batches, config, validate=lambda: judge.evaluate(model).metrics, keeping=Keeping(folder), seed=1)
     return Evaluator(split, Protocol("test", filter_seen=False)).evaluate(model).ranks
 
 

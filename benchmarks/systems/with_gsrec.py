@@ -21,7 +21,8 @@ from gsrec.experiment.run import batches_of
 from gsrec.models import PopRec, SASRec, build_model
 from gsrec.recommend.everyone import top_items
 from gsrec.recommend.recommender import Recommender
-from gsrec.training.trainer import Epoch, Listener, Training, fit
+from gsrec.training.course import Epoch, Keeping, Listener
+from gsrec.training.trainer import Training, fit
 
 LOSSES = {"softmax": ("softmax", 1), "one-negative": ("sampled-bce", 1)}
 
@@ -68,7 +69,7 @@ def quality(work: Work) -> Answer:
             batches_of(split, config, model),
             config.training,
             validate=lambda: evaluator.evaluate(model).metrics,
-            checkpoints=Path(folder),
+            keeping=Keeping(Path(folder)),
             listener=Listener(on_epoch=on_epoch),
         )
     return Answer(seconds=curve[-1][0], curve=curve)

@@ -25,6 +25,10 @@ class TrainingError(GSRecError):
     """Training cannot go on, for example because the loss is no longer finite."""
 
 
+class StoppedError(GSRecError):
+    """A training was told to stop; it can be gone on with."""
+
+
 class MissingExtraError(GSRecError):
     """A feature needs an optional dependency that is not installed."""
 

@@ -236,7 +236,17 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="it needs /proc to tell the name of an open file")
 @pytest.mark.parametrize(
-    "file", ["last.safetensors", "history.jsonl", "weights.safetensors", "manifest.json", "metrics.json", "run.json"]
+    "file",
+    [
+        "best.safetensors",
+        "state-000001.safetensors",
+        "state-000001.json",
+        "history.jsonl",
+        "weights.safetensors",
+        "manifest.json",
+        "metrics.json",
+        "run.json",
+    ],
 )
 def test_a_full_disk_leaves_no_run(gsrec: Gsrec, small_log: Path, full_disk: Callable[[str], None], file: str) -> None:
     full_disk(file)

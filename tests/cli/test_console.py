@@ -6,7 +6,7 @@ import pytest
 
 from gsrec.cli.console import TrainingDisplay, narrator, print_json, print_metrics, print_notes, progress_bar
 from gsrec.experiment.config import run_config
-from gsrec.training.trainer import Epoch, Step
+from gsrec.training.course import Epoch, Step
 
 
 def test_training_shows_loss_speed_and_how_much_is_done(capsys: pytest.CaptureFixture[str]) -> None:

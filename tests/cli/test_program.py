@@ -78,7 +78,7 @@ def test_a_disk_that_fills_up(program: Path, small_log: Path, tmp_path: Path) ->
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    told = "gsrec: cannot write run/checkpoints/last.safetensors: File too large. What was there before is unchanged.\n"
+    told = "gsrec: cannot write run/checkpoints/best.safetensors: File too large. What was there before is unchanged.\n"
     assert done.stderr == told
     assert [path for path in (tmp_path / "run").rglob("*") if path.is_file()] == []
 
@@ -98,7 +98,9 @@ def test_ctrl_c_during_a_comparison(program: Path, small_log: Path, tmp_path: Pa
         comparing.send_signal(signal.SIGINT)
         out, err = comparing.communicate(timeout=60)
     assert (comparing.returncode, out) == (130, "")
-    assert err.endswith("gsrec: stopped by Ctrl-C before it was done\n")
+    assert "stopping after this step ..." in err
+    assert err.splitlines()[-1].startswith("gsrec: stopped in epoch ")
+    assert err.endswith("and kept: to go on, `gsrec train` with --resume, or `gsrec compare` as before\n")
     assert "Traceback" not in err
     [line] = (tmp_path / "results/results.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["label"] == "poprec"

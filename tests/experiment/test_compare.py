@@ -18,7 +18,7 @@ from gsrec.experiment.folder import LogReference
 from gsrec.experiment.run import open_run, train
 from gsrec.reporting.ranks import read_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
-from gsrec.training.trainer import Epoch, Listener
+from gsrec.training.course import Epoch, Listener
 
 MODELS = ("poprec", "gru4rec")
 

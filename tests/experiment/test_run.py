@@ -14,7 +14,7 @@ from gsrec.experiment.config import run_config
 from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
 from gsrec.experiment.run import Run, open_run, prepare, result_record, train
 from gsrec.models import MODELS
-from gsrec.training.trainer import Epoch, Listener, Step
+from gsrec.training.course import Epoch, Listener, Step
 
 TEST = Protocol("test")
 
@@ -76,7 +76,6 @@ def test_the_folder_of_a_run(runs: dict[str, Run], out: Path, small_log: str) ->
         "bundle/vocabulary.json",
         "bundle/weights.safetensors",
         "checkpoints/best.safetensors",
-        "checkpoints/last.safetensors",
         "history.jsonl",
         "metrics.json",
         "run.json",

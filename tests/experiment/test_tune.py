@@ -17,7 +17,7 @@ from gsrec.experiment.config import RunConfig, run_config
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.run import prepare
 from gsrec.experiment.tune import CHOICES, RANGES, Narrator, Tuning, tune
-from gsrec.training.trainer import Listener, Step
+from gsrec.training.course import Listener, Step
 
 REFERENCE = LogReference(log="synthetic")
 FIXED = ("epochs=2", "embedding_size=8", "max_length=10", "model.num_heads=1", "patience=0")

@@ -21,7 +21,7 @@ from gsrec.cli.report import report
 from gsrec.cli.thesis import thesis
 from gsrec.cli.train import train
 from gsrec.cli.tune import tune
-from gsrec.errors import ConfigError, GSRecError
+from gsrec.errors import ConfigError, GSRecError, StoppedError
 
 INTERRUPTED = 130
 """The exit code of what Ctrl-C has ended."""
@@ -66,7 +66,8 @@ def main() -> None:
     except Exception as error:
         if os.environ.get(TRACEBACK):
             raise
-        _end(_told(error), 2 if isinstance(error, ConfigError) else 1)
+        code = INTERRUPTED if isinstance(error, StoppedError) else 2 if isinstance(error, ConfigError) else 1
+        _end(_told(error), code)
 
 
 def _told(error: Exception) -> str:

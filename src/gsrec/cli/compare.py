@@ -31,7 +31,7 @@ def compare(
     quiet: options.Quiet = False,
 ) -> None:
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
-    from gsrec.cli.console import narrator, print_json, print_parts
+    from gsrec.cli.console import narrator, print_json, print_parts, stopped_by_signals
     from gsrec.experiment.compare import compare_models
     from gsrec.experiment.config import run_configs
     from gsrec.experiment.folder import LogReference
@@ -43,9 +43,10 @@ def compare(
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
     chosen = run_configs(models.split(","), range(seed, seed + seeds), file=config, settings=wanted)
     reference = LogReference.of(log, user_column, item_column, time_column)
-    results = compare_models(
-        reference, chosen, out, candidates=candidates, trained=trained, narrator=narrator(quiet=quiet)
-    )
+    with stopped_by_signals() as stop:
+        results = compare_models(
+            reference, chosen, out, candidates=candidates, trained=trained, stop=stop, narrator=narrator(quiet=quiet)
+        )
     report = write_report(results, out, plots=plots_available())
     if as_json:
         print_json({"out": str(out), "results": [result.model_dump(mode="json") for result in results]})

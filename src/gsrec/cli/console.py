@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from rich.table import Table
 from gsrec.experiment.compare import Narrator
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.tune import Narrator as StudyNarrator
-from gsrec.training.trainer import Epoch, Listener, Step
+from gsrec.training.course import Epoch, Listener, Step
 
 
 def print_json(content: Mapping[str, object]) -> None:
@@ -114,6 +115,26 @@ def study_narrator(*, quiet: bool) -> StudyNarrator:
 
 
 @contextmanager
+def stopped_by_signals() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM came: what listens then ends in order. A second one ends the program at once."""
+    told: list[int] = []
+
+    def hear(number: int, frame: object) -> None:
+        told.append(number)
+        signal.signal(number, before[number])
+        typer.echo("stopping after this step ...", err=True)
+
+    before = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, hear)
+        yield lambda: bool(told)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     """A bar on stderr for work that tells how much of how much is done."""
     console = Console(stderr=True)
@@ -143,7 +164,7 @@ class TrainingDisplay:
     def __enter__(self) -> Listener:
         """Show the bar and give who keeps it up to date."""
         self.progress.start()
-        return Listener(self._on_step, self._on_epoch)
+        return Listener(self._on_step, self._on_epoch, self._on_note)
 
     def __exit__(self, *error: object) -> None:
         """Take the bar away."""
@@ -157,6 +178,9 @@ class TrainingDisplay:
             completed=(step.epoch - 1) * step.num_steps + step.step,
             state=f"epoch {step.epoch}/{self.epochs}, loss {step.loss:.4f}, {speed:,.0f} targets/s",
         )
+
+    def _on_note(self, note: str) -> None:
+        print_notes([note], quiet=self.quiet)
 
     def _on_epoch(self, epoch: Epoch) -> None:
         if self.quiet:

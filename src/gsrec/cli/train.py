@@ -20,6 +20,9 @@ def train(
     config: options.ConfigFile = None,
     settings: options.Settings = None,
     seed: options.Seed = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the training that was stopped in --out, bit for bit.")
+    ] = False,
     user_column: options.UserColumn = None,
     item_column: options.ItemColumn = None,
     time_column: options.TimeColumn = None,
@@ -29,7 +32,14 @@ def train(
     quiet: options.Quiet = False,
 ) -> None:
     """Train a model on a log and keep it in a run folder, with the metrics of its best validation epoch."""
-    from gsrec.cli.console import TrainingDisplay, print_json, print_metrics, print_notes, progress_bar
+    from gsrec.cli.console import (
+        TrainingDisplay,
+        print_json,
+        print_metrics,
+        print_notes,
+        progress_bar,
+        stopped_by_signals,
+    )
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
     from gsrec.experiment.config import run_config
@@ -39,12 +49,13 @@ def train(
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
     reference = LogReference.of(log, user_column, item_column, time_column)
-    claim(out)
+    if not resume:
+        claim(out)
     with progress_bar(log, quiet=quiet) as progress:
         split, notes = run.prepare(reference, chosen, progress=progress)
     print_notes((*notes, precision_note(chosen.training.precision)), quiet=quiet)
-    with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener:
-        trained = run.train(reference, chosen, out, split=split, listener=listener)
+    with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener, stopped_by_signals() as stop:
+        trained = run.train(reference, chosen, out, split=split, resume=resume, stop=stop, listener=listener)
     record = run.result_record(trained, trained.evaluate(Protocol("validation")))
     if as_json:
         print_json({**record, "out": str(out)})

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gsrec.data.splits import Split
-from gsrec.errors import BundleError, ConfigError
+from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig
-from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder, open_bundle, read_record
-from gsrec.experiment.run import Run, prepare, result_record, train
+from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
+from gsrec.experiment.run import prepare, result_record, train, trained_run
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
-from gsrec.training.trainer import Listener
+from gsrec.training.course import Listener
 
 RESULTS_FILE, RUNS_FOLDER = "results.jsonl", "runs"
 
@@ -39,6 +39,7 @@ def compare_models(
     *,
     candidates: str = "full",
     trained: Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
     narrator: Narrator | None = None,
 ) -> list[RunResult]:
     """Train every configuration, judge it once on test, and record it; what is recorded already is left as it is.
@@ -49,6 +50,7 @@ def compare_models(
         out: the folder of the results file and the run folders.
         candidates: what the targets are ranked among.
         trained: the folder of another comparison; what was trained for it is only judged anew.
+        stop: asked after every step whether to stop; a training that was stopped is gone on with next time.
         narrator: is told how it goes on.
 
     Returns:
@@ -58,6 +60,7 @@ def compare_models(
         ConfigError: if the candidates are unknown, or `out` cannot be the folder of a comparison.
         DataError: if the log cannot be read, or results cannot be read or written.
         TrainingError: if a training cannot go on.
+        StoppedError: if it was told to stop.
     """
     narrator, configs = narrator or Narrator(), list(configs)
     Protocol("test", candidates=candidates)  # what is wrong with them is better known before the first training
@@ -70,7 +73,7 @@ def compare_models(
         if result is None:
             narrator.on_start(config, number, len(configs))
             with narrator.listens(config) as listener:
-                result = task.run(out, listener)
+                result = task.run(out, listener, stop)
         else:
             narrator.on_skip(config)
         results.append(result)
@@ -114,27 +117,23 @@ class _Task:
                 return result
         return None
 
-    def run(self, out: Path, listener: Listener) -> RunResult:
+    def run(self, out: Path, listener: Listener, stop: Callable[[], bool]) -> RunResult:
         """Train, unless that is done, judge once on test, record."""
         folder = Path(RUNS_FOLDER) / self._name()
-        trained = self._trained(out / folder) or (self._trained(self.trained / folder) if self.trained else None)
+        trained = trained_run(out / folder, self.config, self.split)
+        if trained is None and self.trained is not None:
+            trained = trained_run(self.trained / folder, self.config, self.split)
         if trained is None:
-            shutil.rmtree(out / folder, ignore_errors=True)  # what an interrupted comparison left
-            trained = train(self.reference, self.config, out / folder, split=self.split, listener=listener)
+            if (out / folder / RUN_FILE).exists():  # damaged since it was done
+                shutil.rmtree(out / folder)
+            trained = train(
+                self.reference, self.config, out / folder, split=self.split, resume=True, stop=stop, listener=listener
+            )
         test = trained.evaluate(Protocol("test", candidates=self.candidates))
         keep_ranks(test, out / folder)
         validation = trained.evaluate(Protocol("validation")).metrics
         record = result_record(trained, test) | {"validation": validation, "run": str(folder)}
         return append_result(out / RESULTS_FILE, record)
-
-    def _trained(self, folder: Path) -> Run | None:
-        """This very run, if its folder has it whole."""
-        try:
-            record, bundle = read_record(folder), open_bundle(folder)
-        except BundleError:
-            return None
-        fitting = record.config == self.config and record.data.fingerprint == self.split.sequences.fingerprint
-        return Run(record, bundle.model, self.split) if fitting else None
 
     def _name(self) -> str:
         """A folder name that no other run has."""

@@ -16,6 +16,8 @@ from gsrec.models.config import Description
 
 RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
 CHECKPOINTS_FOLDER = "checkpoints"
+OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER}
+"""What the folder of a run may hold before it is done."""
 
 
 class LogReference(Description):
@@ -93,13 +95,19 @@ def any_bundle(path: Path) -> Bundle:
     return open_bundle(path) if (path / RUN_FILE).exists() or (path / BUNDLE_FOLDER).exists() else load_bundle(path)
 
 
-def claim(out: Path) -> None:
+def claim(out: Path, *, unfinished: bool = False) -> None:
     """Make sure that a run may be written into a folder, before anything is done for it.
+
+    Args:
+        out: the folder.
+        unfinished: whether it may hold a training that was stopped, to be gone on with.
 
     Raises:
         ConfigError: if the folder holds a file already, or cannot be made or written to.
     """
     check_folder(out)
+    if unfinished and not (out / RUN_FILE).exists() and {place.name for place in out.glob("*")} <= OF_A_TRAINING:
+        return
     if any(not place.is_dir() for place in out.rglob("*")):
         raise ConfigError(f"{out} {_content(out)}. Give another folder with --out, or remove it.")
 

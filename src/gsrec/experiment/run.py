@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from gsrec.data.catalogue import SOURCES
 from gsrec.data.download import Progress as Received
 from gsrec.data.sources import open_log
 from gsrec.data.splits import Split
-from gsrec.errors import DataError
+from gsrec.errors import BundleError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.evaluation.tasks import Progress
 from gsrec.experiment.config import RunConfig
@@ -36,7 +36,9 @@ from gsrec.experiment.folder import (
 )
 from gsrec.files import write_json, write_text
 from gsrec.models import Model, PopRec, SequenceEncoder, build_model
-from gsrec.training.trainer import Epoch, Fit, Listener, fit
+from gsrec.training.checkpoint import clear_states
+from gsrec.training.course import Epoch, Fit, Keeping, Listener
+from gsrec.training.trainer import fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,8 @@ def train(
     out: str | Path,
     *,
     split: Split | None = None,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,
 ) -> Run:
     """Train a model and write its run folder: configuration, history, validation metrics, checkpoints, bundle.
@@ -88,21 +92,29 @@ def train(
         config: which model, and how to train it.
         out: the run folder; it must not hold another run.
         split: the log already prepared by this configuration, or None to open it here.
+        resume: go on with the training that was stopped in this folder, from its newest checkpoint; begin anew if
+            there is none.
+        stop: asked after every step whether to stop.
         listener: is told how training goes on.
 
     Raises:
         ConfigError: if `out` holds something else already.
         DataError: if the log cannot be read, or there is nothing to learn from.
-        TrainingError: if training cannot go on.
+        TrainingError: if training cannot go on, or what is to be gone on with is another training.
+        StoppedError: if it was told to stop.
     """
     reference = LogReference.of(log) if isinstance(log, str) else log
     out = Path(out)
-    claim(out)
     split = split or prepare(reference, config)[0]
+    if resume and (done := trained_run(out, config, split)):
+        return done
+    claim(out, unfinished=resume)
     model = build_model(config.model, num_items=split.sequences.num_items, seed=config.seed)
     evaluator = Evaluator(split, Protocol("validation"))
     begin = time.perf_counter()
-    fitted = _fit(model, split, config, evaluator, out, listener or Listener())
+    identity = {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
+    keeping = Keeping(out / CHECKPOINTS_FOLDER, identity=identity, resume=resume, stop=stop)
+    fitted = _fit(model, split, config, evaluator, keeping, listener or Listener())
     record = RunRecord(
         log=reference,
         config=config,
@@ -117,7 +129,18 @@ def train(
     save_bundle(_bundle(record, model, split, validation.metrics), out / BUNDLE_FOLDER)
     write_json(out / METRICS_FILE, validation.record())
     write_text(out / RUN_FILE, record.model_dump_json(indent=2) + "\n")
+    clear_states(keeping.folder)
     return Run(record, model, split)
+
+
+def trained_run(folder: Path, config: RunConfig, split: Split) -> Run | None:
+    """The run of this very configuration and split, if the folder has it whole."""
+    try:
+        record, bundle = read_record(folder), open_bundle(folder)
+    except BundleError:
+        return None
+    fitting = record.config == config and record.data.fingerprint == split.sequences.fingerprint
+    return Run(record, bundle.model, split) if fitting else None
 
 
 def _bundle(record: RunRecord, model: Model, split: Split, metrics: Mapping[str, float]) -> Bundle:
@@ -190,7 +213,7 @@ def result_record(run: Run, evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _fit(
-    model: Model, split: Split, config: RunConfig, evaluator: Evaluator, out: Path, listener: Listener
+    model: Model, split: Split, config: RunConfig, evaluator: Evaluator, keeping: Keeping, listener: Listener
 ) -> Fit | None:
     """Train a model, telling the folder and the listener of every epoch; None for a model that only counts."""
     if isinstance(model, PopRec):
@@ -200,7 +223,7 @@ def _fit(
 
     def on_epoch(epoch: Epoch) -> None:
         epochs.append(epoch)
-        write_text(out / HISTORY_FILE, "".join(json.dumps(asdict(epoch)) + "\n" for epoch in epochs))
+        write_text(keeping.folder.parent / HISTORY_FILE, "".join(json.dumps(asdict(epoch)) + "\n" for epoch in epochs))
         listener.on_epoch(epoch)
 
     return fit(
@@ -208,9 +231,9 @@ def _fit(
         batches_of(split, config, model),
         config.training,
         validate=lambda: evaluator.evaluate(model).metrics,
-        checkpoints=out / CHECKPOINTS_FOLDER,
+        keeping=keeping,
         seed=config.seed,
-        listener=Listener(listener.on_step, on_epoch),
+        listener=replace(listener, on_epoch=on_epoch),
     )
 
 

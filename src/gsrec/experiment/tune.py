@@ -17,7 +17,8 @@ from gsrec.experiment.config import RunConfig, given_layer, model_keys, run_conf
 from gsrec.experiment.folder import LogReference, check_folder
 from gsrec.experiment.run import train
 from gsrec.files import write_json, write_text
-from gsrec.training.trainer import MONITORED, Epoch, Listener
+from gsrec.training.course import Epoch, Listener
+from gsrec.training.trainer import MONITORED
 
 STUDY_FILE, TRIALS_FILE, BEST_FILE, TRIAL_FOLDER = "study.sqlite", "trials.json", "best.toml", "trial"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -29,6 +29,17 @@ class Averaging:
             for weight, sparse in zip(self.weights, self._sparse, strict=True)
         ]
         self.steps = 0
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it but the number of steps, by name."""
+        settled = {f"settled.{place}": rows for place, rows in enumerate(self._settled) if rows is not None}
+        return {f"average.{place}": average for place, average in enumerate(self.averages)} | settled
+
+    def restore(self, tensors: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from what `tensors` gave after so many steps."""
+        for name, own in self.tensors().items():
+            own.copy_(tensors[name])
+        self.steps = steps
 
     @contextmanager
     @torch.no_grad()

@@ -1,13 +1,25 @@
-"""Checkpoints: the weights of a training at its last and at its best epoch, as safetensors."""
+"""Checkpoints: the weights of the best epoch, and the whole state of a training, to go on from bit for bit."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from safetensors.torch import load_file, save
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load, load_file, save
+from torch import Tensor, nn
 
-from gsrec.files import replacing
+from gsrec.errors import TrainingError
+from gsrec.files import replacing, write_json
+
+KEPT = 2
+"""States that are kept: where the newest is damaged, the one before it is gone on from."""
+
+Json = dict[str, Any]
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -23,3 +35,100 @@ def save_weights(model: nn.Module, path: Path) -> None:
 def load_weights(model: nn.Module, path: Path) -> None:
     """Read the weights of a model of the same shape."""
     model.load_state_dict(load_file(path))
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """All that a training is made of at one moment.
+
+    Attributes:
+        tensors: weights, optimizers, averages and generators.
+        facts: everything else, as JSON.
+    """
+
+    tensors: Mapping[str, Tensor]
+    facts: Json
+
+
+def save_state(state: Snapshot, folder: Path, *, identity: Json) -> None:
+    """Write a state, and remove all but the newest ones.
+
+    Args:
+        state: of the training.
+        folder: of the checkpoints.
+        identity: what must be the same where it is gone on from: configuration, data.
+
+    Raises:
+        DataError: if the disk does not take it; the states that were there stay.
+    """
+    states = [number for number, _ in _states(folder)]
+    path = _path(folder, max(states, default=0) + 1)
+    content = save({name: tensor.contiguous() for name, tensor in state.tensors.items()})
+    with replacing(path) as new:
+        new.write_bytes(content)  # as long as it has no JSON beside it, it is no state
+    checksum = hashlib.sha256(content).hexdigest()
+    write_json(path.with_suffix(".json"), {"identity": identity, "facts": state.facts, "sha256": checksum})
+    for number in sorted(states)[: -(KEPT - 1)]:
+        old = _path(folder, number)
+        old.with_suffix(".json").unlink(missing_ok=True)  # first: without it there is no state
+        old.unlink(missing_ok=True)
+
+
+def load_state(folder: Path, *, identity: Json) -> tuple[Snapshot | None, tuple[str, ...]]:
+    """The newest state that is whole.
+
+    Args:
+        folder: of the checkpoints.
+        identity: what must be the same as when it was written.
+
+    Returns:
+        The state, None if there is none, and what is to be told of damaged ones.
+
+    Raises:
+        TrainingError: if it is of another configuration or of other data; the message names what differs.
+    """
+    notes: list[str] = []
+    for _, path in sorted(_states(folder), reverse=True):
+        try:
+            told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() != told["sha256"]:
+                raise ValueError("it is not what was written")
+            state = Snapshot(load(content), told["facts"])
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            notes.append(f"the checkpoint {path} is damaged ({error}): going on from the one before it")
+            continue
+        differences = [*_differences(told.get("identity"), json.loads(json.dumps(identity)), "")]
+        if differences:
+            raise TrainingError(
+                f"{folder} is of another training: {'; '.join(differences[:3])}. Go on with what it was begun with, or "
+                "begin anew in another folder."
+            )
+        return state, tuple(notes)
+    return None, tuple(notes)
+
+
+def clear_states(folder: Path) -> None:
+    """Remove all states: the training is done."""
+    for _, path in _states(folder):
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"state-{number:06d}.safetensors"
+
+
+def _states(folder: Path) -> list[tuple[int, Path]]:
+    """The states there are, by number; one is there as soon as its JSON is."""
+    found = [path.with_suffix(".safetensors") for path in folder.glob("state-*.json")]
+    return [(int(path.stem.removeprefix("state-")), path) for path in found]
+
+
+def _differences(before: object, now: object, where: str) -> Iterator[str]:
+    """What is not the same in two JSON values, by where it stands."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
+    elif before != now:
+        yield f"{where} was {before!r} and is now {now!r}"

@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,11 +16,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from gsrec.data.batches import Batches
-from gsrec.errors import TrainingError
+from gsrec.errors import StoppedError, TrainingError
 from gsrec.models.protocols import SequenceEncoder
 from gsrec.training.averaging import Averaging
-from gsrec.training.checkpoint import load_weights, save_weights
+from gsrec.training.checkpoint import Snapshot, load_state, load_weights, save_state, save_weights
 from gsrec.training.config import TrainingConfig
+from gsrec.training.course import Course, Epoch, Fit, Keeping, Listener, Step
 from gsrec.training.criterion import Criterion
 from gsrec.training.objectives import MaskedItem, Objective, last_item, next_item
 from gsrec.training.optimizers import optimizers, tables_by_rows
@@ -34,60 +34,13 @@ MONITORED = "NDCG@10"
 """The validation metric that chooses the best epoch."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """What is known after a training step; `loss` is the mean of the epoch so far, `seconds` since its start."""
-
-    epoch: int
-    step: int
-    num_steps: int
-    loss: float
-    num_targets: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What is known after an epoch; `seconds` of training since the start, validations left out."""
-
-    epoch: int
-    loss: float
-    seconds: float
-    validation: Mapping[str, float] | None
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What a training came to: its epochs, and the one whose weights the model has now."""
-
-    epochs: tuple[Epoch, ...]
-    best_epoch: int
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of training, validations left out."""
-        return self.epochs[-1].seconds
-
-    def history(self) -> list[dict[str, object]]:
-        """The epochs as JSON."""
-        return [asdict(epoch) for epoch in self.epochs]
-
-
-@dataclass(frozen=True)
-class Listener:
-    """Who is told how training goes on."""
-
-    on_step: Callable[[Step], None] = field(default=lambda step: None)
-    on_epoch: Callable[[Epoch], None] = field(default=lambda epoch: None)
-
-
 def fit(
     model: SequenceEncoder,
     batches: Batches,
     config: TrainingConfig,
     *,
     validate: Callable[[], Mapping[str, float]],
-    checkpoints: Path,
+    keeping: Keeping,
     seed: int = 0,
     listener: Listener | None = None,
 ) -> Fit:
@@ -98,36 +51,61 @@ def fit(
         batches: the training rows.
         config: how to train.
         validate: gives the metrics of the model as it is, `NDCG@10` among them.
-        checkpoints: the folder for the weights of the last and the best epoch.
+        keeping: where the training is kept, and whether one is gone on with. On the same machine with as many threads
+            it then ends with the same bits as one that was never stopped.
         seed: of dropout, masks and negatives.
         listener: is told after every step and every epoch.
 
     Raises:
-        TrainingError: if a loss is not finite; the message names the step and where the best weights so far are.
+        TrainingError: if a loss is not finite; the message names the step and where the best weights so far are. Or if
+            what is to be gone on with is another training.
+        StoppedError: if it was told to stop; its state is kept.
     """
     listener = listener or Listener()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         training = Training(model, config, seed)
-        epochs: list[Epoch] = []
-        best, best_epoch, seconds = -math.inf, 0, 0.0
-        for epoch in range(1, config.epochs + 1):
-            loss, spent = training.epoch(epoch, batches, listener, checkpoints)
-            seconds += spent
-            due = epoch % config.validate_every == 0 or epoch == config.epochs
+        course = _begun(training, keeping, listener)
+        best_weights = keeping.folder / "best.safetensors"
+        while course.epoch <= config.epochs and not _has_waited(course, config):
+            training.epoch(course, batches, listener, keeping)
+            due = course.epoch % config.validate_every == 0 or course.epoch == config.epochs
             with training.judged():
                 validation = validate() if due else None
-                save_weights(training.model, checkpoints / "last.safetensors")
-                if validation and validation[MONITORED] > best:
-                    best, best_epoch = validation[MONITORED], epoch
-                    save_weights(training.model, checkpoints / "best.safetensors")
-            epochs.append(Epoch(epoch, loss, seconds, validation))
-            listener.on_epoch(epochs[-1])
-            if config.patience and best_epoch and epoch - best_epoch >= config.patience:
-                break
-        load_weights(training.model, checkpoints / "best.safetensors")
+                if validation and validation[MONITORED] > course.best:
+                    course.best, course.best_epoch = validation[MONITORED], course.epoch
+                    save_weights(training.model, best_weights)
+            loss, seconds = course.total / course.count, course.seconds + course.spent
+            course.epochs.append(Epoch(course.epoch, loss, seconds, validation))
+            listener.on_epoch(course.epochs[-1])
+            course.next_epoch()
+            training.keep(course, keeping)
+        load_weights(training.model, best_weights)
         training.model.eval()
-    return Fit(tuple(epochs), best_epoch)
+    return Fit(tuple(course.epochs), course.best_epoch)
+
+
+def _begun(training: Training, keeping: Keeping, listener: Listener) -> Course:
+    """Where to begin: at the first step, or where an earlier training was stopped."""
+    if not keeping.resume:
+        return Course()
+    state, notes = load_state(keeping.folder, identity=dict(keeping.identity))
+    for note in notes:
+        listener.on_note(note)
+    if state is None:
+        listener.on_note("there is no checkpoint to go on from: beginning anew")
+        return Course()
+    course = training.restore(state)
+    listener.on_note(f"going on with epoch {course.epoch}, after its step {course.step}")
+    for epoch in course.epochs:
+        listener.on_epoch(epoch)
+    return course
+
+
+def _has_waited(course: Course, config: TrainingConfig) -> bool:
+    """Whether no validation has been better for long enough."""
+    waited = course.epoch - 1 - course.best_epoch
+    return bool(config.patience and course.best_epoch and waited >= config.patience)
 
 
 class Training:
@@ -154,18 +132,66 @@ class Training:
             for optimizer in self.optimizers
         ]
 
-    def epoch(self, epoch: int, batches: Batches, listener: Listener, checkpoints: Path) -> tuple[float, float]:
-        """Go once through the batches; gives the mean loss a target and the seconds spent."""
+    def epoch(self, course: Course, batches: Batches, listener: Listener, keeping: Keeping) -> None:
+        """Go on to the end of an epoch."""
         self.model.train()
-        begin, total, count = time.perf_counter(), 0.0, 0
-        for step, rows in enumerate(batches.epoch(epoch), start=1):
+        kept = begin = time.perf_counter()
+        before = course.spent
+        for step, rows in enumerate(batches.epoch(course.epoch), start=1):
+            if step <= course.step:
+                continue  # done before the training was stopped
             loss, num_targets = self.step(torch.from_numpy(rows))
             if not math.isfinite(loss):
-                raise TrainingError(_not_finite(epoch, step, loss, checkpoints))
-            total, count = total + loss * num_targets, count + num_targets
-            spent = time.perf_counter() - begin
-            listener.on_step(Step(epoch, step, batches.num_steps, total / count, count, spent))
-        return total / count, time.perf_counter() - begin
+                raise TrainingError(_not_finite(course.epoch, step, loss, keeping.folder))
+            course.step = step
+            course.total, course.count = course.total + loss * num_targets, course.count + num_targets
+            now = time.perf_counter()
+            course.spent = before + now - begin
+            mean = course.total / course.count
+            listener.on_step(Step(course.epoch, step, batches.num_steps, mean, course.count, course.spent))
+            stop = keeping.stop()
+            if stop or now - kept > keeping.seconds:
+                self.keep(course, keeping)
+                kept = now
+            if stop:
+                raise StoppedError(_STOPPED.format(course.epoch, step))
+
+    def keep(self, course: Course, keeping: Keeping) -> None:
+        """Write the state of the training as it is now."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        for number, optimizer in enumerate(self.optimizers):
+            for place, values in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{number}.{place}.{name}": torch.as_tensor(one) for name, one in values.items()}
+        if self.averaging:
+            tensors |= self.averaging.tensors()
+        tensors |= {"random.global": torch.get_rng_state(), "random.own": self.generator.get_state()}
+        schedules = [{**schedule.state_dict(), "lr_lambdas": [None]} for schedule in self.schedules]
+        steps = self.averaging.steps if self.averaging else 0
+        facts = {"course": course.record(), "schedules": schedules, "averaged_steps": steps}
+        save_state(Snapshot(tensors, facts), keeping.folder, identity=dict(keeping.identity))
+
+    def restore(self, state: Snapshot) -> Course:
+        """Become the training that a state was kept of."""
+        tensors = state.tensors
+        weights = {name.removeprefix("model."): one for name, one in tensors.items() if name.startswith("model.")}
+        self.model.load_state_dict(weights)
+        for number, optimizer in enumerate(self.optimizers):
+            values: dict[int, dict[str, Tensor | int]] = {}
+            for name, one in tensors.items():
+                kind, *path = name.split(".")
+                if kind == "optimizer" and int(path[0]) == number:
+                    is_count = one.dtype == torch.int64 and not one.dim()  # one optimizer counts in plain integers
+                    values.setdefault(int(path[1]), {})[path[2]] = int(one) if is_count else one
+            optimizer.load_state_dict({"state": values, "param_groups": optimizer.state_dict()["param_groups"]})
+        for schedule, told, optimizer in zip(self.schedules, state.facts["schedules"], self.optimizers, strict=True):
+            schedule.load_state_dict(told)
+            for group, rate in zip(optimizer.param_groups, told["_last_lr"], strict=True):
+                group["lr"] = rate
+        if self.averaging:
+            self.averaging.restore(tensors, state.facts["averaged_steps"])
+        torch.set_rng_state(tensors["random.global"])
+        self.generator.set_state(tensors["random.own"])
+        return Course.of(state.facts["course"])
 
     def step(self, rows: Tensor) -> tuple[float, int]:
         """Learn from one batch of rows (B, L); gives its loss and how many targets it had."""
@@ -202,6 +228,9 @@ class Training:
         with self.averaging.shown() if self.averaging else nullcontext():
             yield
         self.model.train()
+
+
+_STOPPED = "stopped in epoch {} after its step {}, and kept: to go on, `gsrec train` with --resume, or `gsrec compare` as before"
 
 
 def _objective(config: TrainingConfig, model: SequenceEncoder) -> Objective:
