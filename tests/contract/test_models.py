@@ -55,13 +55,23 @@ CONFIGS: dict[str, ModelConfig] = {
     "gsrec-two-layers": GSRecConfig.model_validate({**GSREC, "num_recurrent_layers": 2}),
     "gsrec-window-1": GSRecConfig.model_validate({**GSREC, "window": 1}),
     "gsrec-window-4": GSRecConfig.model_validate({**GSREC, "window": 4}),
+    "gsrec-cosine": GSRecConfig.model_validate({**GSREC, "temperature": 0.1}),
     "gsrec-all": GSRecConfig.model_validate({**GSREC, "window": "all"}),
     "gat4rec": HybridConfig.model_validate({**GSREC, "name": "gat4rec", "latest": 3}),
     "fdg-trans": HybridConfig.model_validate({**GSREC, "name": "fdg-trans"}),
     "gru-transformer": HybridConfig.model_validate({**GSREC, "name": "gru-transformer"}),
 }
 NEURAL = [name for name in CONFIGS if name != "poprec"]
-WHOLE = {"gru4rec", "gru4rec-lstm", "gsrec", "gsrec-lstm", "gsrec-two-layers", "gsrec-window-1", "gsrec-window-4"}
+WHOLE = {
+    "gru4rec",
+    "gru4rec-lstm",
+    "gsrec",
+    "gsrec-lstm",
+    "gsrec-two-layers",
+    "gsrec-window-1",
+    "gsrec-window-4",
+    "gsrec-cosine",
+}
 """Those that take histories of any length."""
 
 HISTORIES = [[7], [3, 4], [9, 9, 1, 30], [5, 6, 7, 8, 9, 10, 11, 12], [1, 2, 3, 4, 5, 6, 7, 8, 9], [30, 1, 2, 30, 4]]

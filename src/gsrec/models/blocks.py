@@ -58,6 +58,28 @@ def drop(hidden: Tensor, share: float, training: bool) -> Tensor:
     return hidden * keep.to(hidden.dtype).mul_(256 / (256 - cut))
 
 
+class Directions:
+    """Rows of length 1 that point where the rows of a table point; rows of zeros stay so.
+
+    Without gradients they are worked out once for as long as the table stays as it is: a product with them then costs
+    no more than one with the table.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._version: tuple[int, int] | None = None
+        self._kept = torch.zeros(0)
+
+    def __call__(self, table: Tensor) -> Tensor:
+        """Of a table (V + 1, D): (V + 1, D)."""
+        if torch.is_grad_enabled() or table.is_inference():
+            return F.normalize(table)
+        version = (table.data_ptr(), table._version)
+        if version != self._version:
+            self._version, self._kept = version, F.normalize(table.detach())
+        return self._kept
+
+
 class Positions(nn.Module):
     """A learned vector for every place in the history, counted from the oldest item (SASRec, section III-A).
 
@@ -224,7 +246,7 @@ class Attention(nn.Module):
         newest_last = None if window is None else window.distance_bias.flip(1)[None]  # (1, H, W)
 
         def step(memory: Tensor, hidden: Tensor, missing: Tensor | None) -> tuple[Tensor, Tensor]:
-            batch = len(hidden)
+            batch = hidden.shape[0]
             parts = F.linear(hidden, *enter).view(batch, 3, heads, 1, -1)
             memory = torch.cat([memory[:, :, :, 1:], parts[:, 1:]], 3)
             bias = hidden.new_zeros(1, heads, memory.shape[3]) if newest_last is None else newest_last
@@ -243,7 +265,7 @@ class Attention(nn.Module):
         queries, keys_values = self.project.weight.split((size, 2 * size))
         query_bias, bias = self.project.bias.split((size, 2 * size))
         own = F.linear(at_places(hidden, places), queries, query_bias)
-        queries = own.view(len(own), 1, self.num_heads, -1).transpose(1, 2)  # (B, H, 1, E)
+        queries = own.view(own.shape[0], 1, self.num_heads, -1).transpose(1, 2)  # (B, H, 1, E)
         shape = (*hidden.shape[:2], 2, self.num_heads, -1)
         keys, values = F.linear(hidden, keys_values, bias).view(shape).permute(2, 0, 3, 1, 4)  # 2 of (B, H, L, E)
         if allowed is None:
@@ -345,7 +367,7 @@ def blocks_stepper(blocks: nn.ModuleList) -> StepOfBlocks:
 
     def step(memories: tuple[Tensor, ...], hidden: Tensor, events: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         length, missing, kept = memories[0].shape[3], None, []
-        if int(events.min()) + 1 < length:
+        if torch.compiler.is_compiling() or int(events.min()) + 1 < length:  # a graph that is kept has no branches
             missing = torch.arange(length, device=hidden.device) < length - 1 - events[:, None]  # (B, L)
         for memory, one in zip(memories, steps, strict=True):
             memory, hidden = one(memory, hidden, missing)
@@ -375,7 +397,7 @@ def at_places(hidden: Tensor, places: Tensor) -> Tensor:
     >>> at_places(torch.tensor([[[1.0], [2.0], [3.0]]]), torch.tensor([1]))
     tensor([[2.]])
     """
-    return hidden[torch.arange(len(hidden), device=hidden.device), places]
+    return hidden[torch.arange(hidden.shape[0], device=hidden.device), places]
 
 
 def item_scores(hidden: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:

@@ -6,15 +6,17 @@ Legend: B batch, L length, D hidden, R recurrent size, V items.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gsrec.models.blocks import (
     Attention,
     Block,
+    Directions,
     FeedForward,
     Positions,
     at_places,
@@ -41,6 +43,7 @@ class GSRecConfig(Description):
         residual: whether the recurrence is normed and added to what attention found, and a feed-forward follows
             (the thesis: no, the recurrence replaces it).
         tied_weights: whether items are scored by their own embeddings (the thesis: no, by an output layer).
+        temperature: scores are cosines of the hidden vector and the items' own, divided by it; 0: plain products.
         max_length: the most events of a training row. With a window, histories of any length are judged and streamed
             whole; without, the newest so many.
     """
@@ -56,6 +59,7 @@ class GSRecConfig(Description):
     recurrent_size: Size = 128
     residual: bool = True
     tied_weights: bool = True
+    temperature: Annotated[float, Field(ge=0, le=1)] = 0.0
     max_length: Size = 200
     dropout: Share = 0.2
 
@@ -73,6 +77,8 @@ class GSRec(nn.Module):
         self.max_events = self.max_length
         self.max_row = config.max_length + 1
         self.dropout = config.dropout
+        self.temperature = config.temperature
+        self.directions = Directions()
         self.items = embedding(num_items + 1, size)
         self.scale = size**0.5  # as in SASRec
         self.positions = Positions(config.max_length, size) if config.window == "all" else nn.Identity()
@@ -86,8 +92,13 @@ class GSRec(nn.Module):
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
         embedded = self.items(items) * self.scale
         hidden = drop(self.positions(embedded), self.dropout, self.training)
-        left: Tensor = self.leave(self.recurrence(through(self.blocks, hidden)))
-        return left
+        return self._pointed(self.leave(self.recurrence(through(self.blocks, hidden))))
+
+    def _pointed(self, hidden: Tensor) -> Tensor:
+        """Hidden (.., D) whose products with the items' directions are scores."""
+        if not self.temperature:
+            return hidden
+        return F.normalize(hidden.float(), dim=-1) / self.temperature
 
     def start(self, batch: int) -> State:
         """The state before the first event: keys and values of every block, and the recurrence's state."""
@@ -97,7 +108,7 @@ class GSRec(nn.Module):
     def stepper(self) -> Step:
         """What takes one event further."""
         through_blocks, recur = blocks_stepper(self.blocks), self.recurrence.stepper()
-        items, scale, leave = self.items.weight, self.scale, self.leave
+        items, scale, leave, pointed = self.items.weight, self.scale, self.leave, self._pointed
         places = self.positions.weight if isinstance(self.positions, Positions) else None
 
         def step(state: State, taken: Tensor) -> tuple[State, Tensor]:
@@ -106,14 +117,15 @@ class GSRec(nn.Module):
                 hidden = hidden + places[state.events]
             parts, hidden = through_blocks(state.parts[:-1], hidden, state.events)
             recurrent, hidden = recur(state.parts[-1], hidden)
-            return State(state.events + 1, (*parts, recurrent)), leave(hidden)
+            return State(state.events + 1, (*parts, recurrent)), pointed(leave(hidden))
 
         return step
 
     @property
     def item_weights(self) -> Tensor:
-        """(V + 1, D), the item embeddings, or the output layer's rows (V + 1, R)."""
-        return self.items.weight if self.output is None else self.output.weight
+        """(V + 1, D), the item embeddings or their directions, or the output layer's rows (V + 1, R)."""
+        weights = self.items.weight if self.output is None else self.output.weight
+        return self.directions(weights) if self.temperature else weights
 
     @property
     def item_bias(self) -> Tensor | None:
