@@ -1,17 +1,24 @@
 """What the README tells people to type works, in the order it tells them.
 
 Blocks marked ```console hold commands after a `$ `; blocks marked ```python are whole programs. All of them run in one
-empty folder. A block of any other kind is not run. `make` commands are checked to be targets, since they run the tests.
+empty folder. The block marked ```sh has a log of the reader's own, and a server. A block of any other kind is not run.
+`make` commands are checked to be targets, since they run the tests.
 """
 
+import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
+
+from gsrec.data.synthetic import synthetic_log
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -23,6 +30,7 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("$ ")
 ]
+(LIVE,) = re.findall(r"^```sh\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 PROGRAMS = [block for kind, block in BLOCKS if kind == "python"]
 TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
@@ -63,3 +71,39 @@ def test_command_runs(command: list[str], folder: Path) -> None:
 @pytest.mark.parametrize("program", PROGRAMS, ids=[f"python-{place}" for place, _ in enumerate(PROGRAMS, start=1)])
 def test_program_runs(program: str, folder: Path) -> None:
     _run([sys.executable, "-W", "error", "-c", program], folder)
+
+
+def free_port() -> int:
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+@pytest.mark.timeout(300)
+def test_from_a_csv_to_a_live_answer(tmp_path: Path) -> None:
+    synthetic_log(num_users=200, num_items=50, mean_length=12).frame.write_csv(tmp_path / "my.csv")
+    port = free_port()
+    *steps, serve, ask = [line.removeprefix("$ ").replace("8000", str(port)) for line in LIVE.splitlines()]
+    assert len(steps) + 2 == 6
+    for step in steps:
+        _run(shlex.split(step), tmp_path)
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    command = shlex.split(serve.removesuffix(" &"))
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as server:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/readyz")
+            done = subprocess.run(shlex.split(ask), capture_output=True, text=True, check=True)
+        finally:
+            server.terminate()
+    answer = json.loads(done.stdout)
+    assert (answer["session_id"], answer["num_events"], len(answer["items"])) == ("ann", 1, 10)
+
+
+def wait_for(address: str) -> None:
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"{address} does not answer")

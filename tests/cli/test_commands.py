@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -252,6 +253,25 @@ def test_inspect_and_pack(gsrec: Gsrec, run_folder: Path) -> None:
     code, out, err = gsrec("inspect", "again")
     assert (code, "NOT as it was saved" in out) == (1, True)
     assert "vocabulary.json is missing or not the one that was saved" in err
+
+
+@pytest.mark.timeout(300)
+def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gsrec("train", small_log, "--model", "gsrec", *SIZES, "--out", "run")[0] == 0
+    code, out, err = gsrec("verify", "run", small_log, "--json")
+    told = json.loads(out)
+    assert (code, told["holds"], told["moved"], told["left_out"]) == (0, True, 0, [])
+    assert [verdict["name"] for verdict in told["verdicts"]] == ["recommender", "session", "ONNX", "HTTP"]
+    assert all(verdict["equal"] + verdict["near_ties"] == 30 for verdict in told["verdicts"])
+    assert "note: asking HTTP" in err
+    monkeypatch.setattr(sys.modules["gsrec.cli.verify"], "find_spec", lambda name: None)
+    code, out, _ = gsrec("verify", "run", small_log, "--users", 5, "--quiet")
+    assert code == 0
+    assert "ONNX was left out: its extra is not installed" in out
+    assert out.endswith("what is served is what was measured\n")
+    other = ("--set", "min_item_interactions=2")
+    assert gsrec("train", small_log, "--model", "gru4rec", *SIZES, *other, "--out", "other")[0] == 0
+    assert gsrec("verify", "other", "synthetic")[0] == 1
 
 
 def test_compare_tells_runs_and_writes_a_report(gsrec: Gsrec, small_log: Path) -> None:

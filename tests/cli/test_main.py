@@ -24,9 +24,13 @@ COMMANDS = [
     "explain",
     "inspect",
     "pack",
+    "export",
+    "verify",
+    "serve",
     "thesis",
     "report",
     "data",
+    "keys",
 ]
 
 
@@ -124,9 +128,9 @@ def test_wrong_use(gsrec: Gsrec, arguments: tuple[str, ...], message: str) -> No
 
 
 def test_the_commands_are_those_of_the_help() -> None:
-    assert [command.name or "" for command in gsrec.cli.app.registered_groups] == ["data"]
+    assert [command.name or "" for command in gsrec.cli.app.registered_groups] == ["data", "keys"]
     named = [command.callback.__name__ for command in gsrec.cli.app.registered_commands if command.callback]
-    assert named == [command for command in COMMANDS if command != "data"]
+    assert named == [command for command in COMMANDS if command not in ("data", "keys")]
 
 
 def test_the_version_is_told(gsrec: Gsrec) -> None:

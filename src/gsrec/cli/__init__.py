@@ -13,14 +13,18 @@ from gsrec.cli.compare import compare
 from gsrec.cli.data import app as data
 from gsrec.cli.evaluate import evaluate
 from gsrec.cli.explain import explain
+from gsrec.cli.export import export
 from gsrec.cli.inspect import inspect
+from gsrec.cli.keys import app as keys
 from gsrec.cli.pack import pack
 from gsrec.cli.plan import plan
 from gsrec.cli.recommend import recommend
 from gsrec.cli.report import report
+from gsrec.cli.serve import serve
 from gsrec.cli.thesis import thesis
 from gsrec.cli.train import train
 from gsrec.cli.tune import tune
+from gsrec.cli.verify import verify
 from gsrec.errors import ConfigError, GSRecError, StoppedError
 
 INTERRUPTED = 130
@@ -37,7 +41,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(data, name="data")
-for command in (plan, tune, train, evaluate, compare, recommend, explain, inspect, pack, thesis, report):
+app.add_typer(keys, name="keys")
+for command in (plan, tune, train, evaluate, compare, recommend, explain, inspect, pack, export):
+    app.command()(command)
+for command in (verify, serve, thesis, report):
     app.command()(command)
 
 

@@ -15,6 +15,7 @@ from gsrec.bundle import Bundle
 from gsrec.data.splits import Split, Targets
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import DataError
+from gsrec.evaluation.audit import first_occurrences
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import TOP, RankingTask
 from gsrec.models.protocols import Scorer
@@ -105,7 +106,8 @@ def verify(
     task = RankingTask(split.sequences, _some(split.targets("test"), users))
     progress("the evaluator")
     ranks, best = task.rank(bundle.model, memory_budget=MEMORY_BUDGET)
-    reachable = split.train_counts()[task.items] > 0
+    is_new = first_occurrences(split.sequences)[task.targets.positions]  # what was seen before is no candidate
+    reachable = (split.train_counts()[task.items] > 0) & is_new
     expected = _metrics(np.where(reachable & (ranks <= TOP), ranks, len(bundle.vocabulary)))
     histories = _histories(task)
     verdicts = []
@@ -186,8 +188,9 @@ def _verdict(
 
 def _nearly_tied(bundle: Bundle, task: RankingTask, place: int, found: np.ndarray, expected: np.ndarray) -> bool:
     """Whether two lists differ only by items whose scores are nearer to each other than the tolerance."""
-    if (found == 0).any() or (expected == 0).any():
+    if ((found == 0) != (expected == 0)).any():
         return False
+    found, expected = found[found > 0], expected[expected > 0]
     start, end = task.targets.starts[place : place + 1], task.targets.positions[place : place + 1]
     scores = score_histories(bundle.model.score, task.sequences.items, start, end, max_length=bundle.model.max_length)[
         0

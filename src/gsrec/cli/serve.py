@@ -1,0 +1,66 @@
+"""`gsrec serve`: recommendations and sessions over HTTP, and the page to try them on."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gsrec.errors import MissingExtraError
+
+NEEDED = {"fastapi": "fastapi", "uvicorn": "uvicorn", "prometheus_client": "prometheus-client"}
+
+
+def serve(
+    bundles: Annotated[
+        list[Path], typer.Argument(metavar="BUNDLE...", help="Run folders or bundles; the first is the default model.")
+    ],
+    host: Annotated[str, typer.Option(help="The address to listen at; beyond this machine it needs --keys.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="The port to listen at; 0: a free one.")] = 8000,
+    titles: Annotated[Path | None, typer.Option(metavar="CSV", help="Titles, with columns item_id and title.")] = None,
+    log: Annotated[str | None, typer.Option(metavar="LOG", help="A log whose users can be replayed.")] = None,
+    sessions: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.sqlite|redis://...", help="Where sessions are kept; without it, in memory."),
+    ] = None,
+    session_days: Annotated[float, typer.Option(help="Days after which a session without events is gone.")] = 30.0,
+    keys: Annotated[Path | None, typer.Option(metavar="FILE", help="The file of `gsrec keys new`.")] = None,
+    rate: Annotated[int | None, typer.Option(help="Requests a minute that each key may make.")] = None,
+    durable: Annotated[bool, typer.Option("--durable", help="Let events in FILE.sqlite outlive a power cut.")] = False,
+) -> None:
+    """Serve recommendations, sessions and the page; SIGHUP reads all files again, SIGTERM ends it."""
+    for module, package in NEEDED.items():
+        if find_spec(module) is None:
+            raise MissingExtraError(package, "serve")
+    from gsrec.serving.serve import serve as run
+    from gsrec.serving.service import Service
+    from gsrec.serving.settings import IN_MEMORY, Settings
+
+    def tell(url: str, service: Service) -> None:
+        names = ", ".join(model.name for model in service.contents.models.all)
+        who = "for those with a key" if keys else "without keys: for this machine alone"
+        kept = f"sessions in {_place(sessions)}" if sessions else "sessions in memory: they end with this process"
+        typer.echo(f"serving {names} at {url} ({who}; {kept})")
+
+    settings = Settings(
+        tuple(bundles),
+        titles=titles,
+        log=log,
+        sessions=sessions or IN_MEMORY,
+        session_days=session_days,
+        keys=keys,
+        rate=rate,
+        durable=durable,
+        host=host,
+        port=port,
+    )
+    run(settings, tell)
+
+
+def _place(sessions: str) -> str:
+    """Where sessions are, without the password that an address may hold."""
+    return "Redis" if "://" in sessions else sessions

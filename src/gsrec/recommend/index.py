@@ -1,0 +1,268 @@
+"""The best items of large catalogues: exactly, or out of candidates that compressed items give (extra `ann`).
+
+Legend: B queries, N queries to measure by, V items, D hidden, K best items, F candidates, S barred items.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+from torch.nn import functional as F
+
+from gsrec.bundle import first_problem
+from gsrec.bundle.manifest import checksum
+from gsrec.data.vocabulary import PADDING
+from gsrec.errors import BundleError, ConfigError, MissingExtraError
+from gsrec.files import replacing, write_text
+from gsrec.models.blocks import item_scores
+from gsrec.models.config import Description
+from gsrec.ranking import MEMORY_BUDGET, mask_seen, top_k
+
+FACTS, CODES = "index.json", "codes.faiss"
+MEASURED_K = 10
+"""Of how many best items the recall is measured."""
+
+TRIED = ((32, 100), (32, 300), (32, 1000), (64, 1000), (64, 3000))
+"""Half bytes that an item is compressed to, about, and candidates: the first that reach the recall are taken."""
+
+TRAINING_ITEMS = 100_000
+"""Items that the compression learns from at most."""
+
+FEWEST_ITEMS = 2_000
+"""With fewer items there is nothing to be gained."""
+
+LARGE_SHARE = 4
+"""From one candidate in so many items on, all items are scored instead."""
+
+_BYTES = 4
+
+
+class IndexFacts(Description):
+    """What a saved index is.
+
+    Attributes:
+        format: of the index; a version of GSRec knows one.
+        items: SHA-256 of the item weights and biases it was built for.
+        codes: SHA-256 of the compressed items; None: the index is exact.
+        half_bytes: an item was compressed to.
+        candidates: items that are scored exactly.
+        recall: of the 10 best, measured when it was built.
+    """
+
+    format: Literal[1] = 1
+    items: str
+    codes: str | None
+    half_bytes: int
+    candidates: int
+    recall: float
+
+
+@dataclass(frozen=True, eq=False)
+class ItemIndex:
+    """Finds the items with the greatest products with a hidden vector.
+
+    All scores are exact. With codes only the candidates that they give are scored: items are compressed to half a byte
+    for every few dimensions, whose products with a query are looked up in the processor's registers, all items in a
+    row (product quantization; Andre, Kermarrec and Le Scouarnec, PVLDB 2015).
+
+    >>> index = ItemIndex(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+    >>> index.search(torch.tensor([[1.0, 0.5]]), 2, torch.tensor([[3]]))
+    (tensor([[1.0000, 0.5000]]), tensor([[1, 2]]))
+
+    Attributes:
+        weights: (V + 1, D) float32, as of a `SequenceEncoder`.
+        bias: (V + 1,) float32, or None.
+        codes: the compressed items (a faiss index); None: all items are scored.
+        half_bytes: an item is compressed to.
+        candidates: items that are scored for the 10 best.
+        recall: share of the 10 best items that are found, as measured.
+    """
+
+    weights: Tensor
+    bias: Tensor | None = None
+    codes: Any = None
+    half_bytes: int = 0
+    candidates: int = 0
+    recall: float = 1.0
+
+    @property
+    def num_items(self) -> int:
+        """V."""
+        return self.weights.shape[0] - 1
+
+    @torch.inference_mode()
+    def search(self, hidden: Tensor, k: int, barred: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The K best items for every query, as many at a time as a few megabytes hold.
+
+        Args:
+            hidden: (B, D) float32.
+            k: how many items.
+            barred: (B, S) int64, items to leave out, 0 is padding; None: none.
+
+        Returns:
+            Scores (B, K) float32 and items (B, K) int64, best first, of equal ones the lower item first; item 0 with
+            minus infinity where there are no more.
+
+        Raises:
+            ConfigError: if k is not positive.
+        """
+        if k < 1:
+            raise ConfigError(f"k must be at least 1, found {k}")
+        if barred is None:
+            barred = torch.zeros(hidden.shape[0], 0, dtype=torch.int64)
+        # A barred item may take a candidate's place, so there is one more for each.
+        wanted = self.candidates * -(-k // MEASURED_K) + barred.shape[1]
+        exact = self.codes is None or LARGE_SHARE * wanted > self.num_items
+        row = self.num_items + 1 if exact else wanted * self.weights.shape[1]
+        rows = max(1, MEMORY_BUDGET // (_BYTES * row))
+        found = [
+            self._exact(*part, k) if exact else self._among(*part, k, wanted)
+            for part in zip(hidden.split(rows), barred.split(rows), strict=True)
+        ]
+        return torch.cat([scores for scores, _ in found]), torch.cat([items for _, items in found])
+
+    def save(self, folder: Path) -> None:
+        """Write the index without the item weights, which belong to the model.
+
+        Raises:
+            DataError: if the disk does not take it.
+        """
+        content = None if self.codes is None else _faiss().serialize_index(self.codes).tobytes()
+        facts = IndexFacts(
+            items=_fingerprint(self.weights, self.bias),
+            codes=None if content is None else checksum(content),
+            half_bytes=self.half_bytes,
+            candidates=self.candidates,
+            recall=self.recall,
+        )
+        if content is not None:
+            with replacing(folder / CODES) as new:
+                new.write_bytes(content)
+        write_text(folder / FACTS, facts.model_dump_json(indent=2) + "\n")
+
+    def _exact(self, hidden: Tensor, barred: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        scores = item_scores(hidden, self.weights, self.bias)
+        mask_seen(scores, barred)
+        return top_k(scores, k)
+
+    def _among(self, hidden: Tensor, barred: Tensor, k: int, wanted: int) -> tuple[Tensor, Tensor]:
+        """The best of the candidates, scored exactly."""
+        queries = _widened(hidden, None if self.bias is None else 1.0, self.codes.d)
+        places = torch.from_numpy(self.codes.search(queries, wanted)[1])  # (B, F), -1 where there are fewer
+        items = F.pad(places + 1, (1, 0)).sort(1).values  # (B, F + 1), item 0 first: of equal scores the lower wins
+        scores = torch.bmm(self.weights[items], hidden[:, :, None])[:, :, 0]
+        if self.bias is not None:
+            scores += self.bias[items]
+        scores.masked_fill_((items == PADDING) | _contained(items, barred), -torch.inf)
+        values, best = top_k(scores, k)
+        return values, items.gather(1, best).masked_fill(values == -torch.inf, PADDING)
+
+
+@torch.inference_mode()
+def build_index(weights: Tensor, bias: Tensor | None, queries: Tensor, *, recall: float = 0.95) -> ItemIndex:
+    """Build an index that finds enough of the 10 best items; an exact one, where compression finds too few.
+
+    Args:
+        weights: (V + 1, D) float32, as of a `SequenceEncoder`.
+        bias: (V + 1,) float32, or None.
+        queries: (N, D) float32, hidden vectors as they will be asked for, some hundred of them: to measure by.
+        recall: share of the 10 best items that must be found, 0 to 1.
+
+    Raises:
+        MissingExtraError: if faiss is not installed.
+        ConfigError: if there are no queries.
+    """
+    if not len(queries):
+        raise ConfigError("there are no queries to measure an index by: give some hundred hidden vectors")
+    exact = ItemIndex(weights.detach(), None if bias is None else bias.detach())
+    if exact.num_items < FEWEST_ITEMS:
+        return exact
+    best = exact.search(queries, MEASURED_K)[1]
+    codes, compressed_to = None, 0
+    for half_bytes, candidates in TRIED:
+        if half_bytes != compressed_to:
+            codes, compressed_to = _compressed(exact.weights, exact.bias, half_bytes), half_bytes
+        index = ItemIndex(exact.weights, exact.bias, codes, half_bytes, candidates)
+        found = index.search(queries, MEASURED_K)[1]
+        share = float((best[:, :, None] == found[:, None]).any(2).float().mean())
+        if share >= recall:
+            return ItemIndex(exact.weights, exact.bias, codes, half_bytes, candidates, share)
+    return exact
+
+
+def load_index(folder: Path, weights: Tensor, bias: Tensor | None) -> ItemIndex:
+    """Read an index that `ItemIndex.save` wrote, for the item weights (V + 1, D) and bias (V + 1,) it was built for.
+
+    Raises:
+        BundleError: if it is missing, damaged, changed or of other items.
+        MissingExtraError: if faiss is not installed.
+    """
+    try:
+        facts = IndexFacts.model_validate_json((folder / FACTS).read_bytes())
+        content = None if facts.codes is None else (folder / CODES).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{folder} holds no index: {error}. Build it again.") from error
+    except ValidationError as error:
+        raise BundleError(f"{folder / FACTS} is damaged: {first_problem(error)}. Build the index again.") from error
+    if facts.items != _fingerprint(weights, bias):
+        raise BundleError(f"{folder} is the index of other items than this model's. Build it again.")
+    if content is None:
+        return ItemIndex(weights.detach(), None if bias is None else bias.detach(), recall=facts.recall)
+    if checksum(content) != facts.codes:
+        raise BundleError(f"{folder / CODES} is not the one that was saved. Build the index again.")
+    codes = _faiss().deserialize_index(np.frombuffer(content, dtype=np.uint8))
+    sizes = facts.half_bytes, facts.candidates, facts.recall
+    return ItemIndex(weights.detach(), None if bias is None else bias.detach(), codes, *sizes)
+
+
+def _compressed(weights: Tensor, bias: Tensor | None, half_bytes: int) -> Any:
+    """A faiss index that keeps about so many half bytes of every item, of weights (V + 1, D) and bias (V + 1,)."""
+    faiss = _faiss()
+    together = max(1, weights.shape[1] // half_bytes)  # dimensions
+    parts = -(-(weights.shape[1] + (bias is not None)) // together)
+    items = _widened(weights[1:], None if bias is None else bias[1:], parts * together)
+    codes = faiss.IndexPQFastScan(items.shape[1], parts, 4, faiss.METRIC_INNER_PRODUCT)
+    codes.train(items[:: -(-len(items) // TRAINING_ITEMS)])
+    codes.add(items)
+    return codes
+
+
+def _widened(vectors: Tensor, last: Tensor | float | None, width: int) -> np.ndarray:
+    """Vectors (n, D), then `last` if there is one, then zeros: (n, width)."""
+    size = vectors.shape[1]
+    wide = F.pad(vectors, (0, width - size))
+    if last is not None:
+        wide[:, size] = last
+    return wide.numpy()
+
+
+def _contained(items: Tensor, barred: Tensor) -> Tensor:
+    """(B, F) bool, which of the items (B, F) are among the barred ones (B, S) of their row."""
+    if not barred.shape[1]:
+        return torch.zeros_like(items, dtype=torch.bool)
+    barred = barred.sort(1).values
+    places = torch.searchsorted(barred, items).clamp_max(barred.shape[1] - 1)
+    return barred.gather(1, places) == items
+
+
+def _fingerprint(weights: Tensor, bias: Tensor | None) -> str:
+    """SHA-256 of weights (V + 1, D) and bias (V + 1,)."""
+    digest = hashlib.sha256()
+    for part in (weights,) if bias is None else (weights, bias):
+        digest.update(part.detach().contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _faiss() -> Any:
+    try:
+        return import_module("faiss")
+    except ImportError as error:
+        raise MissingExtraError("faiss-cpu", "ann") from error

@@ -1,0 +1,1 @@
+"""Serving: the recommender over HTTP, with sessions that outlive the process."""

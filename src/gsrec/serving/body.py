@@ -1,0 +1,84 @@
+"""How much a request may hold."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gsrec.serving.errors import ApiError
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request's body."""
+
+BODY_SECONDS = 20.0
+"""How long a body may take to come."""
+
+TOO_LARGE = ApiError(
+    413, "too_large", f"a body holds at most {MAX_BODY:,} bytes. Send less, or several requests.", where="body"
+)
+TOO_SLOW = ApiError(408, "too_slow", f"the body did not come within {BODY_SECONDS:.0f} s. Send it again.", where="body")
+NO_JSON = ApiError(415, "no_json", "the body must be JSON: send the header `Content-Type: application/json`.")
+
+
+class BodyLimit:
+    """Reads a body before the app does, no more than allowed, whether its length was told or it comes in chunks."""
+
+    def __init__(self, app: ASGIApp, *, seconds: float = BODY_SECONDS) -> None:
+        """Stand before an app."""
+        self._app, self._seconds = app, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on a request with the whole of its body, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await self._body(scope, receive)
+        except ApiError as error:
+            await error.response()(scope, receive, send)
+            return
+        except ClientDisconnect:
+            return
+        await self._app(scope, _given(body, receive), send)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        headers = dict(scope["headers"])
+        told = headers.get(b"content-length", b"")
+        if told.isdigit() and int(told) > MAX_BODY:
+            raise TOO_LARGE
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await _read(receive)
+        except TimeoutError:
+            raise TOO_SLOW from None
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if body and kind != b"application/json":
+            raise NO_JSON
+        return body
+
+
+async def _read(receive: Receive) -> bytes:
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise TOO_LARGE
+        if not message.get("more_body", False):
+            return body
+
+
+def _given(body: bytes, receive: Receive) -> Receive:
+    """Gives the body once, then whatever comes."""
+    left = [body]
+
+    async def receive_again() -> Message:
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
+
+    return receive_again

@@ -1,0 +1,101 @@
+"""Keys: who may ask, told by a file that holds no key, only what a key must hash to."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from gsrec.errors import ConfigError
+from gsrec.files import write_json
+from gsrec.models.config import Description
+
+PREFIX = "gsrec_"
+NAME = r"^[A-Za-z0-9_-]{1,64}$"
+
+
+class KeyEntry(Description):
+    """One key as its file has it.
+
+    Attributes:
+        name: whose key; sessions belong to this name.
+        sha256: of the key. A key is 256 random bits, so that no slow hash is needed.
+        admin: whether it may also load bundles again.
+    """
+
+    name: str = Field(pattern=NAME)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    admin: bool = False
+
+
+class KeyFile(Description):
+    """All keys of a server."""
+
+    keys: tuple[KeyEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeyRing:
+    """The keys that open a server."""
+
+    entries: tuple[KeyEntry, ...]
+
+    def find(self, key: bytes) -> KeyEntry | None:
+        """The entry of a key, in a time that does not depend on how much of it is right."""
+        digest = _digest(key)
+        found = None
+        for entry in self.entries:
+            if hmac.compare_digest(entry.sha256, digest):
+                found = entry
+        return found
+
+
+def new_key(path: Path, name: str, *, admin: bool = False) -> str:
+    """Make a key, and add what it hashes to to a file, which is made where there is none.
+
+    Returns:
+        The key, which is written nowhere.
+
+    Raises:
+        ConfigError: if the name is taken or no name, or the file holds something else.
+        DataError: if the disk does not take it.
+    """
+    if not re.fullmatch(NAME, name):
+        raise ConfigError(f"a key's name is 1 to 64 letters, digits, - and _; found {name!r}")
+    entries = read_keys(path).entries if path.exists() else ()
+    if name in (entry.name for entry in entries):
+        raise ConfigError(f"{path} has a key named {name!r} already. Give another name, or remove that entry first.")
+    key = PREFIX + secrets.token_urlsafe(32)
+    entry = KeyEntry(name=name, sha256=_digest(key.encode()), admin=admin)
+    write_json(path, KeyFile(keys=(*entries, entry)).model_dump())
+    return key
+
+
+def read_keys(path: Path) -> KeyRing:
+    """The keys of a file.
+
+    Raises:
+        ConfigError: if it cannot be read, holds something else, or two keys of one name.
+    """
+    try:
+        entries = KeyFile.model_validate_json(path.read_bytes()).keys
+    except OSError as error:
+        told = "`gsrec keys new --name NAME --file FILE` makes one."
+        raise ConfigError(f"cannot read the keys in {path}: {error.strerror}. {told}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole of it"
+        raise ConfigError(f"{path} is no file of keys: {where}: {first['msg']}") from error
+    names = [entry.name for entry in entries]
+    if len(names) != len(set(names)):
+        raise ConfigError(f"{path} has two keys of one name: sessions belong to a name. Remove one of them.")
+    return KeyRing(entries)
+
+
+def _digest(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()

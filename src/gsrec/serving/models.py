@@ -1,0 +1,110 @@
+"""The models that are served, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from gsrec.bundle import Bundle
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import DataError
+from gsrec.experiment.folder import any_bundle
+from gsrec.recommend.recommender import Recommender
+from gsrec.serving.errors import ApiError
+from gsrec.serving.settings import model_name
+
+
+@dataclass(frozen=True, eq=False)
+class ServedModel:
+    """A model under its name."""
+
+    name: str
+    recommender: Recommender
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """What `GET /v1/models` tells of it."""
+        bundle = self.recommender.bundle
+        return {
+            "name": self.name,
+            "kind": bundle.config.name,
+            "num_items": len(bundle.vocabulary),
+            "num_parameters": sum(weights.numel() for weights in bundle.model.state_dict().values()),
+            "fingerprint": bundle.fingerprint,
+            "data": bundle.data.name,
+            "metrics": dict(bundle.metrics),
+        }
+
+    @cached_property
+    def explained(self) -> Bundle:
+        """The same weights in a model for explanations alone: they silence parts of it while others use it."""
+        model = self.recommender.bundle.model
+        shared = {id(weights): weights for weights in (*model.parameters(), *model.buffers())}
+        return replace(self.recommender.bundle, model=deepcopy(model, shared))
+
+    def item(self, text: str) -> ItemId:
+        """The item id that stands in an address.
+
+        Raises:
+            ApiError: 404, if the model does not know it.
+        """
+        vocabulary = self.recommender.bundle.vocabulary
+        try:
+            item_id = vocabulary.parse(text)
+        except DataError as error:
+            raise ApiError(404, "no_item", f"{error}. GET /v1/items finds items.", where="path.item_id") from None
+        self.check_item(item_id, "path.item_id", 404)
+        return item_id
+
+    def check_item(self, item_id: ItemId, where: str, status: int) -> None:
+        """Make sure that the model knows an item.
+
+        Raises:
+            ApiError: with this status, if not.
+        """
+        if not self.recommender.bundle.vocabulary.encode([item_id]).any():
+            told = f"the model {self.name!r} does not know this item. GET /v1/items finds those it knows."
+            raise ApiError(status, "no_item", told, where=where)
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """All models of a server; the first is the default."""
+
+    all: tuple[ServedModel, ...]
+
+    def find(self, name: str | None, where: str = "body.model") -> ServedModel:
+        """The model of this name; without a name, the default.
+
+        Raises:
+            ApiError: 404, if there is none.
+        """
+        if name is None:
+            return self.all[0]
+        for model in self.all:
+            if model.name == name:
+                return model
+        names = ", ".join(model.name for model in self.all)
+        raise ApiError(404, "no_model", f"there is no such model. Those served here: {names}.", where=where)
+
+
+def load_models(paths: Sequence[Path], before: Models | None = None) -> Models:
+    """Read bundles; a model whose weights and items are those of `before` stays the very same object.
+
+    Raises:
+        BundleError: if one is missing or damaged.
+    """
+    return Models(tuple(_load(path, before) for path in paths))
+
+
+def _load(path: Path, before: Models | None) -> ServedModel:
+    model = ServedModel(model_name(path), Recommender(any_bundle(path)))
+    for old in before.all if before else ():
+        same_items = old.recommender.bundle.vocabulary.ids.equals(model.recommender.bundle.vocabulary.ids)
+        if same_items and old.facts == model.facts:
+            return old
+    return model

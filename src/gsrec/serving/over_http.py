@@ -1,0 +1,81 @@
+"""A model asked over HTTP, for the proof that it answers as it was measured."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from uuid import uuid4
+
+import uvicorn
+
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import GSRecError
+from gsrec.experiment.verify import Way
+from gsrec.serving.app import create_app
+from gsrec.serving.schemas import MAX_EVENTS, MAX_HISTORY
+from gsrec.serving.settings import Settings
+
+START_SECONDS = 30.0
+
+
+@contextmanager
+def over_http(path: Path) -> Iterator[Way]:
+    """A server of a bundle on this machine, for as long as this is open.
+
+    Whole histories are asked for; those longer than a request may hold go into a session.
+    """
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        server = uvicorn.Server(uvicorn.Config(create_app(Settings((path,))), log_config=None, access_log=False))
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
+        thread.start()
+        _wait(server)
+        try:
+            yield _way(listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _wait(server: uvicorn.Server) -> None:
+    end = time.monotonic() + START_SECONDS
+    while not server.started:
+        if time.monotonic() > end:
+            raise GSRecError(f"the server did not start within {START_SECONDS:g} seconds")
+        time.sleep(0.01)
+
+
+def _way(port: int) -> Way:
+    def ask(histories: Sequence[Sequence[ItemId]], k: int) -> list[tuple[ItemId, ...]]:
+        connection = HTTPConnection("127.0.0.1", port)
+        lists = []
+        for history in histories:
+            if len(history) <= MAX_HISTORY:
+                lists.append(_post(connection, "/v1/recommend", {"history": list(history), "k": k}))
+                continue
+            session = f"/v1/sessions/{uuid4()}/events"
+            answer: tuple[ItemId, ...] = ()
+            for start in range(0, len(history), MAX_EVENTS):
+                answer = _post(connection, session, {"item_ids": list(history[start : start + MAX_EVENTS]), "k": k})
+            lists.append(answer)
+        connection.close()
+        return lists
+
+    return ask
+
+
+def _post(connection: HTTPConnection, path: str, body: dict[str, object]) -> tuple[ItemId, ...]:
+    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    content = json.loads(answer.read())
+    if answer.status != 200:
+        raise GSRecError(f"the server answered {answer.status} to {path}: {content}")
+    return tuple(item["item_id"] for item in content["items"])

@@ -1,0 +1,179 @@
+"""All that a server has open: models, titles, sessions, keys."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from gsrec.errors import GSRecError
+from gsrec.serving.batch import Worker
+from gsrec.serving.engine import Engine
+from gsrec.serving.errors import ApiError
+from gsrec.serving.keys import KeyRing, read_keys
+from gsrec.serving.live import LiveSessions
+from gsrec.serving.logs import log
+from gsrec.serving.metrics import Metrics
+from gsrec.serving.models import Models, load_models
+from gsrec.serving.redis_store import open_redis
+from gsrec.serving.replay import Replay
+from gsrec.serving.settings import Settings
+from gsrec.serving.sqlite_store import SQLiteStore
+from gsrec.serving.store import SessionKey, SessionStore, StoredSession
+from gsrec.serving.titles import Titles, read_titles
+
+T = TypeVar("T")
+
+DAY = 86_400.0
+SWEEP_SECONDS = 600.0
+MAX_QUESTIONS = 256
+"""The most questions without a session that wait; each takes a moment of its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What is read again when bundles are loaded again.
+
+    Attributes:
+        models: what is served.
+        titles: of the items of all models.
+        keys: who may ask; None: everybody on this machine.
+        replay: the users of the log, if there is one.
+    """
+
+    models: Models
+    titles: Titles
+    keys: KeyRing | None
+    replay: Replay | None
+
+
+class Service:
+    """What a server has open, from its start to its end."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open everything.
+
+        Raises:
+            BundleError: if a bundle is missing or damaged.
+            ConfigError: if keys or sessions cannot be opened.
+            DataError: if titles or the log cannot be read.
+        """
+        self.settings = settings
+        self.metrics = Metrics()
+        self.contents = read_contents(settings)
+        self.store = open_store(settings)
+        idle_seconds = settings.session_days * DAY
+        live = LiveSessions(settings.cached_sessions, idle_seconds)
+        self.engine = Engine(Worker(self.contents.models, self.store, live, time.time), self.metrics.batch)
+        self.is_stopping: Callable[[], bool] = lambda: False
+        self._answering = ThreadPoolExecutor(1, "gsrec-answers")
+        self._explaining = ThreadPoolExecutor(1, "gsrec-explains")
+        self._num_asked = 0
+        self._reloading = asyncio.Lock()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether further requests are welcome."""
+        return not (self.engine.is_closed or self.is_stopping())
+
+    async def answer(self, question: Callable[[], T]) -> T:
+        """Compute an answer beside the events of sessions.
+
+        Raises:
+            ApiError: 503, if too many wait already.
+        """
+        return await self._ask(self._answering, question)
+
+    async def explain(self, question: Callable[[], T]) -> T:
+        """The same for what takes long, so that other answers need not wait for it."""
+        return await self._ask(self._explaining, question)
+
+    async def read_session(self, key: SessionKey) -> StoredSession | None:
+        """A session as it is kept; None if there is none."""
+        return await self.answer(partial(self.store.read, key, time.time()))
+
+    def replay(self) -> Replay:
+        """The users of the log.
+
+        Raises:
+            ApiError: 404, if the server has no log.
+        """
+        if self.contents.replay is None:
+            raise ApiError(404, "no_log", "this server has no log to replay users of. Start it with --log LOG.")
+        return self.contents.replay
+
+    async def reload(self) -> Models:
+        """Read bundles, titles and keys again, and serve them from here on; sessions stay.
+
+        Raises:
+            GSRecError: if one of them cannot be read: then all stays as it was.
+        """
+        async with self._reloading:
+            try:
+                contents = await asyncio.to_thread(read_contents, self.settings, self.contents)
+            except GSRecError as error:
+                log("reload failed", level=logging.ERROR, error=error)
+                self.metrics.reload(succeeded=False)
+                raise
+            await self.engine.swap(contents.models)
+            self.contents = contents
+            self.metrics.reload(succeeded=True)
+            log("reloaded", models=[model.name for model in contents.models.all])
+            return contents.models
+
+    async def sweep(self) -> None:
+        """Forget sessions whose time is over, for as long as the server runs."""
+        while True:
+            try:
+                num_gone = await asyncio.to_thread(self.store.expire, time.time())
+                if num_gone:
+                    log("sessions expired", sessions=num_gone)
+                    continue
+            except GSRecError as error:
+                log("sweep failed", level=logging.ERROR, error=error)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def close(self) -> None:
+        """Answer what waits, then close everything."""
+        await self.engine.close()
+        self._answering.shutdown()
+        self._explaining.shutdown()
+        self.store.close()
+
+    async def _ask(self, executor: ThreadPoolExecutor, question: Callable[[], T]) -> T:
+        if self._num_asked >= MAX_QUESTIONS:
+            raise ApiError(503, "busy", "too many questions are waiting. Try again.", headers={"Retry-After": "1"})
+        self._num_asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(executor, question)
+        finally:
+            self._num_asked -= 1
+
+
+def read_contents(settings: Settings, before: Contents | None = None) -> Contents:
+    """Read bundles, titles, keys and the log; the log only once."""
+    models = load_models(settings.bundles, before.models if before else None)
+    titles = Titles.of([model.recommender.bundle for model in models.all], read_titles(settings.titles))
+    keys = read_keys(settings.keys) if settings.keys else None
+    replay = before.replay if before else None
+    if replay is None and settings.log is not None:
+        replay = Replay.of(settings.log, models.all[0].recommender.bundle.vocabulary)
+    return Contents(models, titles, keys, replay)
+
+
+def open_store(settings: Settings) -> SessionStore:
+    """The store that an address means.
+
+    Raises:
+        ConfigError: if it cannot be opened.
+        MissingExtraError: if it is Redis, and that is not installed.
+    """
+    idle_seconds = settings.session_days * DAY
+    if settings.sessions.startswith(("redis://", "rediss://", "unix://")):
+        return open_redis(settings.sessions, idle_seconds=idle_seconds)
+    return SQLiteStore(settings.sessions, idle_seconds=idle_seconds, durable=settings.durable)

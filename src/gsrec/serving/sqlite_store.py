@@ -1,0 +1,141 @@
+"""Sessions in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import ConfigError
+from gsrec.serving.errors import StoreError
+from gsrec.serving.store import SessionKey, StoredSession
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS sessions (
+    id INTEGER PRIMARY KEY, owner TEXT NOT NULL, session_id TEXT NOT NULL, num_events INTEGER NOT NULL,
+    updated REAL NOT NULL, UNIQUE (owner, session_id)
+);
+CREATE INDEX IF NOT EXISTS sessions_by_age ON sessions (updated);
+CREATE TABLE IF NOT EXISTS events (
+    session INTEGER NOT NULL, place INTEGER NOT NULL, item_id NOT NULL, PRIMARY KEY (session, place)
+) WITHOUT ROWID;
+"""
+VERSION = 1
+ADD = """
+INSERT INTO sessions (owner, session_id, num_events, updated) VALUES (?, ?, ?, ?)
+ON CONFLICT (owner, session_id) DO UPDATE SET num_events = num_events + excluded.num_events, updated = excluded.updated
+RETURNING id, num_events
+"""
+FIND = "SELECT id, updated FROM sessions WHERE owner = ? AND session_id = ?"
+EXPIRED_AT_ONCE = 200
+
+
+class SQLiteStore:
+    """Sessions in one SQLite file, in WAL mode: all events of a batch are one transaction.
+
+    A transaction that is committed is in the operating system's hands, so it outlives the process, `kill -9` included.
+    It need not outlive a power cut: for that the file must be written through before the commit returns, which is
+    what `durable` asks for, at some milliseconds a batch.
+    """
+
+    def __init__(self, path: str, *, idle_seconds: float, durable: bool = False) -> None:
+        """Open the file, which is made where there is none.
+
+        Args:
+            path: of the file; `:memory:` keeps sessions in this process only.
+            idle_seconds: a session without events for longer is forgotten.
+            durable: whether commits outlive a power cut.
+
+        Raises:
+            ConfigError: if the file cannot be opened, or is none of this version.
+        """
+        self._idle_seconds = idle_seconds
+        self._lock = Lock()
+        try:
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5.0)
+            self._prepare(path, durable)
+        except sqlite3.Error as error:
+            raise ConfigError(f"cannot keep sessions in {path}: {error}. Give another file with --sessions.") from error
+
+    def _prepare(self, path: str, durable: bool) -> None:
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        [version] = self._connection.execute("PRAGMA user_version").fetchone()
+        [tables] = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version not in (0, VERSION) or (version == 0 and tables):
+            raise ConfigError(f"{path} is no file of sessions of this version. Give another one with --sessions.")
+        self._connection.executescript(SCHEMA)
+        self._connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def append(self, events: Sequence[tuple[SessionKey, Sequence[ItemId]]], now: float) -> list[int]:
+        """Add events to sessions in one transaction; gives how many events each has now."""
+        totals: list[int] = []
+        rows: list[tuple[int, int, ItemId]] = []
+        with self._transaction() as connection:
+            for (owner, session_id), item_ids in events:
+                session, total = connection.execute(ADD, (owner, session_id, len(item_ids), now)).fetchone()
+                first = total - len(item_ids)
+                rows += [(session, first + place, item_id) for place, item_id in enumerate(item_ids)]
+                totals.append(total)
+            connection.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
+        return totals
+
+    def read(self, key: SessionKey, now: float) -> StoredSession | None:
+        """A session; one that was without events for too long is forgotten now."""
+        with self._transaction() as connection:
+            found = connection.execute(FIND, key).fetchone()
+            if found is None:
+                return None
+            session, updated = found
+            if updated < now - self._idle_seconds:
+                _forget(connection, [session])
+                return None
+            rows = connection.execute("SELECT item_id FROM events WHERE session = ? ORDER BY place", (session,))
+            return StoredSession(tuple(item_id for (item_id,) in rows), updated)
+
+    def delete(self, key: SessionKey) -> bool:
+        """Forget a session; whether there was one."""
+        with self._transaction() as connection:
+            found = connection.execute(FIND, key).fetchone()
+            if found is not None:
+                _forget(connection, [found[0]])
+            return found is not None
+
+    def expire(self, now: float) -> int:
+        """Forget some of those that were without events for too long."""
+        with self._transaction() as connection:
+            old = connection.execute(
+                "SELECT id FROM sessions WHERE updated < ? LIMIT ?", (now - self._idle_seconds, EXPIRED_AT_ONCE)
+            )
+            sessions = [session for (session,) in old]
+            _forget(connection, sessions)
+            return len(sessions)
+
+    def close(self) -> None:
+        """Close the file; what was committed is in it."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, of one thread at a time: all of it is kept, or nothing."""
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                    self._connection.execute("COMMIT")
+                except BaseException:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise StoreError("the file of sessions does not take this now. Try again later.") from error
+
+
+def _forget(connection: sqlite3.Connection, sessions: Sequence[int]) -> None:
+    rows = [(session,) for session in sessions]
+    connection.executemany("DELETE FROM events WHERE session = ?", rows)
+    connection.executemany("DELETE FROM sessions WHERE id = ?", rows)

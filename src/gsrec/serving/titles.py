@@ -1,0 +1,83 @@
+"""Titles of items, and finding items by them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from gsrec.bundle import Bundle
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import DataError
+
+
+def read_titles(path: Path | None) -> dict[str, str]:
+    """The titles of a CSV file with the columns item_id and title, by the id as text; without a file, none.
+
+    Raises:
+        DataError: if it cannot be read, or has other columns.
+    """
+    if path is None:
+        return {}
+    try:
+        frame = pl.read_csv(path, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"cannot read the titles in {path}: {str(error).splitlines()[0]}") from error
+    if not {"item_id", "title"} <= set(frame.columns):
+        raise DataError(f"{path}: titles need the columns item_id and title, found {', '.join(frame.columns)}")
+    rows = frame.select("item_id", "title").drop_nulls().rows()
+    return dict(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Titles:
+    """What items are called.
+
+    Attributes:
+        by_id: the title of each item that has one.
+        known: all items that can be found, the most popular first, with the text they are found by.
+    """
+
+    by_id: Mapping[ItemId, str]
+    known: tuple[tuple[ItemId, str], ...]
+
+    @classmethod
+    def of(cls, bundles: Sequence[Bundle], titles: Mapping[str, str]) -> Titles:
+        """The titles of all items of some models; popularity is the first model's."""
+        popular = [item_id for bundle in bundles for item_id in _by_popularity(bundle)]
+        ids = list(dict.fromkeys(popular))
+        by_id = {item_id: titles[str(item_id)] for item_id in ids if str(item_id) in titles}
+        return cls(by_id, tuple((item_id, _plain(by_id.get(item_id, str(item_id)))) for item_id in ids))
+
+    def get(self, item_id: ItemId) -> str | None:
+        """The title of an item, if it is known."""
+        return self.by_id.get(item_id)
+
+    def find(self, query: str, limit: int) -> list[ItemId]:
+        """Items whose title, or else id, has this text in it: first where a word begins with it, popular ones first."""
+        wanted = _plain(query)
+        at_start: list[ItemId] = []
+        within: list[ItemId] = []
+        for item_id, text in self.known:
+            if wanted not in text and wanted != str(item_id):
+                continue
+            begins = text.startswith(wanted) or f" {wanted}" in text or wanted == str(item_id)
+            (at_start if begins else within).append(item_id)
+            if len(at_start) == limit:
+                break
+        return (at_start + within)[:limit]
+
+
+def _by_popularity(bundle: Bundle) -> list[ItemId]:
+    order = bundle.counts[1:].argsort(descending=True, stable=True)  # (V,)
+    return bundle.vocabulary.decode_list((order + 1).tolist())
+
+
+def _plain(text: str) -> str:
+    """Small letters without accents, words apart by single spaces."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(letter if letter.isalnum() else " " for letter in decomposed if not unicodedata.combining(letter))
+    return " ".join(letters.split())

@@ -1,0 +1,89 @@
+"""`gsrec serve` and `gsrec keys` as they are typed."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from gsrec.cli.keys import app as keys_app
+from gsrec.cli.serve import serve
+from gsrec.errors import ConfigError, MissingExtraError
+from gsrec.serving.keys import read_keys
+from gsrec.serving.service import Service
+from gsrec.serving.settings import Settings
+
+app = typer.Typer()
+app.command()(serve)
+
+
+def test_a_new_key_is_printed_once(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    ended = CliRunner().invoke(keys_app, ["new", "--name", "ann", "--file", str(path), "--admin"])
+    assert ended.exit_code == 0
+    key = ended.stdout.strip()
+    assert re.fullmatch(r"gsrec_[A-Za-z0-9_-]{43}", key)
+    assert "the only time the key is shown" in ended.stderr
+    assert key not in path.read_text()
+    found = read_keys(path).find(key.encode())
+    assert found is not None
+    assert (found.name, found.admin) == ("ann", True)
+
+
+def test_a_new_key_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    ended = CliRunner().invoke(keys_app, ["new", "--name", "ann", "--file", str(path), "--json"])
+    told = json.loads(ended.stdout)
+    assert told | {"key": ""} == {"name": "ann", "key": "", "admin": False, "file": str(path)}
+    assert read_keys(path).find(told["key"].encode()) is not None
+
+
+def test_a_taken_name_is_an_error(tmp_path: Path) -> None:
+    command = ["new", "--name", "ann", "--file", str(tmp_path / "keys.json")]
+    CliRunner().invoke(keys_app, command)
+    assert isinstance(CliRunner().invoke(keys_app, command).exception, ConfigError)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "(without keys: for this machine alone; sessions in memory: they end with this process)"),
+        (["--sessions", "s.sqlite"], "sessions in s.sqlite)"),
+        (["--sessions", "redis://:secret@there"], "sessions in Redis)"),
+        (["--keys", "keys.json"], "(for those with a key;"),
+    ],
+)
+def test_serving_says_what_is_served(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
+) -> None:
+    given: list[Settings] = []
+
+    def pretend(settings: Settings, on_ready: Callable[[str, Service], None]) -> None:
+        given.append(settings)
+        on_ready("http://127.0.0.1:8000", Service(Settings(settings.bundles)))
+
+    monkeypatch.setattr("gsrec.serving.serve.serve", pretend)
+    ended = CliRunner().invoke(app, [str(shop), "--session-days", "2", "--rate", "7", "--durable", *options])
+    assert ended.exception is None
+    assert ended.stdout.startswith("serving shop at http://127.0.0.1:8000 (")
+    assert said in ended.stdout
+    assert "secret" not in ended.stdout
+    assert (given[0].session_days, given[0].rate, given[0].durable) == (2.0, 7, True)
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "prometheus_client"])
+def test_a_missing_package_is_told(shop: Path, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    def find(name: str) -> Any:
+        return None if name == missing else object()
+
+    monkeypatch.setattr(sys.modules["gsrec.cli.serve"], "find_spec", find)  # the package names the command so too
+    error = CliRunner().invoke(app, [str(shop)]).exception
+    assert isinstance(error, MissingExtraError)
+    assert "pip install 'gsrec[serve]'" in str(error)

@@ -1,0 +1,68 @@
+"""Bundles, titles and keys are read again without a pause, and sessions stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.serving.conftest import Server, bundle_of
+
+from gsrec.bundle import MANIFEST, save_bundle
+from gsrec.recommend.recommender import Recommender
+
+EVENTS = "/v1/sessions/s/events"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A bundle that the test can replace."""
+    save_bundle(bundle_of(), tmp_path / "shop")
+    return tmp_path / "shop"
+
+
+def ids(answer: dict[str, list[dict[str, object]]]) -> list[object]:
+    return [item["item_id"] for item in answer["items"]]
+
+
+def test_a_session_goes_on_with_the_new_model(serve: Callable[..., Server], bundle: Path) -> None:
+    server = serve(bundle)
+    server.ask("POST", EVENTS, {"item_ids": [3, 4, 31]})
+    save_bundle(bundle_of("gru4rec", seed=2, ids=list(range(1, 41))), bundle)
+    new = Recommender.load(bundle)
+    told = server.ask("POST", "/v1/admin/reload")["models"]
+    assert (told[0]["kind"], told[0]["num_items"]) == ("gru4rec", 40)
+    assert told == server.ask("GET", "/v1/models")["models"]
+    answer = server.ask("POST", EVENTS, {"item_id": 5})
+    assert ids(answer) == list(new.recommend([3, 4, 31, 5]).items)
+    assert (answer["num_events"], answer["num_unknown"]) == (4, 0)
+    assert ids(server.ask("POST", "/v1/recommend", {"history": [3]})) == list(new.recommend([3]).items)
+
+
+def test_a_damaged_bundle_changes_nothing(serve: Callable[..., Server], bundle: Path) -> None:
+    server = serve(bundle)
+    before = server.ask("GET", "/v1/models")
+    (bundle / MANIFEST).write_text("{}")
+    response = server.client.post("/v1/admin/reload")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "not_usable")
+    assert "manifest.json" in response.json()["error"]["message"]
+    assert server.ask("GET", "/v1/models") == before
+    assert server.ask("POST", EVENTS, {"item_id": 5})["source"] == "model"
+    assert 'gsrec_reloads_total{outcome="failed"} 1.0' in server.client.get("/metrics").text
+
+
+def test_what_did_not_change_is_not_computed_again(serve: Callable[..., Server], bundle: Path) -> None:
+    server = serve(bundle)
+    service = server.client.app.state.service  # type: ignore[attr-defined]
+    before = service.contents.models.all[0]
+    server.ask("POST", "/v1/admin/reload")
+    assert service.contents.models.all[0] is before
+
+
+def test_titles_are_read_again(serve: Callable[..., Server], bundle: Path, tmp_path: Path) -> None:
+    titles = tmp_path / "titles.csv"
+    titles.write_text("item_id,title\n3,Heat\n")
+    server = serve(bundle, titles=titles)
+    titles.write_text("item_id,title\n3,Casino\n")
+    server.ask("POST", "/v1/admin/reload")
+    assert server.ask("GET", "/v1/items?query=casino")["items"] == [{"item_id": 3, "title": "Casino"}]

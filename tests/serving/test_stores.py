@@ -1,0 +1,160 @@
+"""Both stores keep what they promise; sessions that were idle for too long are gone."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import fakeredis
+import pytest
+import redis
+
+from gsrec.errors import ConfigError, MissingExtraError
+from gsrec.serving.errors import StoreError
+from gsrec.serving.redis_store import RedisStore, open_redis
+from gsrec.serving.service import open_store
+from gsrec.serving.settings import Settings
+from gsrec.serving.sqlite_store import SQLiteStore
+from gsrec.serving.store import SessionKey, SessionStore
+
+ANN, BOB = SessionKey("ann", "s"), SessionKey("bob", "s")
+IDLE = 100.0
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> SessionStore:
+    """A store that forgets after 100 seconds."""
+    if request.param == "sqlite":
+        return SQLiteStore(str(tmp_path / "sessions.sqlite"), idle_seconds=IDLE)
+    return RedisStore(fakeredis.FakeRedis(), idle_seconds=IDLE)
+
+
+def test_events_are_kept_in_order_and_by_owner(store: SessionStore) -> None:
+    assert store.append([(ANN, [1, 2]), (BOB, ["x"])], 1_000.0) == [2, 1]
+    assert store.append([(ANN, [-(2**63), 2**63 - 1, "1", "ü\n"])], 1_001.0) == [6]
+    found = store.read(ANN, 1_001.0)
+    assert found is not None
+    assert found.item_ids == (1, 2, -(2**63), 2**63 - 1, "1", "ü\n")
+    assert found.updated == pytest.approx(1_001.0, abs=5)
+    found = store.read(BOB, 1_001.0)
+    assert found is not None
+    assert found.item_ids == ("x",)
+    assert store.read(SessionKey("ann", "other"), 1_001.0) is None
+    assert store.append([], 1_001.0) == []
+
+
+def test_a_deleted_session_is_gone(store: SessionStore) -> None:
+    store.append([(ANN, [1]), (BOB, [2])], 1_000.0)
+    assert store.delete(ANN)
+    assert not store.delete(ANN)
+    assert store.read(ANN, 1_000.0) is None
+    assert store.read(BOB, 1_000.0) is not None
+    assert store.append([(ANN, [3])], 1_000.0) == [1]
+
+
+def test_redis_forgets_by_itself() -> None:
+    client = fakeredis.FakeRedis()
+    store = RedisStore(client, idle_seconds=IDLE)
+    store.append([(ANN, [1])], 1_000.0)
+    assert 0 < client.pttl("gsrec:ann:s") <= IDLE * 1_000
+    assert store.expire(1e9) == 0
+    store.close()
+
+
+def test_sqlite_forgets_when_read_and_when_swept(tmp_path: Path) -> None:
+    path = str(tmp_path / "sessions.sqlite")
+    store = SQLiteStore(path, idle_seconds=IDLE)
+    store.append([(ANN, [1]), (SessionKey("ann", "old"), [2, 3])], 1_000.0)
+    store.append([(BOB, [4])], 1_090.0)
+    assert store.read(ANN, 1_099.0) is not None
+    assert store.read(ANN, 1_101.0) is None
+    assert store.append([(ANN, [5])], 1_102.0) == [1]
+    assert store.expire(1_103.0) == 1
+    assert store.expire(1_103.0) == 0
+    store.close()
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT item_id FROM events").fetchall()
+    connection.close()
+    assert sorted(rows) == [(4,), (5,)]
+
+
+def test_sqlite_commits_before_it_returns(tmp_path: Path) -> None:
+    path = str(tmp_path / "sessions.sqlite")
+    store = SQLiteStore(path, idle_seconds=IDLE)
+    store.append([(ANN, [1])], 1_000.0)
+    other = SQLiteStore(path, idle_seconds=IDLE, durable=True)
+    assert other.append([(ANN, [2])], 1_000.0) == [2]
+    found = store.read(ANN, 1_000.0)
+    assert found is not None
+    assert found.item_ids == (1, 2)
+
+
+@pytest.mark.parametrize(("durable", "level"), [(False, 1), (True, 2)])
+def test_durable_means_written_through(tmp_path: Path, durable: bool, level: int) -> None:
+    store = SQLiteStore(str(tmp_path / "sessions.sqlite"), idle_seconds=IDLE, durable=durable)
+    assert store._connection.execute("PRAGMA synchronous").fetchone() == (level,)
+    assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    store = SQLiteStore(str(tmp_path / "sessions.sqlite"), idle_seconds=IDLE)
+    with pytest.raises(StoreError, match="does not take this now"):
+        store.append([(ANN, [1]), (BOB, [object()])], 1_000.0)  # type: ignore[list-item]
+    assert store.read(ANN, 1_000.0) is None
+    assert store.append([(ANN, [1])], 1_000.0) == [1]
+
+
+@pytest.mark.parametrize("made", ["text", "other tables", "newer"])
+def test_a_file_of_something_else_is_refused(tmp_path: Path, made: str) -> None:
+    path = tmp_path / "sessions.sqlite"
+    if made == "text":
+        path.write_text("item_id,title\n" * 100)
+    else:
+        connection = sqlite3.connect(path)
+        connection.execute("CREATE TABLE mine (x)" if made == "other tables" else "PRAGMA user_version = 99")
+        connection.close()
+    said = "cannot keep sessions in" if made == "text" else "is no file of sessions of this version"
+    with pytest.raises(ConfigError, match=said):
+        SQLiteStore(str(path), idle_seconds=IDLE)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"cannot keep sessions in .*unable to open"):
+        SQLiteStore(str(tmp_path / "none" / "sessions.sqlite"), idle_seconds=IDLE)
+
+
+def test_redis_that_fails_is_told() -> None:
+    server = fakeredis.FakeServer()
+    store = RedisStore(fakeredis.FakeRedis(server=server), idle_seconds=IDLE)
+    store.append([(ANN, [1])], 1_000.0)
+    server.connected = False
+    asked: list[Callable[[], object]] = [
+        lambda: store.append([(ANN, [1])], 1_000.0),
+        lambda: store.read(ANN, 1_000.0),
+        lambda: store.delete(ANN),
+    ]
+    for ask in asked:
+        with pytest.raises(StoreError, match="Redis does not take this now"):
+            ask()
+
+
+def test_an_address_means_redis(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis.Redis, "from_url", lambda address, **told: fakeredis.FakeRedis())
+    settings = Settings((shop,), sessions="redis://here", session_days=1.0)
+    store = open_store(settings)
+    assert isinstance(store, RedisStore)
+    assert store.append([(ANN, [1])], 1_000.0) == [1]
+
+
+@pytest.mark.parametrize("address", ["redis://127.0.0.1:1", "redis://[x"])
+def test_redis_that_does_not_answer_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match="no Redis answers at the address of --sessions"):
+        open_redis(address, idle_seconds=IDLE)
+
+
+def test_redis_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(MissingExtraError, match=r"redis is not installed.*gsrec\[redis\]"):
+        open_redis("redis://127.0.0.1", idle_seconds=IDLE)
