@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
@@ -42,9 +43,12 @@ app = typer.Typer(
 )
 app.add_typer(data, name="data")
 app.add_typer(keys, name="keys")
-for command in (plan, tune, train, evaluate, compare, recommend, explain, inspect, pack, export):
-    app.command()(command)
-for command in (verify, serve, thesis, report):
+COMMANDS: tuple[Callable[..., None], ...] = (
+    *(plan, tune, train, evaluate, compare),
+    *(recommend, explain, inspect, pack, export, verify, serve),
+    *(thesis, report),
+)
+for command in COMMANDS:
     app.command()(command)
 
 

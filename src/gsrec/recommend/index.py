@@ -30,7 +30,7 @@ FACTS, CODES = "index.json", "codes.faiss"
 MEASURED_K = 10
 """Of how many best items the recall is measured."""
 
-TRIED = ((32, 100), (32, 300), (32, 1000), (64, 1000), (64, 3000))
+TRIED = ((32, 150), (32, 500), (32, 1000), (64, 1000), (64, 3000))
 """Half bytes that an item is compressed to, about, and candidates: the first that reach the recall are taken."""
 
 TRAINING_ITEMS = 100_000

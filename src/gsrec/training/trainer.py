@@ -230,7 +230,10 @@ class Training:
         self.model.train()
 
 
-_STOPPED = "stopped in epoch {} after its step {}, and kept: to go on, `gsrec train` with --resume, or `gsrec compare` as before"
+_STOPPED = (
+    "stopped in epoch {} after its step {}, and kept: to go on, `gsrec train` with --resume, "
+    "or `gsrec compare` as before"
+)
 
 
 def _objective(config: TrainingConfig, model: SequenceEncoder) -> Objective:
