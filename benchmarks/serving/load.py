@@ -77,8 +77,8 @@ def make_bundle(path: Path) -> Recommender:
 
 
 @contextmanager
-def serving(bundle: Path, sessions: Path) -> Iterator[str]:
-    """A server as a process of its own; gives its address."""
+def serving(bundle: Path, sessions: Path) -> Iterator[tuple[str, int]]:
+    """A server as a process of its own; gives its address and its process's id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -87,7 +87,7 @@ def serving(bundle: Path, sessions: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     try:
         wait_for(f"{address}/readyz", server)
-        yield address
+        yield address, server.pid
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(60)
@@ -120,6 +120,12 @@ def ask(load: Load, address: str, seconds: int, answers: Path) -> dict[str, floa
     given = ["--", str(NUM_SESSIONS), str(NUM_ITEMS), str(load.think), str(answers)]
     said = subprocess.run(["wrk", *told, address, *given], check=True, capture_output=True, text=True).stdout  # noqa: S607
     return dict(json.loads(said.splitlines()[-1]))
+
+
+def cpu_seconds(process: int) -> float:
+    """What a process has used of the processors so far, of Linux."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def read_answers(paths: list[Path]) -> list[dict[str, object]]:
@@ -189,18 +195,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recommender = make_bundle(folder / "model.gsrec")
-        with serving(folder / "model.gsrec", folder / "sessions.sqlite") as address:
+        with serving(folder / "model.gsrec", folder / "sessions.sqlite") as (address, process):
             files = [folder / f"answers{place}" for place in range(2 * len(LOADS))]
             for place, load in enumerate(LOADS):
                 ask(load, address, WARM_UP_SECONDS, files[2 * place])
+                others, used = os.getloadavg()[0], cpu_seconds(process)
                 measured = ask(load, address, given.seconds, files[2 * place + 1])
-                rows.append({"load": load.name, **measured, "per_second": measured["requests"] / measured["seconds"]})
+                used = cpu_seconds(process) - used
+                requests = measured["requests"]
+                rates = {"per_second": requests / measured["seconds"], "cpu_ms": 1_000 * used / requests}
+                rows.append({"load": load.name, **measured, **rates, "load_average_before": others})
                 print(rows[-1], flush=True)
             checked = check(recommender, address, read_answers(files))
     print(checked)
     about = (
         "wrk against `gsrec serve` with SQLite on the same machine, each event kept before it is answered; 1,000 "
-        f"sessions, {NUM_ITEMS:,} items, {K} recommended. Times are milliseconds. Every answer was compared with "
+        f"sessions, {NUM_ITEMS:,} items, {K} recommended. Times are milliseconds; cpu_ms "
+        "is what the server used of the processors for one event. Every answer was compared with "
         f"`Recommender.recommend` of the events that the session had then, scores to {TOLERANCE}."
     )
     write_json(given.out / "serving.json", {"about": about, "machine": machine(), "rows": rows, "checked": checked})

@@ -60,9 +60,10 @@ STREAMS = {"gru4rec": None, "sasrec": MAX_LENGTH, "sasrec-short": 2, "gsrec": No
 """Those whose streams are tested, and up to how many events."""
 
 
-def bundle_of(name: str) -> Bundle:
+def bundle_of(name: str, config: ModelConfig | None = None) -> Bundle:
     """A bundle of a model whose scores are well apart."""
-    model = build_model(CONFIGS[name], num_items=NUM_ITEMS, seed=3).eval()
+    config = config or CONFIGS[name]
+    model = build_model(config, num_items=NUM_ITEMS, seed=3).eval()
     generator = torch.Generator().manual_seed(5)
     for weights in model.parameters():
         weights.data += 0.3 * torch.randn(weights.shape, generator=generator)
@@ -70,7 +71,7 @@ def bundle_of(name: str) -> Bundle:
         model.counts = torch.randperm(NUM_ITEMS + 1, generator=generator).float()
     facts = DataFacts(name="random", fingerprint="0" * 64, num_users=1, num_items=NUM_ITEMS, num_interactions=1)
     vocabulary = Vocabulary.of(f"item {number}" for number in range(NUM_ITEMS))
-    return Bundle(model, CONFIGS[name], vocabulary, facts, torch.zeros(NUM_ITEMS + 1, dtype=torch.int64))
+    return Bundle(model, config, vocabulary, facts, torch.zeros(NUM_ITEMS + 1, dtype=torch.int64))
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +212,10 @@ def test_what_cannot_be_exported_is_told(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(ConfigError, match="the weights take 164 bytes, and an ONNX file holds 100"):
         export_bundle(bundle, tmp_path)
     monkeypatch.undo()
+    with pytest.raises(
+        ConfigError, match="this bert4rec has no place for an event: train it with a greater max_length"
+    ):
+        export_bundle(bundle_of("bert4rec", BERT4RecConfig(embedding_size=8, max_length=1)), tmp_path)
     assert isinstance(bundle.model, PopRec)
     bundle.model.counts.zero_()
     with pytest.raises(NotFittedError, match="has not counted yet"):

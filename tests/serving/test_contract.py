@@ -70,6 +70,15 @@ def test_a_session_grows_event_by_event(server: Server) -> None:
     assert state["updated"] > 1_600_000_000
 
 
+def test_session_events_need_no_short_way(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_door = server.ask("POST", "/v1/sessions/a/events", {"item_ids": [3, 4]})
+    monkeypatch.setattr("gsrec.serving.events.BEGIN", "/nowhere/")
+    by_framework = server.ask("POST", "/v1/sessions/b/events", {"item_ids": [3, 4]})
+    assert by_framework == by_door | {"session_id": "b"}
+    response = server.client.post("/v1/sessions/b/events", json={"item_ids": [3], "k": 0})
+    assert (response.status_code, response.json()["error"]["where"]) == (422, "body.k")
+
+
 def test_a_deleted_session_begins_anew(server: Server) -> None:
     server.ask("POST", "/v1/sessions/s/events", {"item_ids": [3, 4]})
     assert server.ask("DELETE", "/v1/sessions/s") is None

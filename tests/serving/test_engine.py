@@ -228,6 +228,17 @@ def test_one_events_mistake_is_its_own() -> None:
     run(worker_of(), use)
 
 
+def test_a_batch_that_fails_is_told_to_all() -> None:
+    def no_time() -> float:
+        raise OSError("no clock")
+
+    async def use(engine: Engine) -> None:
+        told = await asyncio.gather(*(engine.add(Event(key(0), [1])) for _ in range(3)), return_exceptions=True)
+        assert [str(one) for one in told] == ["no clock"] * 3
+
+    run(worker_of(clock=no_time), use)
+
+
 def test_who_stops_waiting_does_no_harm() -> None:
     async def use(engine: Engine) -> None:
         waiting = [asyncio.create_task(engine.add(Event(key(0), [item]))) for item in (1, 2)]

@@ -14,6 +14,8 @@ from tests.serving.conftest import Server
 from gsrec.errors import BundleError, ConfigError, DataError
 from gsrec.serving.body import MAX_BODY, BodyLimit
 from gsrec.serving.errors import StoreError, of_library
+from gsrec.serving.metrics import Metrics
+from gsrec.serving.observer import Observer
 
 EVENTS, RECOMMEND, EXPLAIN = "/v1/sessions/s/events", "/v1/recommend", "/v1/explain"
 
@@ -127,13 +129,53 @@ def test_a_body_that_does_not_come_is_given_up() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"5")]}
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-length", b"\xb25")]}
     asyncio.run(BodyLimit(app, seconds=0.01)(scope, never, send))
     assert sent[0]["status"] == 408
     assert json.loads(sent[1]["body"])["error"]["code"] == "too_slow"
     sent.clear()
     asyncio.run(BodyLimit(app)(scope, gone, send))
     assert not sent
+
+
+def test_chunks_are_put_together_and_then_the_client_is_heard_again() -> None:
+    heard: list[Message] = []
+    coming: list[Message] = [
+        {"type": "http.request", "body": b"ab", "more_body": True},
+        {"type": "http.request", "body": b"c", "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        heard.extend([await receive(), await receive()])
+
+    async def receive() -> Message:
+        return coming.pop(0)
+
+    async def send(message: Message) -> None:
+        raise AssertionError
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [(b"content-type", b"application/json")]}
+    asyncio.run(BodyLimit(app)(scope, receive, send))
+    assert heard == [{"type": "http.request", "body": b"abc", "more_body": False}, {"type": "http.disconnect"}]
+
+
+def test_a_mistake_within_an_answer_is_not_answered_twice() -> None:
+    sent: list[Message] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    asyncio.run(Observer(app, metrics=Metrics())(scope, receive, send))
+    assert [message["type"] for message in sent] == ["http.response.start"]
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def export_bundle(bundle: Bundle, folder: Path) -> OnnxFacts:
 
     Raises:
         MissingExtraError: if onnx or onnxscript is not installed.
-        ConfigError: if the weights are more than an ONNX file can hold.
+        ConfigError: if the weights are more than an ONNX file can hold, or the model looks at no event.
         NotFittedError: if the model was never trained.
         DataError: if the disk does not take it.
     """
@@ -62,7 +62,10 @@ def export_bundle(bundle: Bundle, folder: Path) -> OnnxFacts:
         raise ConfigError(
             f"the weights take {size:,} bytes, and an ONNX file holds {MAX_BYTES:,}: train a smaller model"
         )
-    bundle.model.score(torch.ones(1, 1, dtype=torch.int64))
+    if bundle.model.max_length == 0:
+        raise ConfigError(f"this {bundle.config.name} has no place for an event: train it with a greater max_length")
+    if isinstance(bundle.model, PopRec):
+        bundle.model.score(torch.ones(1, 1, dtype=torch.int64))  # tells if it has not counted yet
     with _quiet(), torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
         graphs = {SCORES: _scores_graph(bundle.model)}
         if isinstance(bundle.model, StreamingEncoder):
