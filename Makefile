@@ -67,9 +67,11 @@ peers: $(VENV)/.run ## make an environment for every peer that benchmarks measur
 		benchmarks/.venvs/$$peer/bin/pip install --quiet --requirement benchmarks/peers/$$peer.txt && \
 		touch benchmarks/.venvs/$$peer/.done || exit 1; done
 
-bench: $(VENV)/.run ## measure GSRec and the peers that are installed side by side (an hour, on a quiet machine)
+bench: $(VENV)/.test ## measure GSRec and the peers that are installed side by side (an hour, on a quiet machine)
 	$(BIN)/python benchmarks/run.py --out results/performance
 	$(BIN)/python benchmarks/latency.py --out results/performance
+	$(BIN)/python benchmarks/serving/load.py --out results/performance
+	$(BIN)/python benchmarks/index.py --out results/performance
 	$(BIN)/python benchmarks/growth.py --out results/performance
 	$(BIN)/python benchmarks/quality.py --out results/performance
 	$(BIN)/python benchmarks/page.py results/performance docs/performance.md

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,6 +76,11 @@ def bundle_of(name: str, config: ModelConfig | None = None) -> Bundle:
     return Bundle(model, config, vocabulary, facts, torch.zeros(NUM_ITEMS + 1, dtype=torch.int64))
 
 
+def _marked(names: Iterable[str]) -> list[Any]:
+    """An export takes seconds, so what differs from others by its length alone is slow."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name == "sasrec-short" else name for name in names]
+
+
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Bundle, Path]]:
     """Every model, and where its export is: made when it is first asked for."""
@@ -100,7 +107,7 @@ def histories(batch: int, length: int, seed: int) -> Tensor:
     return items * (torch.arange(length) < lengths[:, None])
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", _marked(CONFIGS))
 def test_whole_histories_score_as_they_do_in_pytorch(exports: Exports, name: str) -> None:
     bundle, folder = exports[name]
     scorer = OnnxScorer(folder)
@@ -117,7 +124,7 @@ def test_whole_histories_score_as_they_do_in_pytorch(exports: Exports, name: str
         assert torch.equal(top_k(found, 10)[1], top_k(expected, 10)[1])
 
 
-@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("name", _marked(STREAMS))
 def test_events_one_by_one_score_as_a_session_does(exports: Exports, name: str) -> None:
     bundle, folder = exports[name]
     stream, session = OnnxStream(folder), Session(bundle)

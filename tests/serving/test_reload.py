@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from tests.serving.conftest import Server, bundle_of
 
 from gsrec.bundle import MANIFEST, save_bundle
 from gsrec.recommend.recommender import Recommender
+from gsrec.recommend.together import Events, add_together, recommend_together
+from gsrec.serving.models import load_models
 
 EVENTS = "/v1/sessions/s/events"
 
@@ -57,6 +61,24 @@ def test_what_did_not_change_is_not_computed_again(serve: Callable[..., Server],
     before = service.contents.models.all[0]
     server.ask("POST", "/v1/admin/reload")
     assert service.contents.models.all[0] is before
+
+
+def test_a_model_that_was_replaced_is_freed_without_a_search(bundle: Path) -> None:
+    models = load_models([bundle])
+    model = models.all[0]
+    events = Events(model.recommender.bundle)
+    add_together([events], [5])
+    assert recommend_together([events], 3)
+    assert model.explained is not model.recommender.bundle
+    assert model.facts
+    left = weakref.ref(model.recommender.bundle), weakref.ref(model.recommender.bundle.model)
+    gc.collect()
+    gc.disable()
+    try:
+        del models, model, events
+        assert (left[0](), left[1]()) == (None, None)
+    finally:
+        gc.enable()
 
 
 def test_titles_are_read_again(serve: Callable[..., Server], bundle: Path, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import fakeredis
@@ -96,6 +98,27 @@ def test_durable_means_written_through(tmp_path: Path, durable: bool, level: int
     store = SQLiteStore(str(tmp_path / "sessions.sqlite"), idle_seconds=IDLE, durable=durable)
     assert store._connection.execute("PRAGMA synchronous").fetchone() == (level,)
     assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_what_is_committed_moves_into_the_file_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsrec.serving.sqlite_store.CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr("gsrec.serving.sqlite_store.LOG_BYTES", 100_000)
+    path = tmp_path / "sessions.sqlite"
+    store = SQLiteStore(str(path), idle_seconds=IDLE)
+    log = tmp_path / "sessions.sqlite-wal"
+    total = longest = 0
+    for place in range(300):
+        total += store.append([(SessionKey("ann", f"s{place}"), ["x" * 200] * 10)], 1_000.0)[0]
+        longest = max(longest, log.stat().st_size)
+    for _ in range(500):
+        if log.stat().st_size == 0:
+            break
+        time.sleep(0.01)
+    assert longest > 100_000
+    assert log.stat().st_size == 0
+    with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as connection:  # without looking at the log
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (total,)
+    store.close()
 
 
 def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from threading import Lock
+from contextlib import closing, contextmanager, suppress
+from threading import Event, Lock, Thread
 
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError
 from gsrec.serving.errors import StoreError
+from gsrec.serving.settings import IN_MEMORY
 from gsrec.serving.store import SessionKey, StoredSession
 
 SCHEMA = """
@@ -30,6 +32,11 @@ RETURNING id, num_events
 """
 FIND = "SELECT id, updated FROM sessions WHERE owner = ? AND session_id = ?"
 EXPIRED_AT_ONCE = 200
+CHECKPOINT_SECONDS = 2.0
+"""Between two times that what is in the log of writes is put into the file itself."""
+
+LOG_BYTES = 64 * 2**20
+"""A log of writes longer than this is emptied, for which writers wait once."""
 
 
 class SQLiteStore:
@@ -38,6 +45,9 @@ class SQLiteStore:
     A transaction that is committed is in the operating system's hands, so it outlives the process, `kill -9` included.
     It need not outlive a power cut: for that the file must be written through before the commit returns, which is
     what `durable` asks for, at some milliseconds a batch.
+
+    What was committed goes from the log of writes into the file on a thread of its own, while others write on: waiting
+    for the disk there would hold up everybody for a tenth of a second.
     """
 
     def __init__(self, path: str, *, idle_seconds: float, durable: bool = False) -> None:
@@ -52,15 +62,19 @@ class SQLiteStore:
             ConfigError: if the file cannot be opened, or is none of this version.
         """
         self._idle_seconds = idle_seconds
-        self._lock = Lock()
+        self._path, self._lock, self._closing = path, Lock(), Event()
+        self._tidying = Thread(target=self._tidy, name="gsrec-checkpoints", daemon=True)
         try:
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5.0)
             self._prepare(path, durable)
         except sqlite3.Error as error:
             raise ConfigError(f"cannot keep sessions in {path}: {error}. Give another file with --sessions.") from error
+        if path != IN_MEMORY:
+            self._tidying.start()
 
     def _prepare(self, path: str, durable: bool) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA wal_autocheckpoint = 0")
         self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         [version] = self._connection.execute("PRAGMA user_version").fetchone()
         [tables] = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -115,8 +129,21 @@ class SQLiteStore:
 
     def close(self) -> None:
         """Close the file; what was committed is in it."""
+        self._closing.set()
+        if self._tidying.ident is not None:
+            self._tidying.join()
         with self._lock:
             self._connection.close()
+
+    def _tidy(self) -> None:
+        """Put what is committed into the file, now and again, until it is closed."""
+        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=5.0)) as connection:
+            while not self._closing.wait(CHECKPOINT_SECONDS):
+                with suppress(sqlite3.Error):  # the next time will do
+                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                    if _size(f"{self._path}-wal") > LOG_BYTES:
+                        with self._lock:
+                            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -133,6 +160,14 @@ class SQLiteStore:
                     raise
             except sqlite3.Error as error:
                 raise StoreError("the file of sessions does not take this now. Try again later.") from error
+
+
+def _size(path: str) -> int:
+    """Bytes of a file; 0 where there is none."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _forget(connection: sqlite3.Connection, sessions: Sequence[int]) -> None:
