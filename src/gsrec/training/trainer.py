@@ -93,7 +93,8 @@ def _begun(training: Training, keeping: Keeping, listener: Listener) -> Course:
     for note in notes:
         listener.on_note(note)
     if state is None:
-        listener.on_note("there is no checkpoint to go on from: beginning anew")
+        if keeping.folder.exists():
+            listener.on_note("there is no checkpoint to go on from: beginning anew")
         return Course()
     course = training.restore(state)
     listener.on_note(f"going on with epoch {course.epoch}, after its step {course.step}")
