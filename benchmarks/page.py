@@ -17,16 +17,8 @@ SHAPES = {"ml-1m": (3416, 107, 987_531), "amazon-beauty-bert4rec": (54_542, 8, 2
 """Of a log: items, the mean length of a row, and targets an epoch; only for the share of the product rate."""
 
 
-WHY = """\
-Times on this machine vary by a fifth from hour to hour; what is over its goal by less than that is at it.
-
-- Top 10 for all users of Beauty: 40,226 x 54,542 x 64 products are 281 GFLOP, 3 seconds at the core's rate in float32; the model itself takes 1.5
-  seconds, and reading 8.8 GB of scores once more, to find the best, 1.5 seconds. Products in bfloat16 would halve the first, but the lists would no
-  longer be exact.
-- Top 10 for all users of ml-1m: half of the time is the model, whose last block works for the newest event alone; the rest is masking and selecting.
-- One user: some 70 operations of 5 to 10 microseconds each, most of it PyTorch's way to a kernel. A session does not compute the history again, and
-  takes a third of that.
-- Memory of training on ml-1m: 0.5 GB are PyTorch and the interpreter; the rest are activations of 25,600 events."""
+WHY = Path(__file__).parent / "missed.md"
+"""Why goals are missed: written by hand, from profiles."""
 
 
 def seconds(value: float) -> str:
@@ -172,7 +164,7 @@ def page(folder: Path) -> str:
             "## Against the best peer of each row",
             "\n".join(side_by_side(rows)),
             "### Where a goal is missed",
-            WHY,
+            WHY.read_text(encoding="utf-8").strip(),
             "## All systems",
             "\n".join(all_systems(rows)),
             "## Starting",
