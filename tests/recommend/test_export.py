@@ -51,6 +51,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "sasrec-short": SASRecConfig(embedding_size=8, num_blocks=1, max_length=2),
     "bert4rec": BERT4RecConfig(embedding_size=8, num_blocks=1, max_length=MAX_LENGTH),
     "gsrec": GSRecConfig.model_validate({**SMALL, "window": 4}),
+    "gsrec-cosines": GSRecConfig.model_validate({**SMALL, "window": 4, "temperature": 0.1}),
     "gsrec-thesis": GSRecConfig.model_validate(
         {**SMALL, "window": "all", "cell": "rnn", "feed_forward": False, "residual": False, "tied_weights": False}
     ),
@@ -58,7 +59,14 @@ CONFIGS: dict[str, ModelConfig] = {
     "fdg-trans": HybridConfig.model_validate({**SMALL, "name": "fdg-trans"}),
     "gru-transformer": HybridConfig.model_validate({**SMALL, "name": "gru-transformer"}),
 }
-STREAMS = {"gru4rec": None, "sasrec": MAX_LENGTH, "sasrec-short": 2, "gsrec": None, "gsrec-thesis": MAX_LENGTH}
+STREAMS = {
+    "gru4rec": None,
+    "sasrec": MAX_LENGTH,
+    "sasrec-short": 2,
+    "gsrec": None,
+    "gsrec-cosines": None,
+    "gsrec-thesis": MAX_LENGTH,
+}
 """Those whose streams are tested, and up to how many events."""
 
 

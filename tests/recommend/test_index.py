@@ -112,6 +112,12 @@ def test_where_too_much_is_asked_for_all_items_are_scored(built: ItemIndex) -> N
     assert scores[0, 1:].tolist() == [-torch.inf, -torch.inf]
 
 
+def test_a_query_for_which_faiss_finds_nothing_is_scored_exactly(built: ItemIndex) -> None:
+    queries = torch.zeros(2, SIZE)
+    barred = torch.tensor([[1, 0], [2, 3]])
+    torch.testing.assert_close(built.search(queries, 3, barred), expected(queries, None, 3, barred))
+
+
 def test_batches_are_searched_in_tiles(built: ItemIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = built.search(QUERIES[:20], 5)
     monkeypatch.setattr(index_module, "MEMORY_BUDGET", 1)
@@ -129,6 +135,10 @@ def test_what_is_asked_wrongly_is_told(built: ItemIndex) -> None:
         built.search(QUERIES[:1], 0)
     with pytest.raises(ConfigError, match="no queries to measure an index by"):
         build_index(WEIGHTS, None, QUERIES[:0])
+    with pytest.raises(ConfigError, match="the items' weights must be finite, found NaN or infinity"):
+        build_index(WEIGHTS.log(), None, QUERIES)
+    with pytest.raises(ConfigError, match="the items' bias must be finite"):
+        build_index(WEIGHTS, torch.full_like(BIAS, -torch.inf), QUERIES)
 
 
 def test_a_saved_index_finds_the_same(built: ItemIndex, biased: ItemIndex, tmp_path: Path) -> None:

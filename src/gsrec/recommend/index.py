@@ -156,7 +156,9 @@ class ItemIndex:
     def _among(self, hidden: Tensor, barred: Tensor, k: int, wanted: int) -> tuple[Tensor, Tensor]:
         """The best of the candidates, scored exactly."""
         queries = _widened(hidden, None if self.bias is None else 1.0, self.codes.d)
-        places = torch.from_numpy(self.codes.search(queries, wanted)[1])  # (B, F), -1 where there are fewer
+        places = torch.from_numpy(self.codes.search(queries, wanted)[1])  # (B, F)
+        if bool((places < 0).any()):  # faiss finds nothing for a query of zeros
+            return ItemIndex(self.weights, self.bias).search(hidden, k, barred)
         items = F.pad(places + 1, (1, 0)).sort(1).values  # (B, F + 1), item 0 first: of equal scores the lower wins
         scores = torch.bmm(self.weights[items], hidden[:, :, None])[:, :, 0]
         if self.bias is not None:
@@ -178,10 +180,13 @@ def build_index(weights: Tensor, bias: Tensor | None, queries: Tensor, *, recall
 
     Raises:
         MissingExtraError: if faiss is not installed.
-        ConfigError: if there are no queries.
+        ConfigError: if there are no queries, or a weight or bias is not finite.
     """
     if not len(queries):
         raise ConfigError("there are no queries to measure an index by: give some hundred hidden vectors")
+    for name, part in (("weights", weights), ("bias", bias)):
+        if part is not None and not bool(part.isfinite().all()):
+            raise ConfigError(f"the items' {name} must be finite, found NaN or infinity: train the model again")
     exact = ItemIndex(weights.detach(), None if bias is None else bias.detach())
     if exact.num_items < FEWEST_ITEMS:
         return exact
