@@ -54,7 +54,8 @@ def test_a_taken_name_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "(without keys: for this machine alone; sessions in memory: they end with this process)"),
+        ([], "(without keys: for this machine alone; sessions in gsrec-sessions.sqlite)"),
+        (["--sessions", ":memory:"], "sessions in memory: they end with this process)"),
         (["--sessions", "s.sqlite"], "sessions in s.sqlite)"),
         (["--sessions", "redis://:secret@there"], "sessions in Redis)"),
         (["--keys", "keys.json"], "(for those with a key;"),

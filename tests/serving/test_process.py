@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -49,14 +50,15 @@ class Process:
 
 @pytest.fixture
 def start() -> Iterator[Callable[..., Process]]:
-    """Start servers, that are killed in the end."""
+    """Start servers, that are killed in the end; where nothing is said of sessions, they are gone with them."""
     with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory())
 
         def run(*arguments: object) -> Process:
             command = [sys.executable, "-c", PROGRAM, *map(str, arguments), "--port", "0"]
             environment = os.environ | {"OMP_NUM_THREADS": "1"}
             process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder
             )
             stack.callback(process.communicate)
             stack.callback(process.kill)

@@ -24,9 +24,9 @@ def serve(
     titles: Annotated[Path | None, typer.Option(metavar="CSV", help="Titles, with columns item_id and title.")] = None,
     log: Annotated[str | None, typer.Option(metavar="LOG", help="A log whose users can be replayed.")] = None,
     sessions: Annotated[
-        str | None,
-        typer.Option(metavar="FILE.sqlite|redis://...", help="Where sessions are kept; without it, in memory."),
-    ] = None,
+        str,
+        typer.Option(metavar="FILE.sqlite|redis://...|:memory:", help="Where sessions are kept."),
+    ] = "gsrec-sessions.sqlite",
     session_days: Annotated[float, typer.Option(help="Days after which a session without events is gone.")] = 30.0,
     keys: Annotated[Path | None, typer.Option(metavar="FILE", help="The file of `gsrec keys new`.")] = None,
     rate: Annotated[int | None, typer.Option(help="Requests a minute that each key may make.")] = None,
@@ -43,14 +43,15 @@ def serve(
     def tell(url: str, service: Service) -> None:
         names = ", ".join(model.name for model in service.contents.models.all)
         who = "for those with a key" if keys else "without keys: for this machine alone"
-        kept = f"sessions in {_place(sessions)}" if sessions else "sessions in memory: they end with this process"
+        in_memory = "sessions in memory: they end with this process"
+        kept = in_memory if sessions == IN_MEMORY else f"sessions in {_place(sessions)}"
         typer.echo(f"serving {names} at {url} ({who}; {kept})")
 
     settings = Settings(
         tuple(bundles),
         titles=titles,
         log=log,
-        sessions=sessions or IN_MEMORY,
+        sessions=sessions,
         session_days=session_days,
         keys=keys,
         rate=rate,

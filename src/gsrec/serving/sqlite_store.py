@@ -32,7 +32,7 @@ RETURNING id, num_events
 """
 FIND = "SELECT id, updated FROM sessions WHERE owner = ? AND session_id = ?"
 EXPIRED_AT_ONCE = 200
-CHECKPOINT_SECONDS = 2.0
+CHECKPOINT_SECONDS = 30.0
 """Between two times that what is in the log of writes is put into the file itself."""
 
 LOG_BYTES = 64 * 2**20
