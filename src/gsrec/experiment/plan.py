@@ -22,7 +22,7 @@ from gsrec.evaluation.tasks import RankingTask
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.run import batches_of
 from gsrec.models import PopRec, Scorer, build_model
-from gsrec.ranking import MEMORY_BUDGET
+from gsrec.ranking import MEMORY_BUDGET, tiles
 from gsrec.training.config import OVER_CATALOGUE
 from gsrec.training.precision import precision_of
 from gsrec.training.trainer import Training
@@ -33,8 +33,8 @@ SECONDS_TO_TRY = 8.0
 SHARES = (8, 4, 2, 1)
 """The largest batch is approached in these parts, so that what does not fit is known before it is tried."""
 
-PARTS_OF_VALIDATION = 8
-"""One in so many targets is judged for the time of a validation."""
+TILES_TO_TRY = 6
+"""So many tiles of a validation are judged for its time."""
 
 ITEM_TABLE_IS_LARGE = 2**28
 """Bytes of an item table (its gradient and the optimizer take three times as much) that outweigh most batches."""
@@ -159,13 +159,17 @@ def _seconds_an_epoch(training: Training, batches: Batches) -> float:
 
 
 def _seconds_a_validation(training: Training, scorer: Scorer, split: Split) -> float:
-    targets = split.targets("validation")
-    chosen = slice(None, None, PARTS_OF_VALIDATION)
+    targets, num_items = split.targets("validation"), split.sequences.num_items
+    lengths = targets.positions - targets.starts
+    parts = list(tiles(lengths, num_items=num_items, max_length=scorer.max_length))
+    stride = max(1, len(parts) // TILES_TO_TRY)
+    tried = parts[stride // 2 :: stride]  # whole tiles: how long one takes goes by its longest history
+    chosen = np.concatenate(tried)
     some = Targets(targets.users[chosen], targets.starts[chosen], targets.positions[chosen])
     with training.judged():
         begin = time.perf_counter()
         RankingTask(split.sequences, some).rank(scorer, memory_budget=MEMORY_BUDGET)
-        return (time.perf_counter() - begin) * len(targets) / len(some)
+        return (time.perf_counter() - begin) * len(parts) / len(tried)
 
 
 def _advice(config: RunConfig, split: Split) -> tuple[str, ...]:
