@@ -24,7 +24,7 @@ install = $(BIN)/python -m pip install --constraint constraints.txt
 install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format docs reproduce peers bench clean
+.PHONY: help quickstart test check format docs reproduce presets peers bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,7 +53,14 @@ docs: $(VENV)/.run ## write the pages of results out of results/
 
 reproduce: $(VENV)/.run ## run lines of docs/results.md again, such as LINE=A (hours each); what is recorded is not redone
 	@for line in $(LINE); do $(MAKE) --no-print-directory line-$$line || exit 1; done
+	$(MAKE) --no-print-directory presets
 	$(BIN)/gsrec thesis --small --out results/thesis
+
+presets: $(VENV)/.run ## run the thesis's presets and SASRec's own loss again, one seed each
+	$(BIN)/gsrec compare ml-1m --models sasrec:one-negative --config experiments/ml-1m.toml --out results/A
+	$(BIN)/gsrec compare ml-1m --models gsrec:thesis-ml-1m --set epochs=60 --config experiments/ml-1m.toml --out results/A
+	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=30 \
+		--config experiments/amazon-beauty-5core.toml --out results/D
 
 line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \

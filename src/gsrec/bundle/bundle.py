@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -85,15 +86,15 @@ class Bundle:
         config: ModelConfig,
         split: Split,
         *,
-        settings: Mapping[str, Any] | None = None,
-        metrics: Mapping[str, float] | None = None,
+        settings: Mapping[str, Any] = MappingProxyType({}),
+        metrics: Mapping[str, float] = MappingProxyType({}),
         licence: str | None = None,
     ) -> Bundle:
         """A model that was trained on a split."""
         sequences = split.sequences
         counts = torch.from_numpy(split.train_counts())
-        told = {"settings": settings or {}, "metrics": metrics or {}, "licence": licence}
-        return cls(model, config, sequences.vocabulary, DataFacts.of(sequences), counts, **told)  # type: ignore[arg-type]
+        facts = DataFacts.of(sequences)
+        return cls(model, config, sequences.vocabulary, facts, counts, settings, metrics, licence)
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:
