@@ -7,21 +7,9 @@ import pytest
 import torch
 
 from gsrec.errors import ConfigError
-from gsrec.models.blocks import (
-    EMBEDDING_STD,
-    ITEMS_AT_ONCE,
-    MANY_HISTORIES,
-    Attention,
-    Block,
-    FeedForward,
-    Positions,
-    at_places,
-    attend,
-    drop,
-    embedding,
-    item_scores,
-    newest,
-)
+from gsrec.models.attention import Attention, attend
+from gsrec.models.blocks import EMBEDDING_STD, Block, FeedForward, Positions, drop, embedding
+from gsrec.models.scores import ITEMS_AT_ONCE, MANY_HISTORIES, at_places, item_scores, newest
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from gsrec.models import GSRecConfig, build_model
-from gsrec.models.blocks import Attention
+from gsrec.models.attention import Attention
 from gsrec.models.gsrec import GSRec, ResidualRecurrence
 from gsrec.models.recurrence import Cell, Recurrence
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from gsrec.models import BERT4RecConfig, SASRecConfig, build_model
+from gsrec.models.attention import Attention
 from gsrec.models.bert4rec import BERT4Rec
-from gsrec.models.blocks import Activation, Attention, Block, FeedForward
+from gsrec.models.blocks import Activation, Block, FeedForward
 from gsrec.models.sasrec import SASRec
 
 SIZE, HEADS, LENGTH = 12, 3, 7

@@ -10,18 +10,10 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gsrec.models.blocks import (
-    Attention,
-    Block,
-    FeedForward,
-    Positions,
-    drop,
-    embedding,
-    item_scores,
-    through,
-    through_at,
-)
+from gsrec.models.attention import Attention
+from gsrec.models.blocks import Block, FeedForward, Positions, drop, embedding, through, through_at
 from gsrec.models.config import Description, Share, Size
+from gsrec.models.scores import item_scores
 
 
 class BERT4RecConfig(Description):

@@ -10,10 +10,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gsrec.models.blocks import at_places, drop, embedding, item_scores, newest
+from gsrec.models.blocks import drop, embedding
 from gsrec.models.config import Description, Share, Size
 from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, Recurrence
+from gsrec.models.scores import at_places, item_scores, newest
 
 
 class GRU4RecConfig(Description):

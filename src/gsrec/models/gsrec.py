@@ -13,18 +13,15 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gsrec.models.attention import Attention
 from gsrec.models.blocks import (
-    Attention,
     Block,
     Directions,
     FeedForward,
     Positions,
-    at_places,
     blocks_stepper,
     drop,
     embedding,
-    item_scores,
-    newest,
     normalizer,
     start_blocks,
     through,
@@ -32,6 +29,7 @@ from gsrec.models.blocks import (
 from gsrec.models.config import Description, Share, Size
 from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, Recurrence, StepOfRecurrence
+from gsrec.models.scores import at_places, item_scores, newest
 
 
 class GSRecConfig(Description):

@@ -12,20 +12,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gsrec.models.blocks import (
-    Attention,
-    Block,
-    FeedForward,
-    Positions,
-    at_places,
-    drop,
-    embedding,
-    item_scores,
-    newest,
-    through,
-)
+from gsrec.models.attention import Attention
+from gsrec.models.blocks import Block, FeedForward, Positions, drop, embedding, through
 from gsrec.models.config import Description, Share, Size
 from gsrec.models.recurrence import Recurrence
+from gsrec.models.scores import at_places, item_scores, newest
 
 
 class HybridConfig(Description):

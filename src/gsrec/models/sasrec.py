@@ -10,17 +10,15 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gsrec.models.attention import Attention
 from gsrec.models.blocks import (
     Activation,
-    Attention,
     Block,
     FeedForward,
     Positions,
     blocks_stepper,
     drop,
     embedding,
-    item_scores,
-    newest,
     normalizer,
     start_blocks,
     through,
@@ -28,6 +26,7 @@ from gsrec.models.blocks import (
 )
 from gsrec.models.config import Description, Share, Size
 from gsrec.models.protocols import State, Step
+from gsrec.models.scores import item_scores, newest
 
 
 class SASRecConfig(Description):

@@ -26,9 +26,10 @@ from gsrec.bundle.manifest import checksum
 from gsrec.errors import ConfigError, MissingExtraError
 from gsrec.files import replacing, write_text
 from gsrec.models import Model, PopRec
-from gsrec.models.blocks import Window, item_scores
+from gsrec.models.attention import Window
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.models.recurrence import Recurrence
+from gsrec.models.scores import item_scores
 from gsrec.recommend.onnx_runtime import FACTS, IDS, SCORES, STEP, Graph, OnnxFacts, Port
 
 MAX_BYTES = 2**31 - 1

@@ -22,8 +22,8 @@ from gsrec.bundle.manifest import checksum
 from gsrec.data.vocabulary import PADDING
 from gsrec.errors import BundleError, ConfigError, MissingExtraError
 from gsrec.files import replacing, write_text
-from gsrec.models.blocks import item_scores
 from gsrec.models.config import Description
+from gsrec.models.scores import item_scores
 from gsrec.ranking import MEMORY_BUDGET, mask_seen, top_k
 
 FACTS, CODES = "index.json", "codes.faiss"

@@ -20,8 +20,8 @@ from gsrec.data.batches import padded_rows
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
-from gsrec.models.blocks import item_scores
 from gsrec.models.protocols import SequenceEncoder
+from gsrec.models.scores import item_scores
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend.everyone import recommend_users
 from gsrec.recommend.recommendation import Recommendation, named

@@ -15,8 +15,8 @@ from gsrec.bundle import Bundle
 from gsrec.data.batches import padded_rows
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError
-from gsrec.models.blocks import item_scores
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
+from gsrec.models.scores import item_scores
 from gsrec.ranking import mask_seen
 from gsrec.recommend.recommendation import Recommendation, named
 from gsrec.recommend.rules import NO_RULES, ItemRules, Rules
