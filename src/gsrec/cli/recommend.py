@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,7 +33,6 @@ def recommend(
     quiet: options.Quiet = False,
 ) -> None:
     """Recommend the K items most likely to come next."""
-    from gsrec.cli.console import print_json, print_notes, print_table
     from gsrec.data.vocabulary import ItemId
     from gsrec.experiment.folder import any_bundle
     from gsrec.experiment.run import open_run
@@ -41,11 +41,11 @@ def recommend(
 
     if [history, users, everybody].count(None) != 2:
         raise ConfigError("give one of --history ID,ID,..., --users FILE and --everybody LOG")
+    if everybody is not None:
+        _for_everybody(path, everybody, out, k, keep_seen=keep_seen, as_json=as_json, quiet=quiet)
+        return
     given = options.split_ids(history, "--history") if history is not None else []
     recommender = Recommender(any_bundle(path))
-    if everybody is not None:
-        _for_everybody(recommender, everybody, out, k, keep_seen=keep_seen, as_json=as_json, quiet=quiet)
-        return
     parse = recommender.bundle.vocabulary.parse
     owners: list[ItemId | None] = [None]
     histories = [[parse(text) for text in given]]
@@ -59,45 +59,44 @@ def recommend(
         exclude=[parse(text) for text in exclude.split(",") if text],
         only=None if only is None else [parse(text) for text in options.split_ids(only, "--only")],
     )
-    named = list(zip(owners, answers, strict=True))
-    num_unknown = sum(answer.num_unknown for answer in answers)
+    told = [{"user_id": user, **asdict(answer)} for user, answer in zip(owners, answers, strict=True)]
+    _tell(told, k, as_json=as_json, quiet=quiet)
+
+
+def _tell(answers: list[dict[str, Any]], k: int, *, as_json: bool, quiet: bool) -> None:
+    """Print what was recommended to whom."""
+    from gsrec.cli.console import print_json, print_notes, print_table
+
+    num_unknown = sum(answer["num_unknown"] for answer in answers)
     if as_json:
-        rows = [
-            {"user_id": user, "items": answer.items, "scores": answer.scores, "source": answer.source}
-            for user, answer in named
-        ]
-        print_json({"k": k, "recommendations": rows, "num_unknown_items": num_unknown})
+        print_json({"k": k, "recommendations": answers, "num_unknown_items": num_unknown})
         return
-    notes = _notes(
-        num_unknown,
-        sum(len(answer.items) < k for answer in answers),
-        sum(answer.source == "popularity" for answer in answers),
-        k,
-    )
-    print_notes(notes, quiet=quiet)
-    for user, answer in named:
-        ranked = zip(answer.items, answer.scores, strict=True)
+    num_short = sum(len(answer["items"]) < k for answer in answers)
+    num_popular = sum(answer["source"] == "popularity" for answer in answers)
+    print_notes(_notes(num_unknown, num_short, num_popular, k), quiet=quiet)
+    for answer in answers:
+        ranked = zip(answer["items"], answer["scores"], strict=True)
         rows_of = [(str(place), str(item), f"{score:.4f}") for place, (item, score) in enumerate(ranked, start=1)]
-        title = "next" if user is None else f"next for user {user}"
+        title = "next" if answer["user_id"] is None else f"next for user {answer['user_id']}"
         print_table(title, rows_of, header=("rank", "item_id", "score"))
 
 
 def _for_everybody(
-    recommender: object, log: str, out: Path | None, k: int, *, keep_seen: bool, as_json: bool, quiet: bool
+    path: Path, log: str, out: Path | None, k: int, *, keep_seen: bool, as_json: bool, quiet: bool
 ) -> None:
+    """Write what comes next for every user of a log into a table."""
     from gsrec.cli.console import print_json, print_notes, progress_bar
     from gsrec.data.sources import open_log
-    from gsrec.recommend.everyone import write_recommendations
-    from gsrec.recommend.recommender import Recommender
+    from gsrec.experiment.folder import any_bundle
+    from gsrec.recommend.everyone import recommend_users, write_recommendations
 
-    assert isinstance(recommender, Recommender)
     if out is None:
         raise ConfigError("say with --out where the recommendations for everybody go, such as --out next.parquet")
-    events = open_log(log)
-    known = events.known_items(recommender.bundle.vocabulary)
-    print_notes([*events.notes, *known.notes[len(events.notes) :]], quiet=quiet)
-    with progress_bar("recommending", quiet=quiet) as progress:
-        frame = recommender.recommend_users(known, k, filter_seen=not keep_seen, progress=progress)
+    bundle = any_bundle(path)
+    known = open_log(log).known_items(bundle.vocabulary)
+    print_notes(known.notes, quiet=quiet)
+    with progress_bar(log, quiet=quiet) as progress:
+        frame = recommend_users(bundle, known, k, filter_seen=not keep_seen, progress=progress)
     write_recommendations(frame, out)
     told = {"out": str(out), "rows": frame.height, "users": frame["user_id"].n_unique(), "k": k}
     if as_json:
