@@ -6,10 +6,15 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from gsrec.errors import DataError
+from filelock import FileLock, Timeout
+
+from gsrec.errors import ConfigError, DataError
+
+LOCK = ".lock"
+"""The file that says which process writes into a folder."""
 
 
 @contextmanager
@@ -37,6 +42,32 @@ def replacing(path: Path) -> Iterator[Path]:
         raise DataError(f"cannot write {path}: {reason}. What was there before is unchanged.") from error
     finally:
         new.unlink(missing_ok=True)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep a folder, which is made if need be, for this process alone; the end of the process gives it free as well.
+
+    Raises:
+        ConfigError: if another process has it.
+        DataError: if it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, blocking=False)
+        lock.acquire()
+    except Timeout as error:
+        told = f"another process is writing into {folder}. Wait until it is done, or give another folder with --out."
+        raise ConfigError(told) from error
+    except OSError as error:
+        raise DataError(f"cannot write {folder}: {error.strerror}. Give a folder that can be written to.") from error
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+        with suppress(OSError):  # something is in it
+            folder.rmdir()
 
 
 def write_text(path: Path, text: str) -> None:

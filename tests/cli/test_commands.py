@@ -261,7 +261,13 @@ def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch
     code, out, err = gsrec("verify", "run", small_log, "--json")
     told = json.loads(out)
     assert (code, told["holds"], told["moved"], told["left_out"]) == (0, True, 0, [])
-    assert [verdict["name"] for verdict in told["verdicts"]] == ["recommender", "session", "ONNX", "HTTP"]
+    assert [verdict["name"] for verdict in told["verdicts"]] == [
+        "recommender",
+        "session",
+        "ONNX",
+        "ONNX, event by event",
+        "HTTP",
+    ]
     assert all(verdict["equal"] + verdict["near_ties"] == 30 for verdict in told["verdicts"])
     assert "note: asking HTTP" in err
     monkeypatch.setattr(sys.modules["gsrec.cli.verify"], "find_spec", lambda name: None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from torch import Tensor
@@ -14,8 +15,9 @@ from gsrec.data.synthetic import synthetic_log
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import DataError
 from gsrec.evaluation.evaluator import Protocol, evaluate
-from gsrec.experiment.verify import Way, library_ways, scorer_way, verify
+from gsrec.experiment.verify import Way, library_ways, onnx_ways, scorer_way, verify
 from gsrec.models import BERT4RecConfig, GRU4RecConfig, GSRec, GSRecConfig, ModelConfig, SASRecConfig, build_model
+from gsrec.recommend.export import export_bundle
 from gsrec.recommend.recommender import Recommender
 
 CONFIGS: dict[str, ModelConfig] = {
@@ -53,6 +55,15 @@ def test_all_ways_give_the_evaluators_numbers(split: Split, name: str) -> None:
     assert [verdict.targets for verdict in found.verdicts] == [90] * 3
     assert all(verdict.equal + verdict.near_ties == 90 for verdict in found.verdicts)
     assert found.record()["holds"] is True
+
+
+@pytest.mark.parametrize("name", ["gru4rec", "sasrec", "bert4rec"])
+def test_the_export_gives_the_evaluators_numbers(split: Split, name: str, tmp_path: Path) -> None:
+    bundle = bundle_of(split, name)
+    export_bundle(bundle, tmp_path / "onnx")
+    ways = onnx_ways(bundle, tmp_path / "onnx")
+    assert list(ways) == (["ONNX"] if name == "bert4rec" else ["ONNX", "ONNX, event by event"])
+    assert verify(bundle, split, ways, users=20).holds
 
 
 def test_some_of_the_targets(split: Split) -> None:

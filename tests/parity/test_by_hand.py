@@ -142,7 +142,7 @@ def gsrec(items: list[int], weights: Weights, config: GSRecConfig) -> np.ndarray
     recurrent = inner(weights, "recurrence.")
     if config.residual:
         hidden = residual_recurrence(hidden, recurrent, config)
-    else:
+    elif config.cell != "none":
         hidden = recurrence(hidden, recurrent, STEPS[config.cell], num_layers=config.num_recurrent_layers)
     if config.tied_weights:
         return np.asarray(weights["items.weight"] @ hidden[-1])
@@ -150,13 +150,14 @@ def gsrec(items: list[int], weights: Weights, config: GSRecConfig) -> np.ndarray
 
 
 def residual_recurrence(hidden: np.ndarray, weights: Weights, config: GSRecConfig) -> np.ndarray:
-    states = recurrence(
-        layer_norm(hidden, weights, "recurrence_norm"),
-        inner(weights, "recurrence."),
-        STEPS[config.cell],
-        num_layers=config.num_recurrent_layers,
-    )
-    hidden = hidden + linear(states, weights, "leave")
+    if config.cell != "none":
+        states = recurrence(
+            layer_norm(hidden, weights, "recurrence_norm"),
+            inner(weights, "recurrence."),
+            STEPS[config.cell],
+            num_layers=config.num_recurrent_layers,
+        )
+        hidden = hidden + linear(states, weights, "leave")
     hidden = hidden + feed_forward(layer_norm(hidden, weights, "feed_forward_norm"), inner(weights, "feed_forward."))
     return layer_norm(hidden, weights, "norm")
 
@@ -220,6 +221,8 @@ DEFAULT = GSRecConfig(embedding_size=6, recurrent_size=5, window=3, max_length=9
         pytest.param(THESIS.model_copy(update={"cell": "rnn", "feed_forward": True, "num_heads": 3}), id="thesis-rnn"),
         pytest.param(DEFAULT, id="default"),
         pytest.param(DEFAULT.model_copy(update={"cell": "lstm", "window": "all"}), id="default-lstm-all"),
+        pytest.param(DEFAULT.model_copy(update={"cell": "none"}), id="default-none"),
+        pytest.param(THESIS.model_copy(update={"cell": "none"}), id="thesis-none"),
     ],
 )
 def test_a_whole_gsrec(config: GSRecConfig) -> None:

@@ -161,7 +161,7 @@ def test_what_is_not_as_it_was_saved_is_refused_before_faiss_reads_it(
     with pytest.raises(BundleError, match=r"codes\.faiss is not the one that was saved. Build the index again"):
         load_index(tmp_path, WEIGHTS, None)
     (tmp_path / CODES).unlink()
-    with pytest.raises(BundleError, match=r"holds no index: .*codes\.faiss"):
+    with pytest.raises(BundleError, match=r"codes\.faiss cannot be read"):
         load_index(tmp_path, WEIGHTS, None)
     (tmp_path / FACTS).write_text('{"format": 2}')
     with pytest.raises(BundleError, match=r"index\.json is damaged: format: Input should be 1"):

@@ -38,9 +38,17 @@ CONFIGS: dict[str, ModelConfig] = {
     "bert4rec": BERT4RecConfig(embedding_size=8, num_heads=1, max_length=MAX_LENGTH),
     "gsrec": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window=3, max_length=MAX_LENGTH),
     "gsrec-cosine": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window=3, temperature=0.1),
+    "gsrec-none": GSRecConfig(embedding_size=8, num_heads=1, window=3, cell="none"),
     "gsrec-all": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window="all", max_length=MAX_LENGTH),
 }
-STREAMS = {"gru4rec": None, "sasrec": MAX_LENGTH, "gsrec": None, "gsrec-cosine": None, "gsrec-all": MAX_LENGTH}
+STREAMS = {
+    "gru4rec": None,
+    "sasrec": MAX_LENGTH,
+    "gsrec": None,
+    "gsrec-cosine": None,
+    "gsrec-none": None,
+    "gsrec-all": MAX_LENGTH,
+}
 """Those that stream, and up to how many events."""
 
 NEITHER = "these bytes are no session|this session's (state|events) (is|are) damaged"

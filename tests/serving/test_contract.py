@@ -123,6 +123,7 @@ def test_models_are_told(server: Server) -> None:
         "fingerprint": bundle.fingerprint,
         "data": "small",
         "metrics": {"MRR": 0.5},
+        "index_recall": None,
     }
 
 

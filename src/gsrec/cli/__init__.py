@@ -15,6 +15,7 @@ from gsrec.cli.data import app as data
 from gsrec.cli.evaluate import evaluate
 from gsrec.cli.explain import explain
 from gsrec.cli.export import export
+from gsrec.cli.index import index
 from gsrec.cli.inspect import inspect
 from gsrec.cli.keys import app as keys
 from gsrec.cli.pack import pack
@@ -45,7 +46,7 @@ app.add_typer(data, name="data")
 app.add_typer(keys, name="keys")
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(plan, tune, train, evaluate, compare),
-    *(recommend, explain, inspect, pack, export, verify, serve),
+    *(recommend, explain, inspect, pack, export, index, verify, serve),
     *(thesis, report),
 )
 for command in COMMANDS:

@@ -28,6 +28,9 @@ def recommend(
     exclude: Annotated[str, typer.Option(metavar="ID,ID,...", help="Items that are never recommended.")] = "",
     only: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="The items to choose from.")] = None,
     keep_seen: options.KeepSeen = False,
+    index: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="An index of `gsrec index`: faster among very many items.")
+    ] = None,
     log: options.MovedLog = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -46,6 +49,7 @@ def recommend(
         return
     given = options.split_ids(history, "--history") if history is not None else []
     recommender = Recommender(any_bundle(path))
+    recommender = recommender if index is None else recommender.with_index(index)
     parse = recommender.bundle.vocabulary.parse
     owners: list[ItemId | None] = [None]
     histories = [[parse(text) for text in given]]

@@ -22,6 +22,9 @@ def serve(
     ),
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The port to listen at; 0: a free one.")] = 8000,
     titles: Annotated[Path | None, typer.Option(metavar="CSV", help="Titles, with columns item_id and title.")] = None,
+    indexes: Annotated[
+        list[Path] | None, typer.Option("--index", metavar="DIR", help="An index of `gsrec index`, for its own model.")
+    ] = None,
     log: Annotated[str | None, typer.Option(metavar="LOG", help="A log whose users can be replayed.")] = None,
     sessions: Annotated[
         str,
@@ -49,6 +52,7 @@ def serve(
 
     settings = Settings(
         tuple(bundles),
+        indexes=tuple(indexes or ()),
         titles=titles,
         log=log,
         sessions=sessions,

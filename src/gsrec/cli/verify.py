@@ -33,7 +33,7 @@ def verify(
     from gsrec.experiment.config import RunConfig
     from gsrec.experiment.folder import LogReference, any_bundle
     from gsrec.experiment.run import prepare
-    from gsrec.experiment.verify import library_ways, scorer_way, verify
+    from gsrec.experiment.verify import library_ways, onnx_ways, verify
     from gsrec.recommend.recommender import Recommender
 
     bundle = any_bundle(path)
@@ -43,10 +43,9 @@ def verify(
         folder = Path(stack.enter_context(TemporaryDirectory()))
         if all(map(find_spec, ("onnx", "onnxruntime", "onnxscript"))):
             from gsrec.recommend.export import export_bundle
-            from gsrec.recommend.onnx_runtime import OnnxScorer
 
             export_bundle(bundle, folder / "onnx")
-            ways["ONNX"] = scorer_way(bundle, OnnxScorer(folder / "onnx"))
+            ways |= onnx_ways(bundle, folder / "onnx")
         if all(map(find_spec, ("fastapi", "uvicorn", "prometheus_client"))):
             from gsrec.serving.over_http import over_http
 

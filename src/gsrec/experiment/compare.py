@@ -15,6 +15,7 @@ from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig
 from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
 from gsrec.experiment.run import prepare, result_record, train, trained_run
+from gsrec.files import held
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
 from gsrec.training.course import Listener
@@ -57,7 +58,8 @@ def compare_models(
         The results of these configurations, in their order.
 
     Raises:
-        ConfigError: if the candidates are unknown, or `out` cannot be the folder of a comparison.
+        ConfigError: if the candidates are unknown, or `out` cannot be the folder of a comparison, or another process
+            writes into it.
         DataError: if the log cannot be read, or results cannot be read or written.
         TrainingError: if a training cannot go on.
         StoppedError: if it was told to stop.
@@ -67,16 +69,17 @@ def compare_models(
     _check_out(out)
     splits = _splits(reference, configs, narrator)
     results = []
-    for number, config in enumerate(configs, start=1):
-        task = _Task(reference, config, splits[config.data], candidates, trained)
-        result = task.recorded(out)
-        if result is None:
-            narrator.on_start(config, number, len(configs))
-            with narrator.listens(config) as listener:
-                result = task.run(out, listener, stop)
-        else:
-            narrator.on_skip(config)
-        results.append(result)
+    with held(out):
+        for number, config in enumerate(configs, start=1):
+            task = _Task(reference, config, splits[config.data], candidates, trained)
+            result = task.recorded(out)
+            if result is None:
+                narrator.on_start(config, number, len(configs))
+                with narrator.listens(config) as listener:
+                    result = task.run(out, listener, stop)
+            else:
+                narrator.on_skip(config)
+            results.append(result)
     return results
 
 

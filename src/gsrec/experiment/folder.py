@@ -12,11 +12,12 @@ from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, first_problem, load_b
 from gsrec.data.columns import Columns
 from gsrec.errors import BundleError, ConfigError
 from gsrec.experiment.config import RunConfig
+from gsrec.files import LOCK
 from gsrec.models.config import Description
 
 RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
 CHECKPOINTS_FOLDER = "checkpoints"
-OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER}
+OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, LOCK}
 """What the folder of a run may hold before it is done."""
 
 
@@ -108,7 +109,7 @@ def claim(out: Path, *, unfinished: bool = False) -> None:
     check_folder(out)
     if unfinished and not (out / RUN_FILE).exists() and {place.name for place in out.glob("*")} <= OF_A_TRAINING:
         return
-    if any(not place.is_dir() for place in out.rglob("*")):
+    if any(not place.is_dir() for place in out.rglob("*") if place.name != LOCK):
         raise ConfigError(f"{out} {_content(out)}. Give another folder with --out, or remove it.")
 
 

@@ -34,7 +34,7 @@ from gsrec.experiment.folder import (
     open_bundle,
     read_record,
 )
-from gsrec.files import write_json, write_text
+from gsrec.files import held, write_json, write_text
 from gsrec.models import Model, PopRec, SequenceEncoder, build_model
 from gsrec.training.checkpoint import clear_states
 from gsrec.training.course import Epoch, Fit, Keeping, Listener
@@ -98,7 +98,7 @@ def train(
         listener: is told how training goes on.
 
     Raises:
-        ConfigError: if `out` holds something else already.
+        ConfigError: if `out` holds something else already, or another process trains into it.
         DataError: if the log cannot be read, or there is nothing to learn from.
         TrainingError: if training cannot go on, or what is to be gone on with is another training.
         StoppedError: if it was told to stop.
@@ -109,12 +109,18 @@ def train(
     if resume and (done := trained_run(out, config, split)):
         return done
     claim(out, unfinished=resume)
+    identity = {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
+    keeping = Keeping(out / CHECKPOINTS_FOLDER, identity=identity, resume=resume, stop=stop)
+    with held(out):
+        return _train(reference, config, split, keeping, listener or Listener())
+
+
+def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Keeping, listener: Listener) -> Run:
+    out = keeping.folder.parent
     model = build_model(config.model, num_items=split.sequences.num_items, seed=config.seed)
     evaluator = Evaluator(split, Protocol("validation"))
     begin = time.perf_counter()
-    identity = {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
-    keeping = Keeping(out / CHECKPOINTS_FOLDER, identity=identity, resume=resume, stop=stop)
-    fitted = _fit(model, split, config, evaluator, keeping, listener or Listener())
+    fitted = _fit(model, split, config, evaluator, keeping, listener)
     record = RunRecord(
         log=reference,
         config=config,

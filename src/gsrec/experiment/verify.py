@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from gsrec.bundle import Bundle
 from gsrec.data.splits import Split, Targets
@@ -20,6 +22,7 @@ from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import TOP, RankingTask
 from gsrec.models.protocols import Scorer
 from gsrec.ranking import MEMORY_BUDGET, mask_seen, score_histories, top_k
+from gsrec.recommend.onnx_runtime import OnnxScorer, OnnxStream, read_facts
 from gsrec.recommend.recommender import Recommender
 from gsrec.recommend.together import add_together, recommend_together
 
@@ -130,12 +133,45 @@ def library_ways(recommender: Recommender) -> dict[str, Way]:
 def scorer_way(bundle: Bundle, scorer: Scorer) -> Way:
     """A scorer that stands for the bundle's model, such as its ONNX form."""
 
+    def score(items: Sequence[int]) -> Tensor:
+        newest = items if scorer.max_length is None else items[-scorer.max_length :]
+        return scorer.score(torch.tensor([newest]))
+
+    return _scores_way(bundle, score)
+
+
+def onnx_ways(bundle: Bundle, folder: Path) -> dict[str, Way]:
+    """The export of the bundle in a folder: whole histories, and one event at a time, where the model streams.
+
+    Histories with more events than can be taken one by one are given whole, as an export's user must.
+
+    Raises:
+        MissingExtraError: if onnxruntime is not installed.
+        BundleError: if the export is missing, damaged or changed.
+    """
+    ways = {"ONNX": scorer_way(bundle, OnnxScorer(folder))}
+    if read_facts(folder).step is None:
+        return ways
+    stream, whole = OnnxStream(folder), OnnxScorer(folder)
+    most = stream.facts.max_events
+
+    def score(items: Sequence[int]) -> Tensor:
+        if most is not None and len(items) > most:
+            return whole.score(torch.tensor([items[-most:]]))
+        stream.start()
+        return [stream.step(item) for item in items][-1]
+
+    return {**ways, "ONNX, event by event": _scores_way(bundle, score)}
+
+
+def _scores_way(bundle: Bundle, score: Callable[[Sequence[int]], Tensor]) -> Way:
+    """A way that scores (1, V + 1) all items after the item indices of a history."""
+
     def ask(histories: Sequence[Sequence[ItemId]], k: int) -> list[tuple[ItemId, ...]]:
         lists: list[tuple[ItemId, ...]] = []
         for history in histories:
             items = bundle.vocabulary.encode(history)
-            newest = items if scorer.max_length is None else items[-scorer.max_length :]
-            scores = scorer.score(torch.from_numpy(newest)[None])
+            scores = score(items.tolist())
             mask_seen(scores, torch.from_numpy(items)[None])
             found = top_k(scores, k)[1][0]
             lists.append(tuple(bundle.vocabulary.decode_list(found[found > 0].tolist())))

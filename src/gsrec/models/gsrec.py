@@ -28,7 +28,7 @@ from gsrec.models.blocks import (
 )
 from gsrec.models.config import Description, Share, Size
 from gsrec.models.protocols import State, Step
-from gsrec.models.recurrence import Cell, Recurrence, StepOfRecurrence
+from gsrec.models.recurrence import Cell, NoRecurrence, Recurrence, StepOfRecurrence
 from gsrec.models.scores import at_places, item_scores, newest
 
 
@@ -38,6 +38,7 @@ class GSRecConfig(Description):
     Attributes:
         window: how many of the newest events attention sees, by distance; "all": all, by learned absolute positions.
         feed_forward: whether attention blocks have one (the thesis: no).
+        cell: of the recurrence; "none": there is none, and attention alone feeds what follows.
         residual: whether the recurrence is normed and added to what attention found, and a feed-forward follows
             (the thesis: no, the recurrence replaces it).
         tied_weights: whether items are scored by their own embeddings (the thesis: no, by an output layer).
@@ -52,7 +53,7 @@ class GSRecConfig(Description):
     num_heads: Size = 2
     window: Size | Literal["all"] = 32
     feed_forward: bool = True
-    cell: Cell = "gru"
+    cell: Cell | Literal["none"] = "gru"
     num_recurrent_layers: Size = 1
     recurrent_size: Size = 128
     residual: bool = True
@@ -82,7 +83,7 @@ class GSRec(nn.Module):
         self.positions = Positions(config.max_length, size) if config.window == "all" else nn.Identity()
         self.blocks = nn.ModuleList(_block(config) for _ in range(config.num_blocks))
         self.recurrence = ResidualRecurrence(config) if config.residual else _recurrence(config)
-        hidden_size = size if config.residual else config.recurrent_size
+        hidden_size = size if config.residual or config.cell == "none" else config.recurrent_size
         self.output = None if config.tied_weights else _output(hidden_size, num_items)
         self.leave = nn.Linear(hidden_size, size) if config.tied_weights and hidden_size != size else nn.Identity()
 
@@ -143,16 +144,23 @@ class ResidualRecurrence(nn.Module):
         super().__init__()
         size = config.embedding_size
         self.dropout = config.dropout
-        self.recurrence_norm = nn.LayerNorm(size)
         self.recurrence = _recurrence(config)
-        self.leave = nn.Linear(config.recurrent_size, size)
+        self.is_there = config.cell != "none"
+        if self.is_there:
+            self.recurrence_norm = nn.LayerNorm(size)
+            self.leave = nn.Linear(config.recurrent_size, size)
         self.feed_forward_norm = nn.LayerNorm(size)
         self.feed_forward = FeedForward(size, 4 * size, activation="gelu")
         self.norm = nn.LayerNorm(size)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden (B, L, D) -> (B, L, D)."""
-        return self._join(hidden, self.recurrence(self.recurrence_norm(hidden)))
+        if self.is_there:
+            recurrent = self.leave(self.recurrence(self.recurrence_norm(hidden)))
+            hidden = hidden + drop(recurrent, self.dropout, self.training)
+        fed = self.feed_forward(self.feed_forward_norm(hidden))
+        normed: Tensor = self.norm(hidden + drop(fed, self.dropout, self.training))
+        return normed
 
     def start(self, batch: int) -> Tensor:
         """The recurrence's state (B, S, R) before the first event."""
@@ -160,23 +168,27 @@ class ResidualRecurrence(nn.Module):
 
     def stepper(self) -> StepOfRecurrence:
         """What takes one event further: the recurrence's state (B, S, R), and hidden (B, D); without dropout."""
-        recur, feed_forward = self.recurrence.stepper(), self.feed_forward.applier()
-        norms = normalizer(self.recurrence_norm), normalizer(self.feed_forward_norm), normalizer(self.norm)
-        leave = self.leave.weight, self.leave.bias
+        feed_forward, feed_norm = self.feed_forward.applier(), normalizer(self.feed_forward_norm)
+        add, norm = self._adder(), normalizer(self.norm)
 
         def step(state: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-            state, recurrent = recur(state, norms[0](hidden))
-            hidden = hidden + F.linear(recurrent, *leave)
-            return state, norms[2](hidden + feed_forward(norms[1](hidden)))
+            state, hidden = add(state, hidden)
+            return state, norm(hidden + feed_forward(feed_norm(hidden)))
 
         return step
 
-    def _join(self, hidden: Tensor, recurrent: Tensor) -> Tensor:
-        """Add the recurrence's (.., R) to hidden (.., D), then the feed-forward."""
-        hidden = hidden + drop(self.leave(recurrent), self.dropout, self.training)
-        fed = self.feed_forward(self.feed_forward_norm(hidden))
-        normed: Tensor = self.norm(hidden + drop(fed, self.dropout, self.training))
-        return normed
+    def _adder(self) -> StepOfRecurrence:
+        """What adds the recurrence to hidden (B, D) at one event."""
+        recur = self.recurrence.stepper()
+        if not self.is_there:
+            return recur
+        norm, leave = normalizer(self.recurrence_norm), (self.leave.weight, self.leave.bias)
+
+        def add(state: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
+            state, recurrent = recur(state, norm(hidden))
+            return state, hidden + F.linear(recurrent, *leave)
+
+        return add
 
 
 def _output(size: int, num_items: int) -> nn.Linear:
@@ -190,7 +202,9 @@ def _output(size: int, num_items: int) -> nn.Linear:
     return layer
 
 
-def _recurrence(config: GSRecConfig) -> Recurrence:
+def _recurrence(config: GSRecConfig) -> Recurrence | NoRecurrence:
+    if config.cell == "none":
+        return NoRecurrence()
     return Recurrence(
         config.embedding_size,
         config.recurrent_size,

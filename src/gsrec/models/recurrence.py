@@ -65,6 +65,22 @@ class Recurrence(nn.Module):
         return step
 
 
+class NoRecurrence(nn.Module):
+    """What stands where a recurrence could: hidden vectors go through as they are, and nothing is kept."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Hidden (B, L, D), the same."""
+        return hidden
+
+    def start(self, batch: int) -> Tensor:
+        """A state (B, 0, 1) of nothing."""
+        return torch.zeros(batch, 0, 1)
+
+    def stepper(self) -> StepOfRecurrence:
+        """What takes one event further: nothing changes."""
+        return lambda state, hidden: (state, hidden)
+
+
 def _lstm_step(state: Tensor, hidden: Tensor, all_weights: Sequence[Sequence[Tensor]]) -> tuple[Tensor, Tensor]:
     rows: list[Tensor] = []
     for layer, weights in enumerate(all_weights):

@@ -116,7 +116,7 @@ def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tupl
     """What attention and the recurrence add to the item's score; None for a part that a model does not have."""
     model = bundle.model
     blocks = [part for part in model.modules() if isinstance(part, Block)]
-    joined = [part for part in model.modules() if isinstance(part, ResidualRecurrence)]
+    joined = [part for part in model.modules() if isinstance(part, ResidualRecurrence) and part.is_there]
     changes: list[float | None] = []
     for ways in ([block.attention.leave for block in blocks], [part.leave for part in joined]):
         if not ways:

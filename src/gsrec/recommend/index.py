@@ -17,13 +17,16 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional as F
 
-from gsrec.bundle import first_problem
+from gsrec.bundle import Bundle, first_problem
 from gsrec.bundle.manifest import checksum
+from gsrec.data.batches import padded_rows
+from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import PADDING
 from gsrec.errors import BundleError, ConfigError, MissingExtraError
 from gsrec.files import replacing, write_text
 from gsrec.models.config import Description
-from gsrec.models.scores import item_scores
+from gsrec.models.protocols import Scorer, SequenceEncoder, StreamingEncoder
+from gsrec.models.scores import at_places, item_scores, newest
 from gsrec.ranking import MEMORY_BUDGET, mask_seen, top_k
 
 FACTS, CODES = "index.json", "codes.faiss"
@@ -38,6 +41,9 @@ TRAINING_ITEMS = 100_000
 
 FEWEST_ITEMS = 2_000
 """With fewer items there is nothing to be gained."""
+
+MEASURED_USERS, MEASURED_AT_ONCE = 1_000, 50
+"""Users of a log whose histories an index is measured by, at most, and how many of them are encoded together."""
 
 LARGE_SHARE = 4
 """From one candidate in so many items on, all items are scored instead."""
@@ -169,6 +175,36 @@ class ItemIndex:
 
 
 @torch.inference_mode()
+def query_of(model: Scorer, items: Tensor) -> Tensor:
+    """The hidden vectors (B, D) whose products with the items are the model's scores after histories (B, L) int64.
+
+    Raises:
+        ConfigError: if the model has none.
+    """
+    return at_places(_searched(model).encode(items), newest(items))
+
+
+def index_of(bundle: Bundle, log: InteractionLog, *, recall: float = 0.95) -> ItemIndex:
+    """Build the index of a model's items, measured by the histories of users spread over a log.
+
+    Raises:
+        MissingExtraError: if faiss is not installed.
+        ConfigError: if the model has no hidden vectors to search with, or a weight is not finite.
+        DataError: if the model knows no item of the log.
+    """
+    model, sequences = _searched(bundle.model), log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
+    step = -(-sequences.num_users // MEASURED_USERS)
+    starts, ends = sequences.offsets[:-1][::step], sequences.offsets[1:][::step]
+    if model.max_length is not None:
+        starts = np.maximum(starts, ends - model.max_length)
+    queries = [
+        query_of(bundle.model, torch.from_numpy(padded_rows(sequences.items, starts[some], ends[some])))
+        for some in (slice(at, at + MEASURED_AT_ONCE) for at in range(0, len(starts), MEASURED_AT_ONCE))
+    ]
+    return build_index(model.item_weights, model.item_bias, torch.cat(queries), recall=recall)
+
+
+@torch.inference_mode()
 def build_index(weights: Tensor, bias: Tensor | None, queries: Tensor, *, recall: float = 0.95) -> ItemIndex:
     """Build an index that finds enough of the 10 best items; an exact one, where compression finds too few.
 
@@ -210,22 +246,52 @@ def load_index(folder: Path, weights: Tensor, bias: Tensor | None) -> ItemIndex:
         BundleError: if it is missing, damaged, changed or of other items.
         MissingExtraError: if faiss is not installed.
     """
-    try:
-        facts = IndexFacts.model_validate_json((folder / FACTS).read_bytes())
-        content = None if facts.codes is None else (folder / CODES).read_bytes()
-    except OSError as error:
-        raise BundleError(f"{folder} holds no index: {error}. Build it again.") from error
-    except ValidationError as error:
-        raise BundleError(f"{folder / FACTS} is damaged: {first_problem(error)}. Build the index again.") from error
+    facts = _read_facts(folder)
     if facts.items != _fingerprint(weights, bias):
         raise BundleError(f"{folder} is the index of other items than this model's. Build it again.")
-    if content is None:
+    if facts.codes is None:
         return ItemIndex(weights.detach(), None if bias is None else bias.detach(), recall=facts.recall)
+    try:
+        content = (folder / CODES).read_bytes()
+    except OSError as error:
+        raise BundleError(f"{folder / CODES} cannot be read ({error}). Build the index again.") from error
     if checksum(content) != facts.codes:
         raise BundleError(f"{folder / CODES} is not the one that was saved. Build the index again.")
     codes = _faiss().deserialize_index(np.frombuffer(content, dtype=np.uint8))
     sizes = facts.half_bytes, facts.candidates, facts.recall
     return ItemIndex(weights.detach(), None if bias is None else bias.detach(), codes, *sizes)
+
+
+def load_index_of(bundle: Bundle, folder: Path) -> ItemIndex:
+    """Read the index of a model's items; raises as `load_index`, and a ConfigError if the model can have none."""
+    model = _searched(bundle.model)
+    return load_index(folder, model.item_weights, model.item_bias)
+
+
+def is_index_of(bundle: Bundle, folder: Path) -> bool:
+    """Whether the index in a folder was built for the items of this model.
+
+    Raises:
+        BundleError: if there is no index, or it is damaged.
+    """
+    facts, model = _read_facts(folder), bundle.model
+    return isinstance(model, SequenceEncoder) and facts.items == _fingerprint(model.item_weights, model.item_bias)
+
+
+def _read_facts(folder: Path) -> IndexFacts:
+    try:
+        return IndexFacts.model_validate_json((folder / FACTS).read_bytes())
+    except OSError as error:
+        raise BundleError(f"{folder} holds no index: {error}. Build it again.") from error
+    except ValidationError as error:
+        raise BundleError(f"{folder / FACTS} is damaged: {first_problem(error)}. Build the index again.") from error
+
+
+def _searched(model: Scorer) -> SequenceEncoder:
+    """The model, if an index can search for what it scores."""
+    if not isinstance(model, SequenceEncoder) or not isinstance(model, StreamingEncoder):
+        raise ConfigError("an index is for models that stream: GSRec, SASRec, GRU4Rec and the hybrids. Leave it out.")
+    return model
 
 
 def _compressed(weights: Tensor, bias: Tensor | None, half_bytes: int) -> Any:

@@ -6,7 +6,7 @@ Legend: B histories, L length, K recommendations, V items.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -24,6 +24,7 @@ from gsrec.models.protocols import SequenceEncoder
 from gsrec.models.scores import item_scores
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend.everyone import recommend_users
+from gsrec.recommend.index import ItemIndex, load_index_of, query_of
 from gsrec.recommend.recommendation import Recommendation, named
 from gsrec.recommend.rules import NO_RULES, ItemRules, Rules
 from gsrec.recommend.session import Session, session_from_bytes
@@ -33,23 +34,46 @@ BATCH_SIZE = 128
 
 @dataclass(frozen=True, eq=False)
 class Recommender:
-    """Recommends with the evaluator's own ranking code, so that what was measured is what is served."""
+    """Recommends with the evaluator's own ranking code, so that what was measured is what is served.
+
+    Attributes:
+        bundle: the model.
+        index: finds the best of very many items, nearly all of them; None: all are scored, exactly. Boosts, quotas and
+            `only` are always exact.
+    """
 
     bundle: Bundle
+    index: ItemIndex | None = None
 
     @classmethod
-    def load(cls, path: str | Path) -> Recommender:
+    def load(cls, path: str | Path, *, index: str | Path | None = None) -> Recommender:
         """The recommender of a bundle (a folder, or a `.gsrec` file), or of the folder of a run.
 
+        Args:
+            path: of the bundle or run.
+            index: the folder that `gsrec index` wrote for it.
+
         Raises:
-            BundleError: if there is no bundle, or a damaged one.
+            BundleError: if there is no bundle or index, or a damaged one, or the index is of another model.
+            ConfigError: if the model can have no index.
         """
         path = Path(path)
-        return cls(load_bundle(path / BUNDLE_FOLDER if (path / BUNDLE_FOLDER).is_dir() else path))
+        recommender = cls(load_bundle(path / BUNDLE_FOLDER if (path / BUNDLE_FOLDER).is_dir() else path))
+        return recommender if index is None else recommender.with_index(Path(index))
+
+    def with_index(self, folder: Path) -> Recommender:
+        """The same, with an index that `gsrec index` wrote for this model.
+
+        Raises:
+            BundleError: if it is missing, damaged, or of another model.
+            ConfigError: if the model can have none.
+            MissingExtraError: if faiss is not installed.
+        """
+        return replace(self, index=load_index_of(self.bundle, folder))
 
     def session(self) -> Session:
         """A new session: events come in one by one."""
-        return Session(self.bundle)
+        return Session(self.bundle, self.index)
 
     def resume(self, content: bytes) -> Session:
         """A session out of the bytes of `Session.to_bytes`.
@@ -57,7 +81,7 @@ class Recommender:
         Raises:
             BundleError: if they are damaged, or of another model.
         """
-        return session_from_bytes(self.bundle, content)
+        return session_from_bytes(self.bundle, content, self.index)
 
     @overload
     def recommend(  # type: ignore[overload-overlap]  # a string is a sequence of strings too
@@ -176,14 +200,18 @@ class Recommender:
 
     @torch.inference_mode()
     def _answer(self, histories: list[np.ndarray], k: int, filter_seen: bool, rules: ItemRules) -> list[Recommendation]:
-        seen = _rows(histories)
-        newest = self.bundle.model.max_length
-        scores = self.bundle.model.score(_rows([history[-newest:] for history in histories]) if newest else seen)
+        seen, newest = _rows(histories), self.bundle.model.max_length
+        given = _rows([history[-newest:] for history in histories]) if newest else seen
+        barred, most = seen if filter_seen else seen[:, :0], min(k, len(self.bundle.vocabulary))
         empty = [place for place, history in enumerate(histories) if not history.size]
-        if empty:
-            scores[empty] = self.bundle.counts.float()
-        mask_seen(scores, seen if filter_seen else seen[:, :0])
-        values, items = rules.best(scores, min(k, len(self.bundle.vocabulary)))
+        if self.index is not None and rules.only_bar and not empty:
+            values, items = self.index.search(query_of(self.bundle.model, given), most, rules.barred_with(barred))
+        else:
+            scores = self.bundle.model.score(given)
+            if empty:
+                scores[empty] = self.bundle.counts.float()
+            mask_seen(scores, barred)
+            values, items = rules.best(scores, most)
         return [
             named(self.bundle.vocabulary, *row, source="model" if history.size else "popularity")
             for *row, history in zip(items, values, histories, strict=True)

@@ -92,6 +92,15 @@ class ItemRules:
     categories: Mapping[int, str]
     quotas: Mapping[str, int]
 
+    @property
+    def only_bar(self) -> bool:
+        """Whether all they do is to take items out of the race."""
+        return not len(self.boosted) and not self.quotas
+
+    def barred_with(self, seen: Tensor) -> Tensor:
+        """What is out of the race (B, S + n), seen items (B, S) int64 included."""
+        return torch.cat([seen, self.barred.expand(len(seen), -1)], 1)
+
     def best(self, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """The K best items of each row under these rules, as `top_k` gives them.
 

@@ -17,6 +17,7 @@ from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import BundleError
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
+from gsrec.recommend.index import ItemIndex
 from gsrec.recommend.recommendation import Recommendation
 from gsrec.recommend.rules import Rules
 from gsrec.recommend.together import Events, add_together, recommend_together, scores_together
@@ -33,9 +34,9 @@ class Session:
     newest events again for every recommendation: the same numbers, more slowly.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Begin without events."""
-        self.bundle = bundle
+    def __init__(self, bundle: Bundle, index: ItemIndex | None = None) -> None:
+        """Begin without events; with an index, recommend what that finds."""
+        self.bundle, self.index = bundle, index
         self.events = Events(bundle)
 
     def __len__(self) -> int:
@@ -82,7 +83,7 @@ class Session:
             ConfigError: if k is not positive, or `only` names no item that the model knows.
         """
         rules = rules or (Rules(exclude, only) if exclude or only is not None else None)
-        return recommend_together([self.events], k, filter_seen=filter_seen, rules=rules)[0]
+        return recommend_together([self.events], k, filter_seen=filter_seen, rules=rules, index=self.index)[0]
 
     def to_bytes(self) -> bytes:
         """The whole session as safetensors: to be kept, or to go on in another process with the same model."""
@@ -95,13 +96,13 @@ class Session:
         return save(tensors, metadata={META: json.dumps(facts)})
 
 
-def session_from_bytes(bundle: Bundle, content: bytes) -> Session:
+def session_from_bytes(bundle: Bundle, content: bytes, index: ItemIndex | None = None) -> Session:
     """Read a session that `Session.to_bytes` wrote for this model; nothing in it can run code.
 
     Raises:
         BundleError: if the bytes are damaged, or of another model.
     """
-    session = Session(bundle)
+    session = Session(bundle, index)
     try:
         tensors, facts = load(content), _facts(content)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:

@@ -18,6 +18,7 @@ from gsrec.errors import ConfigError
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.models.scores import item_scores
 from gsrec.ranking import mask_seen
+from gsrec.recommend.index import ItemIndex
 from gsrec.recommend.recommendation import Recommendation, named
 from gsrec.recommend.rules import NO_RULES, ItemRules, Rules
 
@@ -149,9 +150,14 @@ def _scores(events: Events) -> Tensor:
 
 @torch.inference_mode()
 def recommend_together(
-    users: Sequence[Events], k: int, *, filter_seen: bool = True, rules: Rules | ItemRules | None = None
+    users: Sequence[Events],
+    k: int,
+    *,
+    filter_seen: bool = True,
+    rules: Rules | ItemRules | None = None,
+    index: ItemIndex | None = None,
 ) -> list[Recommendation]:
-    """The K items most likely to come next for users (B,) of one model.
+    """The K items most likely to come next for users (B,) of one model; with its index those that this finds.
 
     Raises:
         ConfigError: if k is not positive, or rules leave nothing.
@@ -161,11 +167,17 @@ def recommend_together(
     if not users:
         return []
     vocabulary = users[0].bundle.vocabulary
-    scores = scores_together(users)
-    mask_seen(scores, torch.from_numpy(_seen(users) if filter_seen else np.zeros((len(users), 0), np.int64)))
     if isinstance(rules, Rules):
         rules = rules.for_vocabulary(vocabulary)
-    values, items = (rules or NO_RULES).best(scores, min(k, len(vocabulary)))
+    rules, most = rules or NO_RULES, min(k, len(vocabulary))
+    seen = torch.from_numpy(_seen(users) if filter_seen else np.zeros((len(users), 0), np.int64))
+    hidden = [events.hidden for events in users if events.hidden is not None]
+    if index is not None and rules.only_bar and len(hidden) == len(users):
+        values, items = index.search(torch.cat(hidden), most, rules.barred_with(seen))
+    else:
+        scores = scores_together(users)
+        mask_seen(scores, seen)
+        values, items = rules.best(scores, most)
     return [
         named(
             vocabulary,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import GSRecError
+from gsrec.recommend.index import ItemIndex
 from gsrec.recommend.recommendation import Recommendation
 from gsrec.recommend.rules import ItemRules, Rules
 from gsrec.recommend.together import Events, recommend_together
@@ -210,7 +211,7 @@ class Worker:
             steps = [(has, one.session.item_ids[has.count : has.count + MAX_STEPS]) for one, has in pairs]
             deque(take(steps), maxlen=0)
             done = [(one, has) for one, has in pairs if has.count == len(one.session.item_ids)]
-            self._answer([one for one, _ in done], [has.events for _, has in done], outcome)
+            self._answer([one for one, _ in done], [has.events for _, has in done], model.recommender.index, outcome)
             for one, has in pairs:
                 if has.count < len(one.session.item_ids):
                     outcome.unfinished[one.place] = replace(one.event, is_kept=True)
@@ -232,13 +233,17 @@ class Worker:
             one.session.taken.clear()
         one.session.item_ids = item_ids
 
-    def _answer(self, ready: Sequence[_Ready], users: Sequence[Events], outcome: Outcome) -> None:
+    def _answer(
+        self, ready: Sequence[_Ready], users: Sequence[Events], index: ItemIndex | None, outcome: Outcome
+    ) -> None:
         """Recommend to all that want the same in the same way at once."""
         groups: dict[tuple[int, bool, ItemRules | None], list[int]] = {}
         for place, one in enumerate(ready):
             groups.setdefault((one.event.k, one.event.filter_seen, one.rules), []).append(place)
         for (k, filter_seen, rules), places in groups.items():
-            found = recommend_together([users[place] for place in places], k, filter_seen=filter_seen, rules=rules)
+            found = recommend_together(
+                [users[place] for place in places], k, filter_seen=filter_seen, rules=rules, index=index
+            )
             for place, recommendation in zip(places, found, strict=True):
                 one = ready[place]
                 outcome.answers[one.place] = EventAnswer(one.model, recommendation, len(one.session.item_ids))

@@ -11,8 +11,9 @@ from typing import Any
 
 from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
-from gsrec.errors import DataError
+from gsrec.errors import BundleError, DataError
 from gsrec.experiment.folder import any_bundle
+from gsrec.recommend.index import is_index_of
 from gsrec.recommend.recommender import Recommender
 from gsrec.serving.errors import ApiError
 from gsrec.serving.settings import model_name
@@ -37,6 +38,7 @@ class ServedModel:
             "fingerprint": bundle.fingerprint,
             "data": bundle.data.name,
             "metrics": dict(bundle.metrics),
+            "index_recall": None if self.recommender.index is None else self.recommender.index.recall,
         }
 
     @cached_property
@@ -92,19 +94,34 @@ class Models:
         raise ApiError(404, "no_model", f"there is no such model. Those served here: {names}.", where=where)
 
 
-def load_models(paths: Sequence[Path], before: Models | None = None) -> Models:
-    """Read bundles; a model whose weights and items are those of `before` stays the very same object.
+def load_models(paths: Sequence[Path], indexes: Sequence[Path] = (), before: Models | None = None) -> Models:
+    """Read bundles; a model whose weights, items and index are those of `before` stays the very same object.
+
+    Args:
+        paths: bundles or run folders.
+        indexes: folders that `gsrec index` wrote; each goes to the model it was built for.
+        before: what is served so far.
 
     Raises:
-        BundleError: if one is missing or damaged.
+        BundleError: if a bundle or index is missing or damaged, or an index is of none of the models.
+        MissingExtraError: if an index needs faiss and it is not installed.
     """
-    return Models(tuple(_load(path, before) for path in paths))
+    recommenders = [Recommender(any_bundle(path)) for path in paths]
+    for folder in indexes:
+        of = [place for place, one in enumerate(recommenders) if is_index_of(one.bundle, folder)]
+        if not of:
+            raise BundleError(f"{folder} is the index of none of the models served. Build it again: gsrec index.")
+        for place in of:
+            recommenders[place] = recommenders[place].with_index(folder)
+    names = map(model_name, paths)
+    models = [ServedModel(name, recommender) for name, recommender in zip(names, recommenders, strict=True)]
+    return Models(tuple(_same(model, before) or model for model in models))
 
 
-def _load(path: Path, before: Models | None) -> ServedModel:
-    model = ServedModel(model_name(path), Recommender(any_bundle(path)))
+def _same(model: ServedModel, before: Models | None) -> ServedModel | None:
+    """The model of before that this one is, if there is one."""
     for old in before.all if before else ():
         same_items = old.recommender.bundle.vocabulary.ids.equals(model.recommender.bundle.vocabulary.ids)
         if same_items and old.facts == model.facts:
             return old
-    return model
+    return None

@@ -178,6 +178,7 @@ class ModelFacts(BaseModel):
     fingerprint: str
     data: str
     metrics: dict[str, float]
+    index_recall: float | None = Field(description="Share of the 10 best items that its index finds; null: all, exact.")
 
 
 class ModelList(BaseModel):

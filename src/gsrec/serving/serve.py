@@ -25,6 +25,9 @@ DRAIN_SECONDS = 30
 
 KEEP_ALIVE_SECONDS = 75
 
+GARBAGE_THRESHOLDS = (20_000, 50, 50)
+"""So many new objects are searched for garbage together, and after so many such searches those that are older."""
+
 SWITCH_SECONDS = 0.0005
 """How long the thread that answers may wait for the one that computes; Python's own 5 ms add up."""
 
@@ -71,12 +74,14 @@ def serve(settings: Settings, on_ready: Callable[[str, Service], None] = lambda 
 
 
 def _spare_garbage_collection() -> None:
-    """Leave all that is open now out of the search for garbage, which would hold up everybody for 0.1 s at a time.
+    """Search for garbage rarely, and never in what is open now: a search holds up everybody for 10 to 100 ms.
 
-    What is let go of later, such as a model that another replaces, is freed without a search.
+    What requests leave behind is freed without a search, and so is a model that another replaces; only errors leave
+    something to search for.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 async def _run(server: uvicorn.Server, service: Service, listener: socket.socket) -> None:

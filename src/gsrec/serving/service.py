@@ -157,7 +157,7 @@ class Service:
 
 def read_contents(settings: Settings, before: Contents | None = None) -> Contents:
     """Read bundles, titles, keys and the log; the log only once."""
-    models = load_models(settings.bundles, before.models if before else None)
+    models = load_models(settings.bundles, settings.indexes, before.models if before else None)
     titles = Titles.of([model.recommender.bundle for model in models.all], read_titles(settings.titles))
     keys = read_keys(settings.keys) if settings.keys else None
     replay = before.replay if before else None

@@ -18,6 +18,7 @@ class Settings:
 
     Attributes:
         bundles: bundles or run folders; the first is the default model.
+        indexes: folders of `gsrec index`, each for one of the models.
         titles: a CSV file with the columns item_id and title.
         log: a log whose users can be replayed.
         sessions: a file for SQLite, a `redis://` address, or `:memory:`.
@@ -31,6 +32,7 @@ class Settings:
     """
 
     bundles: tuple[Path, ...]
+    indexes: tuple[Path, ...] = ()
     titles: Path | None = None
     log: str | None = None
     sessions: str = IN_MEMORY
