@@ -16,6 +16,8 @@ AMONG_F := --candidates popularity:100 --trained results/A
 AMONG_G := --candidates popularity:100 --trained results/E
 LINE ?= $(LINES)
 PEERS := rectools replay recbole
+# Every preset of experiments/ablations.toml, beside GSRec as it is and the other hybrids.
+ABLATED := gsrec$(shell sed -n 's/^\[\(.*\)\.[a-z]*\]$$/,gsrec:\1/p' experiments/ablations.toml | tr -d '\n'),gat4rec,fdg-trans,gru-transformer
 STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
 
 # Quiet when all goes well; the whole log when it does not.
@@ -24,7 +26,7 @@ install = $(BIN)/python -m pip install --constraint constraints.txt
 install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format docs reproduce presets peers bench clean
+.PHONY: help quickstart test check format docs reproduce presets ablations peers bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -65,6 +67,12 @@ presets: $(VENV)/.run ## run the thesis's presets and SASRec's own loss again, o
 line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
 		$(AMONG_$*) --out results/$*
+
+ablations: $(VENV)/.run ## train GSRec without each of its parts, and the other hybrids, on both data sets (a day); what is recorded is not redone
+	$(BIN)/gsrec compare ml-1m --models $(ABLATED) --presets experiments/ablations.toml --seeds $(SEEDS) \
+		--config experiments/ml-1m.toml --set epochs=15 --out results/ablations-ml-1m
+	$(BIN)/gsrec compare amazon-beauty-5core --models $(ABLATED) --presets experiments/ablations.toml --seeds $(SEEDS) \
+		--config experiments/amazon-beauty-5core.toml --set epochs=15 --out results/ablations-amazon-beauty-5core
 
 peers: $(VENV)/.run ## make an environment for every peer that benchmarks measure
 	@for peer in $(PEERS); do \

@@ -179,6 +179,20 @@ def test_a_setting_that_no_model_has_is_unknown() -> None:
         run_configs(["poprec", "sasrec"], [1], settings=["window=3"])
 
 
+def test_further_presets_lie_on_top_of_the_default_one(tmp_path: Path) -> None:
+    file = tmp_path / "presets.toml"
+    file.write_text('[plain.model]\ncell = "none"\n[plain.training]\nepochs = 4\n', encoding="utf-8")
+    first, second = run_configs(["gsrec", "gsrec:plain"], [1], settings=["batch_size=32"], presets_file=file)
+    assert (second.label, second.training.learning_rate) == ("gsrec:plain", first.training.learning_rate)
+    assert second.model == first.model.model_copy(update={"cell": "none"})
+    assert (second.training.epochs, second.training.batch_size) == (4, 32)
+    with pytest.raises(ConfigError, match=r"unknown preset of gsrec 'plan'. Did you mean 'plain'\?"):
+        run_configs(["gsrec:plan"], [1], presets_file=file)
+    file.write_text("[plain]\ncell = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"expected presets as \[plain.model\], \[plain.training\], found plain = "):
+        run_configs(["gsrec:plain"], [1], presets_file=file)
+
+
 def test_a_model_is_compared_once() -> None:
     assert len(run_configs(["gsrec", "gsrec:thesis"], [1])) == 2
     with pytest.raises(ConfigError, match="the models name gsrec:default twice"):

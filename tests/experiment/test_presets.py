@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gsrec.errors import ConfigError
-from gsrec.experiment.config import preset_layer, presets, run_config
+from gsrec.experiment.config import preset_layer, presets, read_presets, run_config, run_configs
 from gsrec.experiment.thesis import MODELS as THESIS_MODELS
 from gsrec.models import MODELS, GSRecConfig, build_model
 
@@ -70,3 +72,12 @@ def test_the_baselines_see_as_much_as_the_thesiss_gsrec(preset: str, length: int
     for model in ("gru4rec", "sasrec", "bert4rec"):
         config = run_config(model, preset)
         assert (config.model.model_dump()["max_length"], config.training.batch_size) == (length, batch_size)
+
+
+def test_every_ablation_is_a_model_of_its_own() -> None:
+    file = Path(__file__).parents[2] / "experiments" / "ablations.toml"
+    names = [*read_presets(file)]
+    plain, *configs = run_configs(["gsrec", *(f"gsrec:{name}" for name in names)], [1], presets_file=file)
+    assert all(build_model(config.model, num_items=3).num_items == 3 for config in configs)
+    different = {config.model_copy(update={"preset": "default"}).model_dump_json() for config in configs}
+    assert len(different - {plain.model_dump_json()}) == len(names)

@@ -20,17 +20,22 @@ WEIGHTS, POPULARITY, VOCABULARY = "weights.safetensors", "popularity.safetensors
 CONTENTS = (WEIGHTS, POPULARITY, VOCABULARY)
 """The files of a bundle besides its manifest."""
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 
 
 class DataFacts(Description):
-    """Which data a model learned from: its name, its SHA-256 fingerprint and its sizes."""
+    """Which data a model learned from: its name, its SHA-256 fingerprint, its sizes, and its newest event.
+
+    Attributes:
+        until: Unix seconds of the newest event, held-out ones included; None where the log has no clock times.
+    """
 
     name: str
     fingerprint: str
     num_users: int
     num_items: int
     num_interactions: int
+    until: int | None = None
 
     @classmethod
     def of(cls, sequences: Sequences) -> DataFacts:
@@ -41,6 +46,7 @@ class DataFacts(Description):
             num_users=sequences.num_users,
             num_items=sequences.num_items,
             num_interactions=sequences.num_interactions,
+            until=None if sequences.timestamps is None else int(sequences.timestamps.max()),
         )
 
 
@@ -59,7 +65,7 @@ class Manifest(Description):
         digest: SHA-256 of all of the above.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     version: str
     model: Annotated[ModelConfig, Field(discriminator="name")]
     data: DataFacts

@@ -21,6 +21,7 @@ from gsrec.cli.keys import app as keys
 from gsrec.cli.pack import pack
 from gsrec.cli.plan import plan
 from gsrec.cli.recommend import recommend
+from gsrec.cli.refresh import refresh
 from gsrec.cli.report import report
 from gsrec.cli.serve import serve
 from gsrec.cli.thesis import thesis
@@ -45,7 +46,7 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 app.add_typer(keys, name="keys")
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(plan, tune, train, evaluate, compare),
+    *(plan, tune, train, evaluate, compare, refresh),
     *(recommend, explain, inspect, pack, export, index, verify, serve),
     *(thesis, report),
 )

@@ -20,6 +20,9 @@ def compare(
         Path | None, typer.Option(metavar="DIR", help="Another comparison: what it trained is only judged anew.")
     ] = None,
     config: options.ConfigFile = None,
+    presets: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Further presets, as [name.model] and [name.training].")
+    ] = None,
     settings: options.Settings = None,
     seed: options.Seed = 1,
     user_column: options.UserColumn = None,
@@ -41,7 +44,9 @@ def compare(
     from gsrec.reporting.tables import to_terminal
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
-    chosen = run_configs(models.split(","), range(seed, seed + seeds), file=config, settings=wanted)
+    chosen = run_configs(
+        models.split(","), range(seed, seed + seeds), file=config, settings=wanted, presets_file=presets
+    )
     reference = LogReference.of(log, user_column, item_column, time_column)
     with stopped_by_signals() as stop:
         results = compare_models(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -105,7 +106,12 @@ def run_config(
 
 
 def run_configs(
-    models: Iterable[str], seeds: Iterable[int], *, file: Path | None = None, settings: Iterable[str] = ()
+    models: Iterable[str],
+    seeds: Iterable[int],
+    *,
+    file: Path | None = None,
+    settings: Iterable[str] = (),
+    presets_file: Path | None = None,
 ) -> list[RunConfig]:
     """A configuration for every model and seed; a setting of models goes to those that have it.
 
@@ -114,10 +120,13 @@ def run_configs(
         seeds: one configuration a model and seed.
         file: as for `run_config`.
         settings: as for `run_config`.
+        presets_file: a TOML file with further presets, as `[name.model]` and `[name.training]`; each lies on top of the
+            model's default preset.
 
     Raises:
         ConfigError: if a name is unknown or given twice, no model has a setting, or a value is out of its range.
     """
+    further = read_presets(presets_file) if presets_file else {}
     named = [(name, preset or "default") for name, _, preset in (model.strip().partition(":") for model in models)]
     for twice in (one for place, one in enumerate(named) if one in named[:place]):
         raise ConfigError(f"the models name {':'.join(twice)} twice. To run a model several times, give more --seeds.")
@@ -129,7 +138,7 @@ def run_configs(
         name: layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys[name]}}
         for name, _ in named
     }
-    return [_laid(name, preset, fitting[name], seed) for seed in seeds for name, preset in named]
+    return [_laid(name, preset, fitting[name], seed, further) for seed in seeds for name, preset in named]
 
 
 def presets(model: str) -> tuple[str, ...]:
@@ -137,15 +146,33 @@ def presets(model: str) -> tuple[str, ...]:
     return ("default", *(name for name in _preset_file(model) if name != "default"))
 
 
-def preset_layer(model: str, preset: str) -> Layer:
-    """The settings of a preset.
+def preset_layer(model: str, preset: str, further: Mapping[str, Layer] = MappingProxyType({})) -> Layer:
+    """The settings of a preset; `further` presets lie on top of the default one.
 
     Raises:
         ConfigError: if there is no such model or preset; the message names those there are.
     """
+    if preset in further:
+        return _over(preset_layer(model, "default"), further[preset])
     if preset not in presets(model):
-        raise ConfigError(_unknown(f"preset of {model}", preset, presets(model)))
+        raise ConfigError(_unknown(f"preset of {model}", preset, [*presets(model), *further]))
     return _preset_file(model).get(preset, {})
+
+
+def read_presets(file: Path) -> dict[str, Layer]:
+    """The presets in a TOML file, by name.
+
+    Raises:
+        ConfigError: if it cannot be read, or a preset is not made of sections.
+    """
+    found: dict[str, Layer] = {}
+    for name, layer in _read_toml(file).items():
+        if not isinstance(layer, dict) or not all(isinstance(section, dict) for section in layer.values()):
+            raise ConfigError(
+                f"{file}: expected presets as [{name}.model], [{name}.training], found {name} = {layer!r}"
+            )
+        found[name] = layer
+    return found
 
 
 def read_layer(file: Path) -> Layer:
@@ -154,14 +181,18 @@ def read_layer(file: Path) -> Layer:
     Raises:
         ConfigError: if it cannot be read or is not made of sections.
     """
-    try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read the configuration {file}: {error}") from error
+    content = _read_toml(file)
     loose = [key for key, value in content.items() if not isinstance(value, dict)]
     if loose:
         raise ConfigError(f"{file}: {loose[0]!r} must stand in one of the sections [data], [model], [training]")
     return content
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read the configuration {file}: {error}") from error
 
 
 def settings_layer(settings: Iterable[str]) -> Layer:
@@ -215,11 +246,13 @@ def _over(below: Layer, above: Layer) -> Layer:
     return {section: below.get(section, {}) | above.get(section, {}) for section in below | above}
 
 
-def _laid(model: str, preset: str, given: Layer, seed: int) -> RunConfig:
+def _laid(
+    model: str, preset: str, given: Layer, seed: int, further: Mapping[str, Layer] = MappingProxyType({})
+) -> RunConfig:
     """The configuration of a preset with what is given on top."""
     if (name := given.get("model", {}).get("name", model)) != model:
         raise ConfigError(f"the settings are for the model {name!r}, and the model of this run is {model!r}")
-    merged = _over(_over(preset_layer(model, preset), given), {"model": {"name": model}})
+    merged = _over(_over(preset_layer(model, preset, further), given), {"model": {"name": model}})
     return _checked(merged, preset, seed)
 
 

@@ -1,0 +1,283 @@
+"""New events for a trained model: it learns from them, takes in new items, and must beat the model it would replace.
+
+Legend: U users, M targets, V items.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+from torch.nn import functional as F
+
+from gsrec.bundle import Bundle, first_problem, save_bundle
+from gsrec.data.batches import Batches
+from gsrec.data.log import InteractionLog
+from gsrec.data.sequences import Sequences
+from gsrec.data.splits import Split, leave_one_out
+from gsrec.errors import ConfigError, DataError
+from gsrec.evaluation.evaluator import Evaluation, Protocol, evaluate
+from gsrec.evaluation.metrics import ndcg
+from gsrec.evaluation.significance import PairedTest, paired_test
+from gsrec.experiment.config import RunConfig
+from gsrec.experiment.run import batches_of
+from gsrec.models import Model, PopRec, PopRecConfig
+from gsrec.models.growing import grown
+from gsrec.models.protocols import Scorer
+from gsrec.training.course import Keeping, Listener
+from gsrec.training.trainer import fit
+
+EPOCHS, PATIENCE = 10, 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a model is refreshed.
+
+    Attributes:
+        window: the newest share (0 to 1) of the new events, by which old and new model are compared; the share before
+            it chooses the best epoch. Without clock times these are every user's last event and the one before.
+        replay: rows of users without new events that are learned from again, for every row with new ones.
+        epochs: the most epochs.
+        rate: the learning rate, as a share of the one the model was trained with.
+        seed: of everything random.
+    """
+
+    window: float = 0.2
+    replay: float = 1.0
+    epochs: int = EPOCHS
+    rate: float = 0.5
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: if a value is out of its range.
+        """
+        if not 0 < self.window < 0.5:
+            raise ConfigError(f"the newest window must be more than 0 and less than half of it, found {self.window}")
+        if self.replay < 0 or self.epochs < 1 or self.rate <= 0:
+            told = f"found {self.replay}, {self.epochs} and {self.rate}"
+            raise ConfigError(f"replay must not be negative, epochs and rate must be positive, {told}")
+
+
+@dataclass(frozen=True, eq=False)
+class Refreshed:
+    """A refreshed model beside the one it came from, both judged on the newest window.
+
+    Attributes:
+        bundle: the refreshed model.
+        new_items: items the old model did not know.
+        new_events: events since the old model's newest, or all, where the log has no clock times.
+        rows: of training, with new events and without.
+        champion: the old model on the newest window; what it does not know is never recommended.
+        challenger: the refreshed model.
+        test: NDCG@10 of the challenger minus that of the champion, paired over users.
+        epochs: it was trained for.
+        seconds: of training and its validations.
+    """
+
+    bundle: Bundle
+    new_items: int
+    new_events: int
+    rows: tuple[int, int]
+    champion: Evaluation
+    challenger: Evaluation
+    test: PairedTest
+    epochs: int
+    seconds: float
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the refreshed model beats the old one by more than chance."""
+        return self.test.interval[0] > 0
+
+    def record(self) -> dict[str, Any]:
+        """The refresh as JSON."""
+        return {
+            "promoted": self.is_better,
+            "new_items": self.new_items,
+            "new_events": self.new_events,
+            "rows": {"with new events": self.rows[0], "replayed": self.rows[1]},
+            "targets": int(self.challenger.ranks.size),
+            "champion": self.champion.record(),
+            "challenger": self.challenger.record(),
+            "difference": asdict(self.test),
+            "epochs": self.epochs,
+            "seconds": self.seconds,
+        }
+
+
+class Widened:
+    """An old model among more items than it knows: the others have no chance."""
+
+    def __init__(self, model: Scorer, num_items: int) -> None:
+        """Let the model stand for one of so many items."""
+        self.num_items = num_items
+        self.max_length = model.max_length
+        self._model = model
+
+    def score(self, items: Tensor) -> Tensor:
+        """Scores (B, W + 1) after histories (B, L); unknown items are left out of them."""
+        known = items.where(items <= self._model.num_items, 0)
+        known = known.gather(1, (known == 0).long().argsort(dim=1, stable=True))  # unknown ones go behind the newest
+        missing = self.num_items - self._model.num_items
+        return F.pad(self._model.score(known), (0, missing), value=-torch.inf)
+
+
+def refresh(
+    bundle: Bundle,
+    log: InteractionLog,
+    out: Path,
+    plan: Plan | None = None,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    listener: Listener | None = None,
+) -> Refreshed:
+    """Go on training a model with a log that has grown, and keep the result if it beats the old model.
+
+    Args:
+        bundle: the old model, from a training run.
+        log: all events, those the model learned from and the new ones.
+        out: where the refreshed bundle goes if it is better: a folder, or a file that ends with `.gsrec`.
+        plan: how.
+        stop: asked after every step whether to stop.
+        listener: is told how training goes on.
+
+    Raises:
+        ConfigError: if the bundle does not tell how it was trained.
+        DataError: if the log has nothing new, or too little to judge by.
+        TrainingError: if training cannot go on.
+        StoppedError: if it was told to stop.
+    """
+    plan, config = plan or Plan(), training_of(bundle)
+    split, since = cut_newest(bundle, config.data.filtered(log), plan.window)
+    begin = time.perf_counter()
+    model, epochs, rows = _challenger(bundle, config, split, since, plan, stop, listener or Listener())
+    seconds = time.perf_counter() - begin
+    champion = evaluate(Widened(bundle.model, split.sequences.num_items), split, Protocol("test"))
+    challenger = evaluate(model, split, Protocol("test"))
+    validation = evaluate(model, split, Protocol("validation")).metrics
+    new = Bundle.of(model, config.model, split, settings=bundle.settings, metrics=validation, licence=bundle.licence)
+    refreshed = Refreshed(
+        bundle=new,
+        new_items=len(new.vocabulary) - len(bundle.vocabulary),
+        new_events=_num_new(split.sequences, since),
+        rows=rows,
+        champion=champion,
+        challenger=challenger,
+        test=paired_test(ndcg(challenger.ranks, 10), ndcg(champion.ranks, 10), plan.seed),
+        epochs=epochs,
+        seconds=seconds,
+    )
+    if refreshed.is_better:
+        save_bundle(new, out)
+    return refreshed
+
+
+def training_of(bundle: Bundle) -> RunConfig:
+    """How the model of a bundle was trained.
+
+    Raises:
+        ConfigError: if the bundle does not tell.
+    """
+    try:
+        return RunConfig.model_validate(dict(bundle.settings))
+    except ValidationError as error:
+        told = f"this bundle does not tell how it was trained ({first_problem(error)})"
+        raise ConfigError(f"{told}: refresh one that `gsrec train` wrote") from error
+
+
+def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Split, int | None]:
+    """Histories in the old vocabulary and its new items, cut before the newest window; and the old model's newest time.
+
+    Raises:
+        DataError: if the log has nothing new, or too little to judge by.
+    """
+    vocabulary = bundle.vocabulary.extended(log.frame["item_id"].unique(maintain_order=True).to_list())
+    sequences, since = log.to_sequences(vocabulary), bundle.data.until
+    if sequences.timestamps is None or since is None:
+        return leave_one_out(sequences), None
+    new = sequences.timestamps[sequences.timestamps > since]
+    if not new.size:
+        raise DataError(f"{log.name} has no event after those that the model learned from: there is nothing to refresh")
+    moments = np.quantile(new, [1 - 2 * window, 1 - window], method="inverted_cdf")
+    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
+    first, second = (
+        sequences.offsets[:-1] + np.bincount(owners[sequences.timestamps <= moment], minlength=sequences.num_users)
+        for moment in moments
+    )
+    split = Split(sequences, first, second, rule="last", name="newest-window")
+    if len(split.targets("validation")) < 2 or len(split.targets("test")) < 2:
+        raise DataError(
+            f"{log.name}: {new.size:,} new events are too few to judge by. Collect more, or widen the window."
+        )
+    return split, since
+
+
+def new_rows(split: Split, batches: Batches, since: int | None, replay: float, seed: int) -> tuple[Batches, int]:
+    """The rows with events after a time, and so many others drawn beside them; how many have new ones."""
+    if since is None or split.sequences.timestamps is None:
+        return batches, batches.starts.size
+    is_new = split.sequences.timestamps[batches.ends - 1] > since
+    others = np.flatnonzero(~is_new)
+    wanted = min(others.size, round(replay * int(is_new.sum())))
+    drawn = np.random.default_rng([seed, 1]).choice(others, wanted, replace=False)
+    rows = np.sort(np.concatenate([np.flatnonzero(is_new), drawn]))
+    if not rows.size:
+        raise DataError("no user has two events of which the newer one is new: there is nothing to learn from them yet")
+    return replace(batches, starts=batches.starts[rows], ends=batches.ends[rows]), int(is_new.sum())
+
+
+def _challenger(
+    bundle: Bundle,
+    config: RunConfig,
+    split: Split,
+    since: int | None,
+    plan: Plan,
+    stop: Callable[[], bool],
+    listener: Listener,
+) -> tuple[Model, int, tuple[int, int]]:
+    """The refreshed model, how many epochs it took, and of how many rows with and without new events."""
+    sequences = split.sequences
+    if isinstance(config.model, PopRecConfig):
+        counted = PopRec(sequences.num_items, config.model)
+        counted.count(split)
+        return counted, 0, (0, 0)
+    histories = [
+        sequences.items[start:end] for start, end in zip(sequences.offsets[:-1], split.train_ends, strict=True)
+    ]
+    model = grown(bundle.model, config.model, sequences.num_items, histories, seed=plan.seed)
+    assert not isinstance(model, PopRec)
+    batches, num_new = new_rows(split, batches_of(split, config, model), since, plan.replay, plan.seed)
+    training = config.training.model_copy(
+        update={
+            "epochs": plan.epochs,
+            "patience": PATIENCE,
+            "validate_every": 1,
+            "learning_rate": plan.rate * config.training.learning_rate,
+        }
+    )
+
+    def validate() -> Mapping[str, float]:
+        return evaluate(model, split, Protocol("validation")).metrics
+
+    with tempfile.TemporaryDirectory() as folder:
+        keeping = Keeping(Path(folder), stop=stop)
+        fitted = fit(model, batches, training, validate=validate, keeping=keeping, seed=plan.seed, listener=listener)
+    return model, len(fitted.epochs), (num_new, batches.starts.size - num_new)
+
+
+def _num_new(sequences: Sequences, since: int | None) -> int:
+    if since is None or sequences.timestamps is None:
+        return sequences.num_interactions
+    return int((sequences.timestamps > since).sum())

@@ -1,0 +1,75 @@
+"""A trained model for a catalogue that has grown: what it knows stays, and new items begin where their neighbours are.
+
+Legend: V items before, W items now, N events, D width of a row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gsrec.models import Model, ModelConfig, build_model
+
+REACH = 3
+"""Events before and after an item in a history that count as its neighbours."""
+
+ROUNDS = 2
+"""How often new items are placed: in the second round by those placed in the first, too."""
+
+
+def grown(model: Model, config: ModelConfig, num_items: int, histories: list[np.ndarray], *, seed: int = 0) -> Model:
+    """The same model for more items; all old items keep their index, their rows and so their scores.
+
+    A new item's row, in every table that has one an item, is the mean of the rows of those it stands near to in
+    histories. One that no history has begins as in a new model.
+
+    Args:
+        model: trained on the first V items.
+        config: what builds it.
+        num_items: W, at least V.
+        histories: of training, each (L,) of item indices 1..W, oldest first.
+        seed: of the rows of items that stand near to nothing.
+    """
+    new = build_model(config, num_items=num_items, seed=seed)
+    before, state = model.state_dict(), new.state_dict()
+    extra = num_items - model.num_items
+    near, far = _neighbours(histories, model.num_items)
+    for name, values in state.items():
+        old = before[name]
+        if old.shape == values.shape:
+            state[name] = old
+            continue
+        first_new = model.num_items + 1
+        values[:first_new] = old[:first_new]
+        values[first_new + extra :] = old[first_new:]  # such as a [MASK], behind the items
+        _place(values, near, far, first_new)
+    new.load_state_dict(state)
+    return new.eval()
+
+
+def _neighbours(histories: list[np.ndarray], num_items: int) -> tuple[Tensor, Tensor]:
+    """All pairs of a new item and an item near to it: two of (n,) int64."""
+    pairs: list[np.ndarray] = []
+    for history in histories:
+        places = np.flatnonzero(history > num_items)
+        for place in places.tolist():
+            around = history[max(0, place - REACH) : place + REACH + 1]
+            around = around[around != history[place]]
+            pairs.append(np.stack([np.full(around.size, history[place]), around]))
+    together = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.int64)
+    near, far = torch.from_numpy(together.astype(np.int64))
+    return near, far
+
+
+def _place(values: Tensor, near: Tensor, far: Tensor, first_new: int) -> None:
+    """Put the rows (.., D) of new items where the means of their neighbours are; others stay."""
+    placed = torch.zeros(len(values), dtype=torch.bool)
+    placed[1:first_new] = True
+    for _ in range(ROUNDS):
+        useful = placed[far]
+        sums = torch.zeros_like(values).index_add_(0, near[useful], values[far[useful]])
+        counts = torch.bincount(near[useful], minlength=len(values))
+        found = counts > 0
+        values[found] = sums[found] / counts[found].reshape(-1, *[1] * (values.dim() - 1))
+        placed |= found

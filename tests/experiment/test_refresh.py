@@ -1,0 +1,156 @@
+"""A refresh takes in new items and events, keeps what it knew, and is kept itself only if it is better."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from gsrec.bundle import Bundle, load_bundle
+from gsrec.cli import app
+from gsrec.data.log import InteractionLog, log_from_frame
+from gsrec.errors import ConfigError, DataError
+from gsrec.experiment.config import run_config
+from gsrec.experiment.folder import open_bundle
+from gsrec.experiment.refresh import Plan, Widened, cut_newest, refresh
+from gsrec.experiment.run import train
+from gsrec.models import build_model
+from gsrec.models.growing import grown
+from gsrec.ranking import mask_seen
+
+DAY = 86_400
+SIZES = ["embedding_size=8", "recurrent_size=8", "num_heads=1", "epochs=8", "batch_size=16", "dropout=0.1"]
+
+
+def chain(num_users: int, first_day: int, items: range, step: int, seed: int) -> pl.DataFrame:
+    """Users who walk through the items in steps of `step`, one event a day."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for user in range(num_users):
+        place, length = int(generator.integers(len(items))), int(generator.integers(5, 10))
+        day = first_day + int(generator.integers(0, 30))
+        for event in range(length):
+            item = items[(place + event * step) % len(items)]
+            rows.append((f"u{first_day}-{user}", f"i{item}", (day + event) * DAY))
+    return pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+
+
+OLD = chain(150, 10_000, range(20), 1, seed=1)
+NEW = chain(150, 10_050, range(26), 1, seed=2)  # six new items, in the chain
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("refresh")
+    OLD.write_csv(folder / "old.csv")
+    pl.concat([OLD, NEW]).write_csv(folder / "all.csv")
+    train(str(folder / "old.csv"), run_config("gsrec", settings=SIZES), folder / "run")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(folder: Path) -> Bundle:
+    return open_bundle(folder / "run")
+
+
+def log_of(*frames: pl.DataFrame) -> InteractionLog:
+    return log_from_frame(pl.concat(frames), name="all")
+
+
+def test_what_has_grown_scores_old_items_as_before_and_new_ones_as_their_neighbours(bundle: Bundle) -> None:
+    histories = [np.array([1, 2, 21, 3]), np.array([4, 21]), np.array([22, 21])]
+    model = grown(bundle.model, bundle.config, 23, histories)
+    items = torch.tensor([[3, 4, 5]])
+    torch.testing.assert_close(model.score(items)[:, :21], bundle.model.score(items))
+    rows, old = model.state_dict()["items.weight"], bundle.model.state_dict()["items.weight"]
+    torch.testing.assert_close(rows[:21], old)
+    first = (old[1] + old[2] + old[3] + old[4]) / 4
+    assert float((rows[21] - first).abs().max()) < float(first.abs().max())
+    assert bool(rows[22].isfinite().all())
+    fresh = build_model(bundle.config, num_items=23, seed=0).state_dict()["items.weight"]
+    torch.testing.assert_close(rows[23], fresh[23])  # stands near to nothing
+
+
+@pytest.mark.parametrize("name", ["gru4rec", "sasrec", "bert4rec", "gat4rec"])
+def test_every_model_grows(name: str) -> None:
+    sizes = {"gru4rec": {0, 1}, "sasrec": {0, 2}, "bert4rec": {0, 2}, "gat4rec": {0, 1, 2}}[name]
+    config = run_config(name, settings=[SIZES[place] for place in sizes]).model
+    model = build_model(config, num_items=10, seed=3).eval()
+    larger = grown(model, config, 13, [np.array([1, 2, 12])])
+    items = torch.tensor([[3, 4]])
+    torch.testing.assert_close(larger.score(items)[:, :11], model.score(items))
+
+
+def test_new_events_and_items_make_it_better(bundle: Bundle, tmp_path: Path) -> None:
+    found = refresh(bundle, log_of(OLD, NEW), tmp_path / "new.gsrec")
+    assert found.is_better
+    assert (found.new_items, found.new_events) == (6, NEW.height)
+    assert found.challenger.metrics["NDCG@10"] > found.champion.metrics["NDCG@10"] + 0.02
+    kept = load_bundle(tmp_path / "new.gsrec")
+    assert kept.vocabulary.ids[: len(bundle.vocabulary)].to_list() == bundle.vocabulary.ids.to_list()
+    assert kept.fingerprint == found.bundle.fingerprint
+    assert kept.data.until == NEW["timestamp"].max()
+    assert dict(kept.settings) == dict(bundle.settings)
+    assert found.rows[1] <= found.rows[0]
+
+
+def test_popularity_is_counted_anew(folder: Path, tmp_path: Path) -> None:
+    train(str(folder / "old.csv"), run_config("poprec"), tmp_path / "run")
+    found = refresh(open_bundle(tmp_path / "run"), log_of(OLD, NEW), tmp_path / "new")
+    assert (found.epochs, found.new_items) == (0, 6)
+    assert found.bundle.model.score(torch.tensor([[1]])).shape == (1, 27)
+
+
+def test_what_is_not_better_is_not_kept(bundle: Bundle, tmp_path: Path) -> None:
+    later = OLD.with_columns(pl.col("timestamp") + 100 * DAY, pl.concat_str(pl.lit("n"), pl.col("user_id")))
+    noise = later.with_columns(pl.col("item_id").shuffle(seed=1))
+    found = refresh(bundle, log_of(OLD, noise.select(OLD.columns)), tmp_path / "new", Plan(epochs=1, rate=1e-6))
+    assert not found.is_better
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_log_without_clock_times_is_judged_by_last_events(bundle: Bundle, tmp_path: Path) -> None:
+    log = log_of(OLD, NEW)
+    positions = log_from_frame(log.frame.select("user_id", "item_id"), name="all")
+    split, since = cut_newest(bundle, positions, 0.2)
+    assert (split.name, since) == ("leave-one-out", None)
+    assert refresh(bundle, positions, tmp_path / "new", Plan(epochs=1)).new_events == log.num_interactions
+
+
+def test_the_old_model_never_recommends_what_it_does_not_know(bundle: Bundle) -> None:
+    wide = Widened(bundle.model, 25)
+    scores = wide.score(torch.tensor([[3, 23, 4, 0], [25, 0, 0, 0]]))
+    torch.testing.assert_close(scores[0, :21], bundle.model.score(torch.tensor([[3, 4]]))[0])
+    assert scores.shape == (2, 26)
+    assert bool((scores[:, 21:] == -torch.inf).all())
+    mask_seen(scores, torch.zeros(2, 0, dtype=torch.int64))
+    assert int(scores[1].isfinite().sum()) == 20
+
+
+def test_what_cannot_be_refreshed_is_told(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no event after those that the model learned from"):
+        refresh(bundle, log_of(OLD), tmp_path / "new")
+    with pytest.raises(DataError, match="are too few to judge by"):
+        refresh(bundle, log_of(OLD, NEW[:5]), tmp_path / "new")
+    with pytest.raises(ConfigError, match="does not tell how it was trained"):
+        refresh(replace(bundle, settings={}), log_of(OLD, NEW), tmp_path / "new")
+    with pytest.raises(ConfigError, match="the newest window must be"):
+        Plan(window=0.5)
+    with pytest.raises(ConfigError, match="replay must not be negative"):
+        Plan(replay=-1)
+
+
+def test_the_command(folder: Path, tmp_path: Path) -> None:
+    given = ["refresh", str(folder / "run"), str(folder / "all.csv"), "--quiet"]
+    told = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "a"), "--json"])
+    record = json.loads(told.stdout.splitlines()[-1])
+    assert record["promoted"], record
+    assert record["out"] == str(tmp_path / "a")
+    shown = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "b"), "--epochs", "1"])
+    assert "new items 6" in shown.stdout
