@@ -21,7 +21,7 @@ from gsrec.data.vocabulary import PADDING
 MEMORY_BUDGET = 2**25
 """Bytes that scores may take at a time unless told otherwise: larger tiles leave the cache and gain nothing."""
 
-_MAX_ROWS, _MAX_EVENTS = 256, 65_536
+_MAX_ROWS, _MAX_EVENTS = 256, 16_384
 """Histories and events of a tile at most: more make a model's own memory grow and nothing faster."""
 
 _BYTES_PER_SCORE = 4

@@ -18,10 +18,10 @@ from gsrec.data.log import InteractionLog, log_from_frame
 from gsrec.errors import ConfigError, DataError
 from gsrec.experiment.config import run_config
 from gsrec.experiment.folder import open_bundle
-from gsrec.experiment.refresh import Plan, Widened, cut_newest, refresh
+from gsrec.experiment.refresh import Plan, cut_newest, refresh
 from gsrec.experiment.run import train
 from gsrec.models import build_model
-from gsrec.models.growing import grown
+from gsrec.models.growing import Widened, grown
 from gsrec.ranking import mask_seen
 
 DAY = 86_400

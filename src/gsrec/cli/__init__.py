@@ -12,6 +12,7 @@ import typer
 from gsrec import __version__
 from gsrec.cli.compare import compare
 from gsrec.cli.data import app as data
+from gsrec.cli.drift import drift
 from gsrec.cli.evaluate import evaluate
 from gsrec.cli.explain import explain
 from gsrec.cli.export import export
@@ -46,7 +47,7 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 app.add_typer(keys, name="keys")
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(plan, tune, train, evaluate, compare, refresh),
+    *(plan, tune, train, evaluate, compare, drift, refresh),
     *(recommend, explain, inspect, pack, export, index, verify, serve),
     *(thesis, report),
 )

@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from pydantic import ValidationError
-from torch import Tensor
-from torch.nn import functional as F
 
 from gsrec.bundle import Bundle, first_problem, save_bundle
 from gsrec.data.batches import Batches
@@ -30,8 +27,7 @@ from gsrec.evaluation.significance import PairedTest, paired_test
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.run import batches_of
 from gsrec.models import Model, PopRec, PopRecConfig
-from gsrec.models.growing import grown
-from gsrec.models.protocols import Scorer
+from gsrec.models.growing import Widened, grown
 from gsrec.training.course import Keeping, Listener
 from gsrec.training.trainer import fit
 
@@ -115,23 +111,6 @@ class Refreshed:
             "epochs": self.epochs,
             "seconds": self.seconds,
         }
-
-
-class Widened:
-    """An old model among more items than it knows: the others have no chance."""
-
-    def __init__(self, model: Scorer, num_items: int) -> None:
-        """Let the model stand for one of so many items."""
-        self.num_items = num_items
-        self.max_length = model.max_length
-        self._model = model
-
-    def score(self, items: Tensor) -> Tensor:
-        """Scores (B, W + 1) after histories (B, L); unknown items are left out of them."""
-        known = items.where(items <= self._model.num_items, 0)
-        known = known.gather(1, (known == 0).long().argsort(dim=1, stable=True))  # unknown ones go behind the newest
-        missing = self.num_items - self._model.num_items
-        return F.pad(self._model.score(known), (0, missing), value=-torch.inf)
 
 
 def refresh(

@@ -1,6 +1,6 @@
 """A trained model for a catalogue that has grown: what it knows stays, and new items begin where their neighbours are.
 
-Legend: V items before, W items now, N events, D width of a row.
+Legend: B batch, L length, V items before, W items now, D width of a row.
 """
 
 from __future__ import annotations
@@ -8,14 +8,33 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from gsrec.models import Model, ModelConfig, build_model
+from gsrec.models.protocols import Scorer
 
 REACH = 3
 """Events before and after an item in a history that count as its neighbours."""
 
 ROUNDS = 2
 """How often new items are placed: in the second round by those placed in the first, too."""
+
+
+class Widened:
+    """An old model among more items than it knows: the others have no chance."""
+
+    def __init__(self, model: Scorer, num_items: int) -> None:
+        """Let the model stand for one of so many items."""
+        self.num_items = num_items
+        self.max_length = model.max_length
+        self._model = model
+
+    def score(self, items: Tensor) -> Tensor:
+        """Scores (B, W + 1) after histories (B, L); unknown items are left out of them."""
+        known = items.where(items <= self._model.num_items, 0)
+        known = known.gather(1, (known == 0).long().argsort(dim=1, stable=True))  # unknown ones go behind the newest
+        missing = self.num_items - self._model.num_items
+        return F.pad(self._model.score(known), (0, missing), value=-torch.inf)
 
 
 def grown(model: Model, config: ModelConfig, num_items: int, histories: list[np.ndarray], *, seed: int = 0) -> Model:

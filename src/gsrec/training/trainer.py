@@ -23,6 +23,7 @@ from gsrec.training.checkpoint import Snapshot, load_state, load_weights, save_s
 from gsrec.training.config import TrainingConfig
 from gsrec.training.course import Course, Epoch, Fit, Keeping, Listener, Step
 from gsrec.training.criterion import Criterion
+from gsrec.training.memory import STEPS, give_back
 from gsrec.training.objectives import MaskedItem, Objective, last_item, next_item
 from gsrec.training.optimizers import optimizers, tables_by_rows
 from gsrec.training.precision import precision_of
@@ -75,6 +76,7 @@ def fit(
                 if validation and validation[MONITORED] > course.best:
                     course.best, course.best_epoch = validation[MONITORED], course.epoch
                     save_weights(training.model, best_weights)
+            give_back()
             loss, seconds = course.total / course.count, course.seconds + course.spent
             course.epochs.append(Epoch(course.epoch, loss, seconds, validation))
             listener.on_epoch(course.epochs[-1])
@@ -142,6 +144,8 @@ class Training:
             if step <= course.step:
                 continue  # done before the training was stopped
             loss, num_targets = self.step(torch.from_numpy(rows))
+            if step % STEPS == 0:
+                give_back()
             if not math.isfinite(loss):
                 raise TrainingError(_not_finite(course.epoch, step, loss, keeping.folder))
             course.step = step

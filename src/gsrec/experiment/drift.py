@@ -1,0 +1,233 @@
+"""How far the world has moved from what a model learned: what it does not know, and what it still gets right.
+
+Legend: V items, W items of the log too, M targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gsrec.bundle import Bundle
+from gsrec.data.log import InteractionLog
+from gsrec.data.sequences import Sequences
+from gsrec.data.splits import Targets
+from gsrec.data.vocabulary import ItemId
+from gsrec.errors import ConfigError, DataError
+from gsrec.evaluation.intervals import confidence_interval
+from gsrec.evaluation.metrics import hit_rate, ndcg
+from gsrec.evaluation.tasks import RankingTask
+from gsrec.models.growing import Widened
+from gsrec.ranking import MEMORY_BUDGET
+
+DAY = 86_400
+MOST_PERIODS = 500
+MOVERS = 10
+"""Items that are named because their share of the events rose or fell the most."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """Some days after the model's newest event; shares are 0 to 1.
+
+    Attributes:
+        first_day: of the period, ISO 8601, UTC.
+        age: days between the model's newest event and the period's start.
+        events: how many there are.
+        unknown_items: share of the events that are of items the model does not know.
+        new_users: share of the active users who have no event that the model could have learned from.
+        shift: Jensen-Shannon divergence of the items' shares from those in training, in bits, 0 to 1.
+        shift_by_chance: the same of as many events drawn from training: what no shift at all would look like.
+        targets: each user's last event in the period, if anything was before it.
+        metrics: HR@10 and NDCG@10 of the model for them; an unknown item is a miss.
+        intervals: their 95% intervals, where there are two users at least.
+    """
+
+    first_day: str
+    age: float
+    events: int
+    unknown_items: float
+    new_users: float
+    shift: float
+    shift_by_chance: float
+    targets: int
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Mover:
+    """An item whose share of the events changed: in training, and since."""
+
+    item_id: ItemId
+    before: float
+    now: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What came after a model's newest event.
+
+    Attributes:
+        model: its name.
+        data: what it learned from.
+        until: its newest event, ISO 8601, UTC.
+        on_validation: how it was judged when it was trained.
+        whole: all days since, as one period.
+        periods: the days since, a few at a time.
+        unknown_catalogue: share of the items taken since that the model does not know.
+        movers: the items that rose and fell the most.
+    """
+
+    model: str
+    data: str
+    until: str
+    on_validation: dict[str, float]
+    whole: Period
+    periods: tuple[Period, ...]
+    unknown_catalogue: float
+    movers: tuple[Mover, ...]
+
+    def record(self) -> dict[str, Any]:
+        """The drift as JSON."""
+        return asdict(self)
+
+
+def drift(
+    bundle: Bundle, log: InteractionLog, *, days: float = 7.0, progress: Callable[[int, int], None] | None = None
+) -> Drift:
+    """Compare a log with what a model learned from, a few days at a time.
+
+    Args:
+        bundle: the model.
+        log: what it learned from and what came after; of what it learned from only the users' histories are needed.
+        days: of a period.
+        progress: told after every period how many are done, and of how many.
+
+    Raises:
+        ConfigError: if the days make no or too many periods.
+        DataError: if the model's log or this one has no clock times, or this one ends before the model's newest event.
+    """
+    since = bundle.data.until
+    if since is None:
+        raise DataError(f"{bundle.data.name}, which the model learned from, had no clock times: its age is not known")
+    vocabulary = bundle.vocabulary.extended(log.frame["item_id"].unique(maintain_order=True).to_list())
+    sequences = log.to_sequences(vocabulary)
+    if sequences.timestamps is None:
+        raise DataError(f"{log.name} has no clock times: what is new in it is not known")
+    newest = int(sequences.timestamps.max())
+    if newest <= since:
+        raise DataError(
+            f"{log.name} ends with {_day(newest)}, and the model knows all until {_day(since)}: nothing is new"
+        )
+    if not days > 0 or (newest - since) / (days * DAY) > MOST_PERIODS:
+        raise ConfigError(f"there must be 1 to {MOST_PERIODS} periods, found periods of {days} days")
+    borders = [*np.arange(since, newest, days * DAY).astype(np.int64).tolist(), newest]
+    periods = []
+    for number, (start, end) in enumerate(pairwise(borders), start=1):
+        if ((sequences.timestamps > start) & (sequences.timestamps <= end)).any():
+            periods.append(_period(bundle, sequences, start, end, since))
+        if progress:
+            progress(number, len(borders) - 1)
+    new = np.unique(sequences.items[sequences.timestamps > since])
+    return Drift(
+        model=bundle.config.name,
+        data=bundle.data.name,
+        until=_day(since),
+        on_validation={name: bundle.metrics[name] for name in ("HR@10", "NDCG@10") if name in bundle.metrics},
+        whole=_period(bundle, sequences, since, newest, since),
+        periods=tuple(periods),
+        unknown_catalogue=float((new > len(bundle.vocabulary)).mean()),
+        movers=_movers(bundle, sequences, since),
+    )
+
+
+def _period(bundle: Bundle, sequences: Sequences, start: int, end: int, since: int) -> Period:
+    """What happened after `start`, up to `end`, for a model that knows all until `since`."""
+    times = sequences.timestamps
+    assert times is not None
+    inside = (times > start) & (times <= end)
+    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
+    active = np.unique(owners[inside])
+    known = np.zeros(sequences.num_users, dtype=bool)
+    known[owners[times <= since]] = True
+    shares = np.bincount(sequences.items[inside], minlength=sequences.num_items + 1) / inside.sum()
+    trained = _trained_shares(bundle, sequences.num_items)
+    drawn = np.random.default_rng(0).multinomial(int(inside.sum()), trained) / inside.sum()
+    targets = _targets(sequences, owners, inside)
+    values = _values(bundle, sequences, targets)
+    return Period(
+        first_day=_day(start + 1),
+        age=(start - since) / DAY,
+        events=int(inside.sum()),
+        unknown_items=float((sequences.items[inside] > len(bundle.vocabulary)).mean()),
+        new_users=float((~known[active]).mean()),
+        shift=_divergence(shares, trained),
+        shift_by_chance=_divergence(drawn, trained),
+        targets=len(targets),
+        metrics={name: float(ones.mean()) if ones.size else 0.0 for name, ones in values.items()},
+        intervals={name: confidence_interval(ones) for name, ones in values.items() if ones.size > 1},
+    )
+
+
+def _targets(sequences: Sequences, owners: np.ndarray, inside: np.ndarray) -> Targets:
+    """Each user's last event of those inside, if it is not the user's first of all."""
+    places = np.flatnonzero(inside)
+    last = places[np.append(np.diff(owners[places]) != 0, True)] if places.size else places
+    last = last[last > sequences.offsets[:-1][owners[last]]]
+    return Targets(owners[last], sequences.offsets[:-1][owners[last]], last)
+
+
+def _values(bundle: Bundle, sequences: Sequences, targets: Targets) -> dict[str, np.ndarray]:
+    """HR@10 and NDCG@10 (M,) of every target."""
+    if not len(targets):
+        return {"HR@10": np.zeros(0), "NDCG@10": np.zeros(0)}
+    task = RankingTask(sequences, targets)
+    ranks = task.rank(Widened(bundle.model, sequences.num_items), memory_budget=MEMORY_BUDGET)[0]
+    ranks = np.where(task.items > len(bundle.vocabulary), sequences.num_items, ranks)
+    return {"HR@10": hit_rate(ranks, 10), "NDCG@10": ndcg(ranks, 10)}
+
+
+def _trained_shares(bundle: Bundle, num_items: int) -> np.ndarray:
+    """(W + 1,), every item's share of the training events."""
+    shares = np.zeros(num_items + 1)
+    shares[: len(bundle.counts)] = bundle.counts.numpy()
+    shares /= max(1.0, float(shares.sum()))
+    return shares
+
+
+def _divergence(first: np.ndarray, second: np.ndarray) -> float:
+    """Jensen-Shannon divergence in bits: 0 where both are alike, 1 where they have nothing in common.
+
+    >>> _divergence(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+    1.0
+    """
+    middle = (first + second) / 2
+    parts = []
+    for one in (first, second):
+        there = one > 0
+        parts.append(float((one[there] * np.log2(one[there] / middle[there])).sum()))
+    return max(0.0, sum(parts) / 2)
+
+
+def _movers(bundle: Bundle, sequences: Sequences, since: int) -> tuple[Mover, ...]:
+    assert sequences.timestamps is not None
+    new = sequences.items[sequences.timestamps > since]
+    now = np.bincount(new, minlength=sequences.num_items + 1) / new.size
+    before = _trained_shares(bundle, sequences.num_items)
+    order = np.argsort(now - before, kind="stable")
+    chosen = [*order[::-1][:MOVERS], *order[:MOVERS][::-1]]
+    moved = [item for item in dict.fromkeys(chosen) if item and now[item] != before[item]]
+    ids = sequences.vocabulary.decode(np.array(moved, dtype=np.int64))
+    return tuple(
+        Mover(item_id, float(before[item]), float(now[item])) for item_id, item in zip(ids, moved, strict=True)
+    )
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
