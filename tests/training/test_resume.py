@@ -95,7 +95,7 @@ def never_stopped(name: str) -> tuple[Fit, dict[str, Tensor]]:
 
 @pytest.mark.parametrize("name", MODELS)
 @settings(max_examples=5)
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=3))
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=3))  # all before the last step
 def test_the_same_bits_wherever_it_was_stopped(name: str, stops: list[int]) -> None:
     with TemporaryDirectory() as folder:
         check_stops(name, stops, Path(folder))
