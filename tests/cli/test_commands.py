@@ -255,6 +255,17 @@ def test_inspect_and_pack(gsrec: Gsrec, run_folder: Path) -> None:
     assert "vocabulary.json is missing or not the one that was saved" in err
 
 
+def test_audit(gsrec: Gsrec, small_log: Path) -> None:
+    code, out, _ = gsrec("audit", small_log, "--json")
+    told = json.loads(out)
+    assert (code, told["splits"][0]["split"], told["splits"][0]["targets"]) == (0, "leave-one-out", 30)
+    assert set(told["splits"][0]["audit"]) == {"leakage", "cold", "time_ties", "repeats"}
+    assert (told["splits"][1]["audit"]["leakage"], told["left_out"]) == (0, {})
+    code, out, err = gsrec("audit", small_log, "--held-out", 50)
+    assert "temporal" in out
+    assert "note: last-50: every user is too short" in err
+
+
 @pytest.mark.timeout(300)
 def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gsrec("train", small_log, "--model", "gsrec", *SIZES, "--out", "run")[0] == 0

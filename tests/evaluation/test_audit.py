@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gsrec.data import Sequences, Split, leave_one_out
 from gsrec.evaluation import audit as audit_module
-from gsrec.evaluation.audit import Audit, audit, first_occurrences
+from gsrec.evaluation.audit import Audit, audit, audit_log, first_occurrences
 
 Maker = Callable[..., Sequences]
 
@@ -20,6 +20,21 @@ def test_an_audit_by_eye(sequences_of: Maker) -> None:
     split = leave_one_out(sequences_of(histories, num_items=6, times=times))
     assert audit(split, "test") == Audit(leakage=2 / 3, cold=2 / 3, time_ties=1 / 3, repeats=1 / 3)
     assert audit(split, "validation") == Audit(leakage=2 / 3, cold=1 / 3, time_ties=2 / 3, repeats=1 / 3)
+
+
+def test_a_log_is_audited_in_every_way_it_can_be_split(sequences_of: Maker) -> None:
+    histories, times = [[1, 2, 3], [2, 3, 1], [3, 1, 2, 4]], [[1, 2, 3], [2, 3, 9], [1, 5, 7, 10]]
+    audits, left_out = audit_log(sequences_of(histories, num_items=4, times=times))
+    assert [(one.split, one.targets, left_out) for one in audits] == [
+        ("leave-one-out", 3, {}),
+        ("temporal-0.8-0.9", 1, {}),
+    ]
+    assert audits[0].audit == audit(leave_one_out(sequences_of(histories, num_items=4, times=times)), "test")
+    assert audits[1].audit.leakage == 0
+    (only,), left_out = audit_log(sequences_of(histories, num_items=4))
+    assert only.split == "leave-one-out"
+    assert "needs clock times" in left_out["temporal"]
+    assert audit_log(sequences_of(histories, num_items=4), held_out=4)[0] == []
 
 
 def test_without_a_clock_nothing_is_said_of_time(sequences_of: Maker) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gsrec import __version__
+from gsrec.cli.audit import audit
 from gsrec.cli.compare import compare
 from gsrec.cli.data import app as data
 from gsrec.cli.drift import drift
@@ -47,7 +48,7 @@ app = typer.Typer(
 app.add_typer(data, name="data")
 app.add_typer(keys, name="keys")
 COMMANDS: tuple[Callable[..., None], ...] = (
-    *(plan, tune, train, evaluate, compare, drift, refresh),
+    *(audit, plan, tune, train, evaluate, compare, drift, refresh),
     *(recommend, explain, inspect, pack, export, index, verify, serve),
     *(thesis, report),
 )

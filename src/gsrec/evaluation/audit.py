@@ -5,13 +5,15 @@ Legend: N interactions, M targets, V items.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from gsrec.data.sequences import Sequences
-from gsrec.data.splits import Part, Split, Targets
+from gsrec.data.splits import Part, Split, Targets, global_temporal, last_n
+from gsrec.errors import DataError
 
 _EVENTS_AT_ONCE = 2**20
 
@@ -44,6 +46,40 @@ def audit(split: Split, part: Part) -> Audit:
         time_ties=_time_ties(split.sequences, targets),
         repeats=_share(~first_occurrences(split.sequences)[targets.positions]),
     )
+
+
+@dataclass(frozen=True)
+class SplitAudit:
+    """One way to split a log: its name, how many test targets it has, and what is to be known of them."""
+
+    split: str
+    targets: int
+    audit: Audit
+
+
+def audit_log(sequences: Sequences, *, held_out: int = 1) -> tuple[list[SplitAudit], dict[str, str]]:
+    """Audit a log before anything is trained, split in every way there is.
+
+    Args:
+        sequences: the log.
+        held_out: of last-n, events a user in each of validation and test; 1 is leave-one-out.
+
+    Returns:
+        The audits, and for a split that the log cannot be cut by, its name and why.
+    """
+    ways: dict[str, Callable[[], Split]] = {
+        "leave-one-out" if held_out == 1 else f"last-{held_out}": lambda: last_n(sequences, held_out),
+        "temporal": lambda: global_temporal(sequences),
+    }
+    audits, left_out = [], {}
+    for name, cut in ways.items():
+        try:
+            split = cut()
+        except DataError as error:
+            left_out[name] = str(error)
+            continue
+        audits.append(SplitAudit(split.name, len(split.targets("test")), audit(split, "test")))
+    return audits, left_out
 
 
 def first_occurrences(sequences: Sequences) -> np.ndarray:
