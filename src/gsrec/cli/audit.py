@@ -22,8 +22,8 @@ def audit(
 ) -> None:
     """Tell for each way to split a log how many targets are older than training, cold, tied in time, or repeats.
 
-    A target older than a training event was learned about from its future; a cold one is a miss for every model; that one
-    tied in time is the target only the order of the file tells; a repeat is a miss where seen items are filtered.
+    A target older than a training event was learned about from its future; a cold one is a miss for every model; of two
+    tied in time, only the file's order says which is the target; a repeat is a miss where seen items are filtered.
     """
     from dataclasses import asdict
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -10,8 +9,11 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from gsrec.data.compression import DAMAGE
+from gsrec.data.compression import DAMAGE, most_bytes, too_much
 from gsrec.errors import DataError
+
+CHUNK = 1 << 20
+"""Bytes copied at a time."""
 
 BROKEN = (*DAMAGE, OSError, zipfile.BadZipFile, tarfile.TarError)
 """What is raised where an archive is cut short or damaged."""
@@ -29,15 +31,19 @@ def extract(archive: Path, patterns: tuple[str, ...], folder: Path) -> list[Path
         The files in the order of their names.
 
     Raises:
-        DataError: if the archive is damaged or holds no such file.
+        DataError: if the archive is damaged, unpacks to far more than its size, or holds no such file.
     """
     files: list[Path] = []
+    left = most = most_bytes(archive.stat().st_size) if archive.exists() else 0
     members = _zip_members if archive.suffix == ".zip" else _tar_members
     try:
         for name, content in members(archive, lambda name: any(fnmatch(name, pattern) for pattern in patterns)):
             files.append(folder / name)
             with files[-1].open("wb") as file:
-                shutil.copyfileobj(content, file)
+                while chunk := content.read(CHUNK):
+                    left -= file.write(chunk)
+                    if left < 0:
+                        raise too_much(archive, most)
     except BROKEN as error:
         raise DataError(f"{archive}: cannot be unpacked; it may be cut short or damaged: {error}") from error
     if not files:

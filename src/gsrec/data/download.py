@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from gsrec.data.archives import BROKEN
-from gsrec.data.compression import open_bytes
+from gsrec.data.compression import most_bytes, open_bytes, too_much
 from gsrec.errors import ConfigError, DataError
 from gsrec.files import replacing, write_text
 
@@ -86,6 +86,8 @@ def _unpack(part: Path, name: str) -> None:
     """Read a compressed file through, which compares the checksums within."""
     if name.endswith(".zip"):
         with zipfile.ZipFile(part) as archive:
+            if sum(member.file_size for member in archive.infolist()) > (most := most_bytes(part.stat().st_size)):
+                raise too_much(Path(name), most)
             if broken := archive.testzip():
                 raise zipfile.BadZipFile(f"bad checksum of {broken}")
     elif name.endswith(".gz"):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gsrec.data.compression import open_bytes, without_compression
+from gsrec.data.compression import check_unpacks, open_bytes, without_compression
 from gsrec.data.table import Table
 from gsrec.errors import DataError
 
@@ -41,6 +41,7 @@ def read_table(path: Path) -> Table:
             f"{path}: no format has the extension {extension!r}; "
             f"expected one of {', '.join(READERS)}, each also with .gz or .zst after it"
         )
+    check_unpacks(path)
     return READERS[extension](path)
 
 

@@ -121,7 +121,10 @@ def write_recommendations(frame: pl.DataFrame, path: Path) -> None:
         DataError: if the disk does not take it.
     """
     with replacing(path) as new:
-        if path.suffix == ".parquet":
-            frame.write_parquet(new)
-        else:
-            frame.write_csv(new)
+        try:
+            if path.suffix == ".parquet":
+                frame.write_parquet(new)
+            else:
+                frame.write_csv(new)
+        except pl.exceptions.PolarsError as error:  # so it calls a full disk
+            raise DataError(f"cannot write {path}: {error}. What was there before is unchanged.") from error

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -58,8 +59,8 @@ def fit(
         listener: is told after every step and every epoch.
 
     Raises:
-        TrainingError: if a loss is not finite; the message names the step and where the best weights so far are. Or if
-            what is to be gone on with is another training.
+        TrainingError: if memory runs out, or a loss is not finite; the message names the step and where the best
+            weights so far are. Or if what is to be gone on with is another training.
         StoppedError: if it was told to stop; its state is kept.
     """
     listener = listener or Listener()
@@ -143,7 +144,8 @@ class Training:
         for step, rows in enumerate(batches.epoch(course.epoch), start=1):
             if step <= course.step:
                 continue  # done before the training was stopped
-            loss, num_targets = self.step(torch.from_numpy(rows))
+            with _memory_told(rows):
+                loss, num_targets = self.step(torch.from_numpy(rows))
             if step % STEPS == 0:
                 give_back()
             if not math.isfinite(loss):
@@ -249,6 +251,21 @@ def _objective(config: TrainingConfig, model: SequenceEncoder) -> Objective:
             return last_item
         case "masked-item":
             return MaskedItem(_mask_item(model), config.mask_share, config.mask_last_share)
+
+
+@contextmanager
+def _memory_told(rows: np.ndarray) -> Iterator[None]:
+    """Turn an allocation that failed into what helps against it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "alloc" not in str(error):
+            raise
+        told = f"memory ran out in a step with {len(rows):,} rows of {rows.shape[1]:,} events"
+        raise TrainingError(
+            f"{told}. Lower batch_size, max_length or embedding_size: `gsrec plan` with the same settings says how "
+            "much a training needs, and what would fit. What was kept so far can be gone on with."
+        ) from error
 
 
 def _mask_item(model: SequenceEncoder) -> int:

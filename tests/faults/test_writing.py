@@ -1,0 +1,193 @@
+"""A disk that is full or read-only, a process killed before the rename: what was good before stays good."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from gsrec.bundle import Bundle, load_bundle, save_bundle
+from gsrec.data.splits import leave_one_out
+from gsrec.data.synthetic import synthetic_log
+from gsrec.errors import GSRecError
+from gsrec.files import write_json
+from gsrec.models import GSRecConfig, build_model
+from gsrec.recommend.everyone import write_recommendations
+from gsrec.recommend.export import export_bundle
+from gsrec.recommend.index import ItemIndex
+from gsrec.reporting.ranks import UserRanks, write_ranks
+from gsrec.serving.keys import new_key
+from gsrec.serving.sqlite_store import SQLiteStore
+from gsrec.serving.store import SessionKey
+from gsrec.training.checkpoint import Snapshot, load_state, save_state, save_weights
+
+Write = Callable[[Path, int], None]
+"""Writes into a folder; what, depends on a version, 1 or 2."""
+
+CONFIG = GSRecConfig(embedding_size=32, num_heads=1, recurrent_size=32, window=4)
+SPLIT = leave_one_out(synthetic_log(num_users=30, num_items=300, mean_length=8).to_sequences())
+TOO_MUCH = 9_000
+"""Bytes of a file that a full disk has no place for."""
+
+
+def bundle(version: int) -> Bundle:
+    return Bundle.of(build_model(CONFIG, num_items=SPLIT.sequences.num_items, seed=version).eval(), CONFIG, SPLIT)
+
+
+def snapshot(version: int) -> Snapshot:
+    return Snapshot({"a": torch.full((5_000,), float(version))}, {"version": version})
+
+
+def ranks(version: int) -> UserRanks:
+    return UserRanks(*(np.full(4_000, version) for _ in range(4)))
+
+
+def frame(version: int) -> pl.DataFrame:
+    places = np.arange(20_000, dtype=np.int64) * 7_919 % 100_003 + version
+    return pl.DataFrame({"user_id": places, "item_id": places[::-1].copy()})
+
+
+def write_key(folder: Path, version: int) -> None:
+    new_key(folder / "keys", f"key-{version}")
+
+
+def write_onnx(folder: Path, version: int) -> None:
+    export_bundle(bundle(version), folder / "onnx")
+
+
+WRITERS: dict[str, Write] = {
+    "json": lambda folder, version: write_json(folder / "a.json", {"a": [version] * 9_000}),
+    "bundle-folder": lambda folder, version: save_bundle(bundle(version), folder / "bundle"),
+    "bundle-file": lambda folder, version: save_bundle(bundle(version), folder / "bundle.gsrec"),
+    "weights": lambda folder, version: save_weights(build_model(CONFIG, num_items=300, seed=version), folder / "best"),
+    "checkpoint": lambda folder, version: save_state(snapshot(version), folder / "states", identity={}),
+    "ranks": lambda folder, version: write_ranks(folder / "ranks", ranks(version)),
+    "table-csv": lambda folder, version: write_recommendations(frame(version), folder / "next.csv"),
+    "table-parquet": lambda folder, version: write_recommendations(frame(version), folder / "next.parquet"),
+    "index": lambda folder, version: ItemIndex(torch.ones(9, 2) * version, recall=0.5 + version / 10).save(
+        folder / "i"
+    ),
+    "keys": write_key,
+    "onnx": write_onnx,
+}
+SMALL = {"index", "keys"}
+"""What fits on any disk that has a little room: for these, it has none."""
+
+
+def content(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@contextmanager
+def full_disk(most: int) -> Iterator[None]:
+    """The system refuses every byte of a file after so many."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_full_disk(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path, 1)
+    before = content(tmp_path)
+    with full_disk(0 if kind in SMALL else TOO_MUCH), pytest.raises(GSRecError, match="cannot write"):
+        WRITERS[kind](tmp_path, 2)
+    assert content(tmp_path) == before
+    WRITERS[kind](tmp_path, 2)
+    assert content(tmp_path) != before
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WRITERS if kind != "onnx"])
+def test_a_disk_that_has_become_read_only(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    WRITERS[kind](tmp_path, 1)
+    before = content(tmp_path)
+
+    def refuse(*args: object, **more: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.mkstemp", refuse)
+        patch.setattr("tempfile.mkdtemp", refuse)
+        with pytest.raises(GSRecError, match=r"cannot write .*Read-only file system"):
+            WRITERS[kind](tmp_path, 2)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", ["json", "bundle-folder", "bundle-file", "checkpoint", "table-parquet"])
+def test_killed_between_writing_and_the_name(kind: str, tmp_path: Path) -> None:
+    WRITERS[kind](tmp_path, 1)
+    before = content(tmp_path)
+    killed = subprocess.run([sys.executable, __file__, kind, str(tmp_path)], timeout=100)
+    assert killed.returncode == -signal.SIGKILL
+    after = content(tmp_path)
+    assert {name: after[name] for name in before} == before
+    assert all(any(part.startswith(".") for part in Path(name).parts) for name in after.keys() - before.keys())
+    WRITERS[kind](tmp_path, 2)
+    assert content(tmp_path) != after
+
+
+def test_a_bundle_is_the_old_or_the_new_one_and_never_half(tmp_path: Path) -> None:
+    for path in (tmp_path / "folder", tmp_path / "file.gsrec"):
+        save_bundle(bundle(1), path)
+        with full_disk(TOO_MUCH), pytest.raises(GSRecError):
+            save_bundle(bundle(2), path)
+        assert load_bundle(path).fingerprint == bundle(1).fingerprint
+
+
+def test_a_checkpoint_that_was_not_finished_is_none(tmp_path: Path) -> None:
+    save_state(snapshot(1), tmp_path, identity={})
+    with full_disk(TOO_MUCH), pytest.raises(GSRecError):
+        save_state(snapshot(2), tmp_path, identity={})
+    state, notes = load_state(tmp_path, identity={})
+    assert (state is not None and state.facts["version"], notes) == (1, ())
+
+
+def append_for_long(store: SQLiteStore, key: SessionKey) -> None:
+    for _ in range(200):
+        store.append([(key, ["x" * 200] * 50)], 0.0)
+
+
+def test_sessions_on_a_full_disk_refuse_new_events_and_keep_the_old(tmp_path: Path) -> None:
+    path, key = tmp_path / "sessions.sqlite", SessionKey("ann", "first")
+    store = SQLiteStore(str(path), idle_seconds=1e9)
+    assert store.append([(key, [1, 2, 3])], 0.0) == [3]
+    size = sum(place.stat().st_size for place in tmp_path.iterdir())
+    with full_disk(size), pytest.raises(GSRecError, match="does not take this now"):
+        append_for_long(store, key)
+    kept = store.read(key, 0.0)
+    assert kept is not None
+    assert kept.item_ids[:3] == (1, 2, 3)
+    assert len(kept.item_ids) % 50 == 3  # whole batches only
+    assert store.append([(key, [4])], 0.0) == [len(kept.item_ids) + 1]
+    store.close()
+
+
+def write_and_be_killed(kind: str, folder: Path) -> None:
+    """Write the second version, and be killed before it has its name."""
+
+    def kill(*args: object, **more: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Path.replace = kill  # type: ignore[method-assign, assignment]
+    os.replace = kill
+    WRITERS[kind](folder, 2)
+
+
+if __name__ == "__main__":
+    write_and_be_killed(sys.argv[1], Path(sys.argv[2]))
