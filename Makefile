@@ -26,7 +26,7 @@ install = $(BIN)/python -m pip install --constraint constraints.txt
 install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format docs reproduce presets ablations peers bench clean
+.PHONY: help quickstart test check format docs reproduce presets ablations peers bench fuzz reliability audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -90,6 +90,19 @@ bench: $(VENV)/.test ## measure GSRec and the peers that are installed side by s
 	$(BIN)/python benchmarks/growth.py --out results/performance
 	$(BIN)/python benchmarks/quality.py --out results/performance
 	$(BIN)/python benchmarks/page.py results/performance docs/performance.md
+
+fuzz: $(VENV)/.test ## give hostile bytes to everything that reads any, 100,000 cases a target (hours; led by atheris where it installs)
+	-$(BIN)/python -m pip install --quiet atheris==3.0.0
+	$(BIN)/python tests/fuzz/drive.py --cases 100000 --tally results/reliability/tried.json
+
+reliability: $(VENV)/.test ## kill trainings and make faults happen, many times over, and write docs/reliability.md
+	GSREC_TALLY=results/reliability/tried.json $(BIN)/pytest -m "slow or not slow" tests/cli/test_killed.py tests/faults
+	$(BIN)/python benchmarks/reliability.py results/reliability docs/reliability.md
+
+audit: $(VENV)/.dev ## look for known holes in what is installed, and for unsafe code
+	$(BIN)/python -m pip install --quiet pip-audit==2.10.1
+	$(BIN)/ruff check --select S src
+	$(BIN)/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
 
 clean: ## remove the environment, the caches and the quickstart's results
 	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache runs/quickstart

@@ -1,6 +1,7 @@
 """What holds for every test: no network but this machine's own, one thread, and the folder of real logs."""
 
 import ipaddress
+import json
 import os
 import socket
 import sys
@@ -54,6 +55,19 @@ def _guarded_lookup(lookup: Callable[..., Any]) -> Callable[..., Any]:
         return lookup(host, *args, **kwargs)
 
     return guarded
+
+
+@pytest.fixture
+def tally() -> Callable[[str, int], None]:
+    """Writes down what was tried and survived, for docs/reliability.md, into the file that GSREC_TALLY names."""
+
+    def write(what: str, tried: int) -> None:
+        if file := os.environ.get("GSREC_TALLY"):
+            path = Path(file)
+            told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            path.write_text(json.dumps({**told, what: tried}, indent=2) + "\n", encoding="utf-8")
+
+    return write
 
 
 @pytest.fixture(scope="session", autouse=True)

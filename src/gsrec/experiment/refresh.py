@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,17 @@ class Plan:
         if self.replay < 0 or self.epochs < 1 or self.rate <= 0:
             told = f"found {self.replay}, {self.epochs} and {self.rate}"
             raise ConfigError(f"replay must not be negative, epochs and rate must be positive, {told}")
+
+
+@dataclass(frozen=True, eq=False)
+class Further:
+    """A model that was trained further: for how many epochs, on how many rows with and without new events, how long."""
+
+    model: Model
+    epochs: int
+    new_rows: int
+    replayed_rows: int
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +151,8 @@ def refresh(
     """
     plan, config = plan or Plan(), training_of(bundle)
     split, since = cut_newest(bundle, config.data.filtered(log), plan.window)
-    begin = time.perf_counter()
-    model, epochs, rows = _challenger(bundle, config, split, since, plan, stop, listener or Listener())
-    seconds = time.perf_counter() - begin
+    further = go_on(bundle, config, split, since, plan, stop=stop, listener=listener)
+    model = further.model
     champion = evaluate(Widened(bundle.model, split.sequences.num_items), split, Protocol("test"))
     challenger = evaluate(model, split, Protocol("test"))
     validation = evaluate(model, split, Protocol("validation")).metrics
@@ -151,12 +161,12 @@ def refresh(
         bundle=new,
         new_items=len(new.vocabulary) - len(bundle.vocabulary),
         new_events=_num_new(split.sequences, since),
-        rows=rows,
+        rows=(further.new_rows, further.replayed_rows),
         champion=champion,
         challenger=challenger,
         test=paired_test(ndcg(challenger.ranks, 10), ndcg(champion.ranks, 10), plan.seed),
-        epochs=epochs,
-        seconds=seconds,
+        epochs=further.epochs,
+        seconds=further.seconds,
     )
     if refreshed.is_better:
         save_bundle(new, out)
@@ -217,43 +227,57 @@ def new_rows(split: Split, batches: Batches, since: int | None, replay: float, s
     return replace(batches, starts=batches.starts[rows], ends=batches.ends[rows]), int(is_new.sum())
 
 
-def _challenger(
+def go_on(
     bundle: Bundle,
     config: RunConfig,
     split: Split,
     since: int | None,
     plan: Plan,
-    stop: Callable[[], bool],
-    listener: Listener,
-) -> tuple[Model, int, tuple[int, int]]:
-    """The refreshed model, how many epochs it took, and of how many rows with and without new events."""
-    sequences = split.sequences
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    listener: Listener | None = None,
+) -> Further:
+    """Train a model further, without asking whether it is better then.
+
+    Args:
+        bundle: the model.
+        config: how it was trained.
+        split: histories in its vocabulary and new items, cut.
+        since: Unix seconds of the newest event that it learned from; None: all rows are new.
+        plan: how.
+        stop: asked after every step whether to stop.
+        listener: is told how training goes on.
+
+    Raises:
+        DataError: if there is nothing new to learn from.
+        TrainingError: if training cannot go on.
+        StoppedError: if it was told to stop.
+    """
+    sequences, begin = split.sequences, time.perf_counter()
     if isinstance(config.model, PopRecConfig):
         counted = PopRec(sequences.num_items, config.model)
         counted.count(split)
-        return counted, 0, (0, 0)
+        return Further(counted, 0, 0, 0, time.perf_counter() - begin)
     histories = [
         sequences.items[start:end] for start, end in zip(sequences.offsets[:-1], split.train_ends, strict=True)
     ]
     model = grown(bundle.model, config.model, sequences.num_items, histories, seed=plan.seed)
     assert not isinstance(model, PopRec)
     batches, num_new = new_rows(split, batches_of(split, config, model), since, plan.replay, plan.seed)
-    training = config.training.model_copy(
-        update={
-            "epochs": plan.epochs,
-            "patience": PATIENCE,
-            "validate_every": 1,
-            "learning_rate": plan.rate * config.training.learning_rate,
-        }
-    )
-
-    def validate() -> Mapping[str, float]:
-        return evaluate(model, split, Protocol("validation")).metrics
-
+    changes = {"epochs": plan.epochs, "patience": PATIENCE, "validate_every": 1}
+    rate = plan.rate * config.training.learning_rate
     with tempfile.TemporaryDirectory() as folder:
-        keeping = Keeping(Path(folder), stop=stop)
-        fitted = fit(model, batches, training, validate=validate, keeping=keeping, seed=plan.seed, listener=listener)
-    return model, len(fitted.epochs), (num_new, batches.starts.size - num_new)
+        fitted = fit(
+            model,
+            batches,
+            config.training.model_copy(update={**changes, "learning_rate": rate}),
+            validate=lambda: evaluate(model, split, Protocol("validation")).metrics,
+            keeping=Keeping(Path(folder), stop=stop),
+            seed=plan.seed,
+            listener=listener,
+        )
+    replayed = batches.starts.size - num_new
+    return Further(model, len(fitted.epochs), num_new, replayed, time.perf_counter() - begin)
 
 
 def _num_new(sequences: Sequences, since: int | None) -> int:
