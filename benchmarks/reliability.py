@@ -1,0 +1,91 @@
+"""Write the page of what was tried and survived, out of what the tests, the fuzzer and `refresh.py` wrote.
+
+python benchmarks/reliability.py results/reliability docs/reliability.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from gsrec.files import write_text
+
+TEXT = """# Reliability
+
+Written by `make reliability` from `results/reliability/tried.json` and `results/refresh/refresh.json`.
+
+## Tried, survived, lost
+
+A training is killed with SIGKILL at random moments and gone on with, again and again; it survives if the bundle that
+comes out has the SHA-256 of one that was never killed. Hostile bytes are cut, flipped and mixed out of valid ones,
+led by the code they reach (atheris); a case survives if it ends in the right answer or in an error that says what to
+do, within ten seconds. `make fuzz` tries them, `make reliability` kills.
+
+| what | tried | survived | lost |
+|---|---:|---:|---:|
+{rows}
+
+The faults are in `tests/faults`, each made to happen in every check: a full and a read-only disk for each kind of
+file, a process killed between writing and renaming, memory that runs out in a step, a loss that is not finite, a
+clock that goes back, two trainings into one folder, a truncated Parquet file, archives that unpack to far more than
+their size, archive members that want out of their folder. What was good before is there after each of them, byte for
+byte.
+"""
+
+REFRESH = """
+## A model that ages
+
+GSRec on amazon-beauty-5core, trained on the first 70% of the events, asked at each age what users take in the
+following four weeks (each user's last event, all items, seen ones left out). Stale: as it was. Refreshed: `gsrec
+refresh`'s way, from the stale model. Retrained: from nothing, with the same events. NDCG@10 with 95% intervals; one
+seed, one thread of {processor}. The first training took {first}.
+
+| weeks | targets | cold | stale | refreshed | retrained | refreshed minus retrained | refresh | training anew |
+|---:|---:|---:|---|---|---|---|---:|---:|
+{rows}
+"""
+
+
+def refresh_part(told: dict[str, Any]) -> str:
+    """The table of ages."""
+    rows = []
+    for row in told["rows"]:
+        judged = " | ".join(f"{row[name]['NDCG@10']:.4f} {between(row[name]['interval'])}" for name in KINDS)
+        against = row["refreshed minus retrained"]
+        costs = " | ".join(f"{row[name]['seconds']:,.0f} s, {row[name]['epochs']} epochs" for name in KINDS[1:])
+        rows.append(
+            f"| {row['weeks']} | {row['targets']:,} | {row['cold']:.1%} | {judged} | {against['difference']:+.4f} "
+            f"{between(against['interval'])} | {costs} |"
+        )
+    first = f"{told['first']['seconds']:,.0f} s, {told['first']['epochs']} epochs"
+    return REFRESH.format(processor=told["machine"]["processor"], first=first, rows="\n".join(rows))
+
+
+KINDS = ("stale", "refreshed", "retrained")
+
+
+def between(interval: list[float]) -> str:
+    """An interval in brackets."""
+    return f"({interval[0]:.4f} to {interval[1]:.4f})"
+
+
+def main() -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where tried.json is")
+    parser.add_argument("page", type=Path)
+    given = parser.parse_args()
+    tried = json.loads((given.folder / "tried.json").read_text(encoding="utf-8"))
+    page = TEXT.format(
+        rows="\n".join(f"| {what} | {count:,} | {count:,} | 0 |" for what, count in sorted(tried.items()))
+    )
+    refreshed = given.folder.parent / "refresh" / "refresh.json"
+    if refreshed.exists():
+        page += refresh_part(json.loads(refreshed.read_text(encoding="utf-8")))
+    write_text(given.page, page)
+
+
+if __name__ == "__main__":
+    main()
