@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -37,17 +38,21 @@ def compare(
     from gsrec.cli.console import narrator, print_json, print_parts, stopped_by_signals
     from gsrec.experiment.compare import compare_models
     from gsrec.experiment.config import run_configs
+    from gsrec.experiment.defaults import LogSizes
     from gsrec.experiment.folder import LogReference
+    from gsrec.experiment.run import prepare
     from gsrec.reporting.comparison_tables import comparison_tables
     from gsrec.reporting.plots import plots_available
     from gsrec.reporting.report import write_report
     from gsrec.reporting.tables import to_terminal
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
-    chosen = run_configs(
-        models.split(","), range(seed, seed + seeds), file=config, settings=wanted, presets_file=presets
+    given = partial(
+        run_configs, models.split(","), range(seed, seed + seeds), file=config, settings=wanted, presets_file=presets
     )
+    first = given()[0]
     reference = LogReference.of(log, user_column, item_column, time_column)
+    chosen = given(sizes=LogSizes.of(prepare(reference, first)[0].sequences))
     with stopped_by_signals() as stop:
         results = compare_models(
             reference, chosen, out, candidates=candidates, trained=trained, stop=stop, narrator=narrator(quiet=quiet)

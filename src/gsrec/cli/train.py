@@ -43,6 +43,7 @@ def train(
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
     from gsrec.experiment.config import run_config
+    from gsrec.experiment.defaults import LogSizes, suited_note
     from gsrec.experiment.folder import LogReference, claim
     from gsrec.training.precision import precision_note
 
@@ -53,7 +54,10 @@ def train(
         claim(out)
     with progress_bar(log, quiet=quiet) as progress:
         split, notes = run.prepare(reference, chosen, progress=progress)
-    print_notes((*notes, precision_note(chosen.training.precision)), quiet=quiet)
+    sizes = LogSizes.of(split.sequences)
+    chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
+    suited = suited_note(sizes) if preset == "default" else ()
+    print_notes((*notes, *suited, precision_note(chosen.training.precision)), quiet=quiet)
     with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener, stopped_by_signals() as stop:
         trained = run.train(reference, chosen, out, split=split, resume=resume, stop=stop, listener=listener)
     record = run.result_record(trained, trained.evaluate(Protocol("validation")))

@@ -17,12 +17,10 @@ from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, global_temporal, last_n, leave_one_out
 from gsrec.errors import ConfigError
+from gsrec.experiment.defaults import Layer, LogSizes, suited_layer
 from gsrec.models import MODELS, ModelConfig
 from gsrec.models.config import Description, Size
 from gsrec.training.config import TrainingConfig
-
-Layer = dict[str, dict[str, object]]
-"""Settings by section: `{"model": {...}, "training": {...}}`."""
 
 
 class DataConfig(Description):
@@ -88,9 +86,15 @@ class RunConfig(Description):
 
 
 def run_config(
-    model: str, preset: str = "default", *, file: Path | None = None, settings: Iterable[str] = (), seed: int = 1
+    model: str,
+    preset: str = "default",
+    *,
+    file: Path | None = None,
+    settings: Iterable[str] = (),
+    seed: int = 1,
+    sizes: LogSizes | None = None,
 ) -> RunConfig:
-    """Lay a preset, a TOML file and single settings over each other, the later ones on top.
+    """Lay a preset, what suits the log, a TOML file and single settings over each other, the later ones on top.
 
     Args:
         model: a model's name.
@@ -98,11 +102,12 @@ def run_config(
         file: a TOML file with the sections `data`, `model` and `training`.
         settings: `key=value` or `section.key=value`, the value as in TOML, quotes left out where it is plain text.
         seed: of everything random in the run.
+        sizes: of the log, whose default preset then suits it; other presets are what they are.
 
     Raises:
         ConfigError: if a name or a key is unknown, or a value is out of its range.
     """
-    return _laid(model, preset, given_layer(file, settings), seed)
+    return _laid(model, preset, given_layer(file, settings), seed, sizes)
 
 
 def run_configs(
@@ -112,6 +117,7 @@ def run_configs(
     file: Path | None = None,
     settings: Iterable[str] = (),
     presets_file: Path | None = None,
+    sizes: LogSizes | None = None,
 ) -> list[RunConfig]:
     """A configuration for every model and seed; a setting of models goes to those that have it.
 
@@ -122,6 +128,7 @@ def run_configs(
         settings: as for `run_config`.
         presets_file: a TOML file with further presets, as `[name.model]` and `[name.training]`; each lies on top of the
             model's default preset.
+        sizes: as for `run_config`.
 
     Raises:
         ConfigError: if a name is unknown or given twice, no model has a setting, or a value is out of its range.
@@ -138,7 +145,7 @@ def run_configs(
         name: layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys[name]}}
         for name, _ in named
     }
-    return [_laid(name, preset, fitting[name], seed, further) for seed in seeds for name, preset in named]
+    return [_laid(name, preset, fitting[name], seed, sizes, further) for seed in seeds for name, preset in named]
 
 
 def presets(model: str) -> tuple[str, ...]:
@@ -146,16 +153,14 @@ def presets(model: str) -> tuple[str, ...]:
     return ("default", *(name for name in _preset_file(model) if name != "default"))
 
 
-def preset_layer(model: str, preset: str, further: Mapping[str, Layer] = MappingProxyType({})) -> Layer:
-    """The settings of a preset; `further` presets lie on top of the default one.
+def preset_layer(model: str, preset: str) -> Layer:
+    """The settings of a preset.
 
     Raises:
         ConfigError: if there is no such model or preset; the message names those there are.
     """
-    if preset in further:
-        return _over(preset_layer(model, "default"), further[preset])
     if preset not in presets(model):
-        raise ConfigError(_unknown(f"preset of {model}", preset, [*presets(model), *further]))
+        raise ConfigError(_unknown(f"preset of {model}", preset, presets(model)))
     return _preset_file(model).get(preset, {})
 
 
@@ -247,13 +252,29 @@ def _over(below: Layer, above: Layer) -> Layer:
 
 
 def _laid(
-    model: str, preset: str, given: Layer, seed: int, further: Mapping[str, Layer] = MappingProxyType({})
+    model: str,
+    preset: str,
+    given: Layer,
+    seed: int,
+    sizes: LogSizes | None = None,
+    further: Mapping[str, Layer] = MappingProxyType({}),
 ) -> RunConfig:
     """The configuration of a preset with what is given on top."""
     if (name := given.get("model", {}).get("name", model)) != model:
         raise ConfigError(f"the settings are for the model {name!r}, and the model of this run is {model!r}")
-    merged = _over(_over(preset_layer(model, preset, further), given), {"model": {"name": model}})
-    return _checked(merged, preset, seed)
+    if preset != "default" and preset not in further:
+        if preset not in presets(model):
+            raise ConfigError(_unknown(f"preset of {model}", preset, [*presets(model), *further]))
+        below = preset_layer(model, preset)
+    else:
+        below = _over(_over(preset_layer(model, "default"), _suited(model, sizes)), further.get(preset, {}))
+    return _checked(_over(_over(below, given), {"model": {"name": model}}), preset, seed)
+
+
+def _suited(model: str, sizes: LogSizes | None) -> Layer:
+    """What suits a log of these sizes, of what the model has."""
+    layer, keys = suited_layer(sizes) if sizes else {}, model_keys(model)
+    return layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys}}
 
 
 def _value(text: str) -> object:

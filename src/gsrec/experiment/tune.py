@@ -14,6 +14,7 @@ from typing import Any
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, MissingExtraError
 from gsrec.experiment.config import RunConfig, given_layer, model_keys, run_config
+from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import LogReference, check_folder
 from gsrec.experiment.run import train
 from gsrec.files import write_json, write_text
@@ -39,6 +40,7 @@ class Tuning:
         file: a TOML file with settings that stay.
         settings: single settings that stay, as `key=value`.
         seed: of the draws, and of every training.
+        sizes: of the log, which the settings that are not drawn suit; None: they are the preset's.
     """
 
     model: str
@@ -46,6 +48,7 @@ class Tuning:
     file: Path | None = None
     settings: tuple[str, ...] = ()
     seed: int = 1
+    sizes: LogSizes | None = None
 
     def drawn(self) -> list[str]:
         """The keys that are drawn: those the model has and nobody has given."""
@@ -57,7 +60,8 @@ class Tuning:
     def config(self, drawn: Mapping[str, object] | None = None) -> RunConfig:
         """The configuration with these drawn values."""
         values = (f"{key}={value}" for key, value in (drawn or {}).items())
-        return run_config(self.model, self.preset, file=self.file, settings=(*self.settings, *values), seed=self.seed)
+        settings = (*self.settings, *values)
+        return run_config(self.model, self.preset, file=self.file, settings=settings, seed=self.seed, sizes=self.sizes)
 
 
 @dataclass(frozen=True)

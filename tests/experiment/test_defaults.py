@@ -1,0 +1,52 @@
+"""The default settings suit the log, unless others are given, and other presets are what they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gsrec.experiment.config import run_config, run_configs
+from gsrec.experiment.defaults import LogSizes, suited_layer, suited_note
+from gsrec.models import MODELS, GSRecConfig, build_model
+
+DENSE, BETWEEN = LogSizes(6_040, 3_416, 999_611), LogSizes(943, 1_682, 100_000)
+SPARSE, TINY = LogSizes(22_363, 12_101, 198_502), LogSizes(90, 400, 900)
+
+
+def test_a_dense_or_tiny_log_has_the_presets_own_settings() -> None:
+    for sizes in (LogSizes(1_000, 200, 60_000), TINY):
+        assert run_config("gsrec", sizes=sizes) == run_config("gsrec")
+        assert suited_note(sizes) == ()
+    dense, plain = run_config("gsrec", sizes=DENSE), run_config("gsrec")
+    assert dense.model == plain.model
+    assert dense.training == plain.training.model_copy(update={"averaging": 0.995})
+
+
+def test_a_sparse_log_wants_width_dropout_and_cosines() -> None:
+    config = run_config("gsrec", sizes=SPARSE)
+    assert isinstance(config.model, GSRecConfig)
+    assert (config.model.embedding_size, config.model.dropout, config.model.temperature) == (256, 0.5, 0.07)
+    assert (config.model.window, config.training.loss) == (32, "softmax")
+    many_items = suited_layer(LogSizes(40_226, 54_542, 353_962))["model"]
+    assert (many_items["embedding_size"], many_items["max_length"]) == (128, 50)
+    assert suited_layer(LogSizes(2_000, 12_000, 200_000))["model"]["max_length"] == 200
+    assert run_config("gsrec", sizes=BETWEEN).model.model_dump()["dropout"] == 0.4
+    assert "embedding_size=256" in suited_note(SPARSE)[0]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("sizes", [DENSE, BETWEEN, SPARSE, TINY])
+def test_every_model_takes_what_it_has_of_them(model: str, sizes: LogSizes) -> None:
+    config = run_config(model, sizes=sizes)
+    assert build_model(config.model, num_items=3).num_items == 3
+
+
+def test_what_is_given_comes_first_and_other_presets_stay(tmp_path: Path) -> None:
+    given = run_config("gsrec", settings=["dropout=0.1", "batch_size=7"], sizes=SPARSE)
+    assert (given.model.model_dump()["dropout"], given.training.batch_size) == (0.1, 7)
+    assert run_config("gsrec", "thesis", sizes=SPARSE) == run_config("gsrec", "thesis")
+    file = tmp_path / "presets.toml"
+    file.write_text("[narrow.model]\nembedding_size = 32\n", encoding="utf-8")
+    (narrow,) = run_configs(["gsrec:narrow"], [1], presets_file=file, sizes=SPARSE)
+    assert (narrow.model.model_dump()["embedding_size"], narrow.model.model_dump()["dropout"]) == (32, 0.5)
