@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -25,12 +28,34 @@ ANN, BOB = SessionKey("ann", "s"), SessionKey("bob", "s")
 IDLE = 100.0
 
 
-@pytest.fixture(params=["sqlite", "redis"])
+@pytest.fixture(scope="module")
+def redis_socket() -> Iterator[str]:
+    """A real Redis, at a socket of its own; where it is not installed, what needs it is skipped."""
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server is not installed (Debian: apt-get install redis-server)")
+    with tempfile.TemporaryDirectory() as folder:
+        socket = f"{folder}/redis.sock"
+        told = ["--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", folder]
+        with subprocess.Popen([program, *told], stdout=subprocess.DEVNULL) as server:
+            for _ in range(100):
+                if Path(socket).exists():
+                    break
+                time.sleep(0.05)
+            yield socket
+            server.terminate()
+
+
+@pytest.fixture(params=["sqlite", "redis", "real-redis"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> SessionStore:
     """A store that forgets after 100 seconds."""
     if request.param == "sqlite":
         return SQLiteStore(str(tmp_path / "sessions.sqlite"), idle_seconds=IDLE)
-    return RedisStore(fakeredis.FakeRedis(), idle_seconds=IDLE)
+    if request.param == "redis":
+        return RedisStore(fakeredis.FakeRedis(), idle_seconds=IDLE)
+    client = redis.Redis(unix_socket_path=request.getfixturevalue("redis_socket"))
+    client.flushall()
+    return RedisStore(client, idle_seconds=IDLE)
 
 
 def test_events_are_kept_in_order_and_by_owner(store: SessionStore) -> None:
