@@ -22,14 +22,12 @@ from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
 from gsrec.models.protocols import SequenceEncoder
 from gsrec.models.scores import item_scores
-from gsrec.ranking import mask_seen, top_k
+from gsrec.ranking import mask_seen, tiles, top_k
 from gsrec.recommend.everyone import recommend_users
 from gsrec.recommend.index import ItemIndex, load_index_of, query_of
 from gsrec.recommend.recommendation import Recommendation, named
 from gsrec.recommend.rules import NO_RULES, ItemRules, Rules
 from gsrec.recommend.session import Session, session_from_bytes
-
-BATCH_SIZE = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,13 +188,14 @@ class Recommender:
     ) -> list[Recommendation]:
         """Recommendations after histories (L,) int64 of item indices, 0 for an unknown item."""
         known = [items[items > 0] for items in histories]
-        answers: list[Recommendation] = []
-        for start in range(0, len(known), BATCH_SIZE):
-            answers += self._answer(known[start : start + BATCH_SIZE], k, filter_seen, rules)
-        return [
-            Recommendation(answer.items, answer.scores, len(given) - items.size, answer.source)
-            for answer, given, items in zip(answers, histories, known, strict=True)
-        ]
+        answers: dict[int, Recommendation] = {}
+        lengths = np.array([items.size for items in known])
+        for places in tiles(lengths, num_items=len(self.bundle.vocabulary), max_length=self.bundle.model.max_length):
+            found = self._answer([known[place] for place in places], k, filter_seen, rules)
+            for place, one in zip(places.tolist(), found, strict=True):
+                num_unknown = len(histories[place]) - known[place].size
+                answers[place] = Recommendation(one.items, one.scores, num_unknown, one.source)
+        return [answers[place] for place in range(len(histories))]
 
     @torch.inference_mode()
     def _answer(self, histories: list[np.ndarray], k: int, filter_seen: bool, rules: ItemRules) -> list[Recommendation]:
