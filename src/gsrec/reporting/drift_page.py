@@ -70,6 +70,6 @@ def _plot(periods: Sequence[Mapping[str, Any]], on_validation: Mapping[str, floa
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#E5E5E5", linewidth=0.7)
         axes.set_axisbelow(True)
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
     svg = image(figure, "svg").decode()
     return svg[svg.index("<svg") :]
