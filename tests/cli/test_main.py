@@ -15,16 +15,20 @@ Gsrec = Callable[..., tuple[int, str, str]]
 Fail = Callable[[BaseException], None]
 
 COMMANDS = [
+    "audit",
     "plan",
     "tune",
     "train",
     "evaluate",
     "compare",
+    "drift",
+    "refresh",
     "recommend",
     "explain",
     "inspect",
     "pack",
     "export",
+    "index",
     "verify",
     "serve",
     "thesis",

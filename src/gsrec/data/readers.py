@@ -57,6 +57,8 @@ def explained(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: cannot be read; it may be cut short or damaged: {error}") from error
     except pl.exceptions.NoDataError as error:
         raise DataError(f"{path}: the file is empty") from error
+    except pl.exceptions.PanicException as error:  # a library that gives up on hostile bytes instead of refusing them
+        raise DataError(f"{path}: it is damaged: what is in it does not fit together. Write it again.") from error
     except pl.exceptions.PolarsError as error:
         reason = str(error).strip().split("\n")[0]
         raise DataError(
