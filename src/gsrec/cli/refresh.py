@@ -17,9 +17,11 @@ def refresh(
     ],
     out: Annotated[Path, typer.Option(help="Where the new bundle goes if it is better: a folder, or NAME.gsrec.")],
     window: Annotated[float, typer.Option(help="The newest share of the new events, by which both are judged.")] = 0.2,
-    replay: Annotated[float, typer.Option(help="Old rows to learn from again, for every new one.")] = 1.0,
+    replay: Annotated[
+        float | None, typer.Option(help="Old rows to learn from again, for every new one; without it all.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="The most epochs.")] = 10,
-    rate: Annotated[float, typer.Option(help="The learning rate, as a share of the one before.")] = 0.5,
+    rate: Annotated[float, typer.Option(help="The learning rate, as a share of the one before.")] = 1.0,
     seed: options.Seed = 1,
     user_column: options.UserColumn = None,
     item_column: options.ItemColumn = None,

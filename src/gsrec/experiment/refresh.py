@@ -41,16 +41,17 @@ class Plan:
     Attributes:
         window: the newest share (0 to 1) of the new events, by which old and new model are compared; the share before
             it chooses the best epoch. Without clock times these are every user's last event and the one before.
-        replay: rows of users without new events that are learned from again, for every row with new ones.
+        replay: rows of users without new events that are learned from again, for every row with new ones; None: all of
+            them, without which a model forgets (docs/research-log.md).
         epochs: the most epochs.
         rate: the learning rate, as a share of the one the model was trained with.
         seed: of everything random.
     """
 
     window: float = 0.2
-    replay: float = 1.0
+    replay: float | None = None
     epochs: int = EPOCHS
-    rate: float = 0.5
+    rate: float = 1.0
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ class Plan:
         """
         if not 0 < self.window < 0.5:
             raise ConfigError(f"the newest window must be more than 0 and less than half of it, found {self.window}")
-        if self.replay < 0 or self.epochs < 1 or self.rate <= 0:
+        if (self.replay or 0) < 0 or self.epochs < 1 or self.rate <= 0:
             told = f"found {self.replay}, {self.epochs} and {self.rate}"
             raise ConfigError(f"replay must not be negative, epochs and rate must be positive, {told}")
 
@@ -213,13 +214,13 @@ def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Spli
     return split, since
 
 
-def new_rows(split: Split, batches: Batches, since: int | None, replay: float, seed: int) -> tuple[Batches, int]:
+def new_rows(split: Split, batches: Batches, since: int | None, replay: float | None, seed: int) -> tuple[Batches, int]:
     """The rows with events after a time, and so many others drawn beside them; how many have new ones."""
     if since is None or split.sequences.timestamps is None:
         return batches, batches.starts.size
     is_new = split.sequences.timestamps[batches.ends - 1] > since
     others = np.flatnonzero(~is_new)
-    wanted = min(others.size, round(replay * int(is_new.sum())))
+    wanted = others.size if replay is None else min(others.size, round(replay * int(is_new.sum())))
     drawn = np.random.default_rng([seed, 1]).choice(others, wanted, replace=False)
     rows = np.sort(np.concatenate([np.flatnonzero(is_new), drawn]))
     if not rows.size:
