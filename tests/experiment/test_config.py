@@ -19,7 +19,7 @@ from gsrec.experiment.config import (
     run_configs,
     settings_layer,
 )
-from gsrec.models import MODELS, GSRecConfig, PopRecConfig
+from gsrec.models import MODELS, GSRecConfig, PopRecConfig, SASRecConfig
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_a_file_must_be_readable_and_made_of_sections(tmp_path: Path) -> None:
 
 
 def test_sections_of_a_file_stay_beside_those_of_settings(file: Path) -> None:
-    layer = given_layer(file, ["k_core=true", "max_length=5"])
+    layer = given_layer(file, ["k_core=true", "max_length=5"], ["gsrec"])
     assert layer == {
         "data": {"k_core": True},
         "model": {"dropout": 0.3, "max_length": 5},
@@ -172,6 +172,18 @@ def test_a_setting_goes_to_the_models_that_have_it(file: Path) -> None:
     assert gru4rec == run_config("gru4rec", file=file, settings=["epochs=3"])
     assert gsrec == run_config("gsrec", file=file, settings=["window=8", "epochs=3"])
     assert {config.training.epochs for config in (poprec, gru4rec, gsrec)} == {3}
+
+
+def test_a_file_may_be_for_several_models(tmp_path: Path) -> None:
+    file = tmp_path / "all.toml"
+    file.write_text("[model]\nrecurrent_size = 32\nembedding_size = 16\n", encoding="utf-8")
+    for config in (run_config("sasrec", file=file), *run_configs(["sasrec"], [1], file=file)):
+        assert config.model == SASRecConfig(embedding_size=16)
+    with pytest.raises(ConfigError, match=r"unknown setting 'model\.recurrent_size'"):
+        run_config("sasrec", settings=["recurrent_size=32"])
+    file.write_text("[model]\nrecurent_size = 32\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"unknown setting 'model\.recurent_size'"):
+        run_config("sasrec", file=file)
 
 
 def test_a_setting_that_no_model_has_is_unknown() -> None:

@@ -99,7 +99,7 @@ def run_config(
     Args:
         model: a model's name.
         preset: one of the model's presets.
-        file: a TOML file with the sections `data`, `model` and `training`.
+        file: a TOML file with the sections `data`, `model` and `training`; of `model`, what the model has counts.
         settings: `key=value` or `section.key=value`, the value as in TOML, quotes left out where it is plain text.
         seed: of everything random in the run.
         sizes: of the log, whose default preset then suits it; other presets are what they are.
@@ -107,7 +107,7 @@ def run_config(
     Raises:
         ConfigError: if a name or a key is unknown, or a value is out of its range.
     """
-    return _laid(model, preset, given_layer(file, settings), seed, sizes)
+    return _laid(model, preset, given_layer(file, settings, [model]), seed, sizes)
 
 
 def run_configs(
@@ -137,7 +137,8 @@ def run_configs(
     named = [(name, preset or "default") for name, _, preset in (model.strip().partition(":") for model in models)]
     for twice in (one for place, one in enumerate(named) if one in named[:place]):
         raise ConfigError(f"the models name {':'.join(twice)} twice. To run a model several times, give more --seeds.")
-    layer, keys = given_layer(file, settings), {name: model_keys(name) for name, _ in named}
+    keys = {name: model_keys(name) for name, _ in named}
+    layer = given_layer(file, settings, keys)
     for key in layer.get("model", {}):
         if not any(key in known for known in keys.values()):
             raise ConfigError(_unknown("setting of these models", key, sorted(set().union(*keys.values()))))
@@ -216,9 +217,16 @@ def settings_layer(settings: Iterable[str]) -> Layer:
     return layer
 
 
-def given_layer(file: Path | None, settings: Iterable[str]) -> Layer:
-    """The settings of a file and single settings on top of them."""
-    return _over(read_layer(file) if file else {}, settings_layer(settings))
+def given_layer(file: Path | None, settings: Iterable[str], models: Iterable[str]) -> Layer:
+    """The settings of a file and single settings on top of them.
+
+    A file may be for several models: what only models other than these have is left out of it.
+    """
+    of_file = read_layer(file) if file else {}
+    theirs = set().union(*map(model_keys, models))
+    others = set().union(*map(model_keys, MODELS)) - theirs
+    of_models = {key: value for key, value in of_file.get("model", {}).items() if key not in others}
+    return _over(of_file | ({"model": of_models} if "model" in of_file else {}), settings_layer(settings))
 
 
 def model_keys(model: str) -> set[str]:

@@ -52,7 +52,7 @@ class Tuning:
 
     def drawn(self) -> list[str]:
         """The keys that are drawn: those the model has and nobody has given."""
-        given, of_model = given_layer(self.file, self.settings), model_keys(self.model)
+        given, of_model = given_layer(self.file, self.settings, [self.model]), model_keys(self.model)
         keys = (key.split(".") for key in (*CHOICES, *RANGES))
         known = [(section, name) for section, name in keys if section == "training" or name in of_model]
         return [f"{section}.{name}" for section, name in known if name not in given.get(section, {})]
@@ -207,7 +207,9 @@ def _write(out: Path, study: Any, tuning: Tuning) -> None:
 
 def _toml(tuning: Tuning, best: Mapping[str, Any]) -> str:
     """The best settings as a file for `--config`, those that were given included."""
-    layer = {section: dict(values) for section, values in given_layer(tuning.file, tuning.settings).items()}
+    layer = {
+        section: dict(values) for section, values in given_layer(tuning.file, tuning.settings, [tuning.model]).items()
+    }
     for key, value in best["settings"].items():
         section, name = key.split(".")
         layer.setdefault(section, {})[name] = value
