@@ -25,7 +25,7 @@ from gsrec.bundle import Bundle
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.sources import open_log
-from gsrec.data.splits import Split
+from gsrec.data.splits import Split, ends_at
 from gsrec.evaluation.evaluator import Evaluation, Protocol, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import paired_test
@@ -56,14 +56,8 @@ SETTINGS = (
 
 def split_at(sequences: Sequences, validation: float, moment: float) -> Split:
     """Train on what came up to a moment, validate on what came then up to another one, test on the rest."""
-    times = sequences.timestamps
-    assert times is not None
-    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
-
-    def ends(until: float) -> np.ndarray:
-        return sequences.offsets[:-1] + np.bincount(owners[times <= until], minlength=sequences.num_users)
-
-    return Split(sequences, ends(validation), ends(moment), rule="last", name="at-a-moment")
+    ends = (ends_at(sequences, at) for at in (validation, moment))
+    return Split(sequences, *ends, rule="last", name="at-a-moment")
 
 
 def until(log: InteractionLog, moment: float) -> InteractionLog:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 from gsrec.data import Sequences, Split, global_temporal, last_n, leave_one_out, log_from_frame
-from gsrec.data.splits import TargetRule
+from gsrec.data.splits import TargetRule, ends_at
 from gsrec.errors import ConfigError, DataError
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=12)
@@ -136,3 +138,10 @@ def test_a_split_checks_its_cuts() -> None:
     sequences = sequences_of([[1, 2, 3]])
     with pytest.raises(DataError, match="must cut every history in order: train, validation, test"):
         Split(sequences, np.array([2, 5]), np.array([1, 5]))
+
+
+def test_what_was_before_a_moment_needs_a_clock() -> None:
+    timed = sequences_of([[1, 5, 9], [6, 7]])
+    assert ends_at(timed, 5)[:2].tolist() == [2, 3]
+    with pytest.raises(DataError, match="has no clock times"):
+        ends_at(replace(timed, timestamps=None), 5)

@@ -158,12 +158,22 @@ def global_temporal(
     if times is None:
         raise DataError("a temporal split needs clock times, and this log has none. Use leave-one-out instead.")
     moments = np.quantile(times, [validation, test], method="inverted_cdf")
-    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
-    first, second = (
-        sequences.offsets[:-1] + np.bincount(owners[times <= moment], minlength=sequences.num_users)
-        for moment in moments
-    )
+    first, second = (ends_at(sequences, float(moment)) for moment in moments)
     split = Split(sequences, first, second, rule=rule, name=f"temporal-{validation:g}-{test:g}")
     if not (split.num_train and len(split.targets("validation")) and len(split.targets("test"))):
         raise DataError("the temporal split leaves training, validation or test empty: the log spans too few moments")
     return split
+
+
+def ends_at(sequences: Sequences, moment: float) -> np.ndarray:
+    """(U,) int64, one past every user's last event up to a moment, in Unix seconds.
+
+    Raises:
+        DataError: if the log has no clock times.
+    """
+    if sequences.timestamps is None:
+        raise DataError(f"{sequences.name} has no clock times: what was before a moment is not known")
+    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
+    before = owners[sequences.timestamps <= moment]
+    ends: np.ndarray = sequences.offsets[:-1] + np.bincount(before, minlength=sequences.num_users)
+    return ends

@@ -19,7 +19,7 @@ from gsrec.bundle import Bundle, first_problem, save_bundle
 from gsrec.data.batches import Batches
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
-from gsrec.data.splits import Split, leave_one_out
+from gsrec.data.splits import Split, ends_at, leave_one_out
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Protocol, evaluate
 from gsrec.evaluation.metrics import ndcg
@@ -201,11 +201,7 @@ def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Spli
     if not new.size:
         raise DataError(f"{log.name} has no event after those that the model learned from: there is nothing to refresh")
     moments = np.quantile(new, [1 - 2 * window, 1 - window], method="inverted_cdf")
-    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
-    first, second = (
-        sequences.offsets[:-1] + np.bincount(owners[sequences.timestamps <= moment], minlength=sequences.num_users)
-        for moment in moments
-    )
+    first, second = (ends_at(sequences, float(moment)) for moment in moments)
     split = Split(sequences, first, second, rule="last", name="newest-window")
     if len(split.targets("validation")) < 2 or len(split.targets("test")) < 2:
         raise DataError(
