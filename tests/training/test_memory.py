@@ -19,13 +19,13 @@ def resident() -> int:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of glibc")
 def test_what_is_freed_in_pieces_is_given_back() -> None:
-    held = [torch.ones(200_000) for _ in range(200)]  # 160 MB, in pieces that are too small to be mapped by themselves
+    held = [torch.ones(20_000) for _ in range(2_000)]  # 160 MB, in pieces that are too small to be mapped by themselves
     kept = held[::20]
     del held
     before = resident()
     give_back()
-    assert resident() <= before
-    assert len(kept) == 10
+    assert resident() < before - 100_000_000
+    assert len(kept) == 100
 
 
 def test_where_the_library_cannot_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,8 @@ def verify(
     from gsrec.recommend.recommender import Recommender
 
     bundle = any_bundle(path)
-    split, _ = prepare(LogReference.of(log), RunConfig.model_validate(dict(bundle.settings)))
+    config = RunConfig.model_validate(dict(bundle.settings))
+    split, _ = prepare(LogReference.of(log), config, vocabulary=bundle.vocabulary)
     ways = library_ways(Recommender(bundle))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))

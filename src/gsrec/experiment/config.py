@@ -154,14 +154,14 @@ def presets(model: str) -> tuple[str, ...]:
     return ("default", *(name for name in _preset_file(model) if name != "default"))
 
 
-def preset_layer(model: str, preset: str) -> Layer:
+def preset_layer(model: str, preset: str, *, others: Iterable[str] = ()) -> Layer:
     """The settings of a preset.
 
     Raises:
-        ConfigError: if there is no such model or preset; the message names those there are.
+        ConfigError: if there is no such model or preset; the message names those there are, and `others`.
     """
     if preset not in presets(model):
-        raise ConfigError(_unknown(f"preset of {model}", preset, presets(model)))
+        raise ConfigError(_unknown(f"preset of {model}", preset, [*presets(model), *others]))
     return _preset_file(model).get(preset, {})
 
 
@@ -270,12 +270,10 @@ def _laid(
     """The configuration of a preset with what is given on top."""
     if (name := given.get("model", {}).get("name", model)) != model:
         raise ConfigError(f"the settings are for the model {name!r}, and the model of this run is {model!r}")
-    if preset != "default" and preset not in further:
-        if preset not in presets(model):
-            raise ConfigError(_unknown(f"preset of {model}", preset, [*presets(model), *further]))
-        below = preset_layer(model, preset)
-    else:
+    if preset == "default" or preset in further:
         below = _over(_over(preset_layer(model, "default"), _suited(model, sizes)), further.get(preset, {}))
+    else:
+        below = preset_layer(model, preset, others=further)
     return _checked(_over(_over(below, given), {"model": {"name": model}}), preset, seed)
 
 

@@ -19,6 +19,7 @@ from gsrec.data.catalogue import SOURCES
 from gsrec.data.download import Progress as Received
 from gsrec.data.sources import open_log
 from gsrec.data.splits import Split
+from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.evaluation.tasks import Progress
@@ -55,13 +56,18 @@ class Run:
 
 
 def prepare(
-    reference: LogReference, config: RunConfig, *, progress: Received | None = None
+    reference: LogReference,
+    config: RunConfig,
+    *,
+    vocabulary: Vocabulary | None = None,
+    progress: Received | None = None,
 ) -> tuple[Split, tuple[str, ...]]:
     """Open, filter and split a log.
 
     Args:
         reference: the log.
         config: how it is filtered and split.
+        vocabulary: of a trained model, which a refresh may have grown; None: a new one of the log's items.
         progress: told of the bytes received where the log is fetched.
 
     Returns:
@@ -72,7 +78,7 @@ def prepare(
     """
     log = config.data.filtered(open_log(reference.log, columns=reference.columns, progress=progress))
     terms = (SOURCES[reference.log].licence,) if reference.log in SOURCES else ()
-    return config.data.cut(log.to_sequences()), (*log.notes, *terms)
+    return config.data.cut(log.to_sequences(vocabulary)), (*log.notes, *terms)
 
 
 def train(
