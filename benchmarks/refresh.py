@@ -31,9 +31,8 @@ from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import paired_test
 from gsrec.experiment.config import RunConfig, run_config
 from gsrec.experiment.refresh import Plan, go_on
-from gsrec.experiment.run import batches_of
+from gsrec.experiment.run import batches_of, new_model
 from gsrec.files import write_json
-from gsrec.models import build_model
 from gsrec.models.growing import Widened
 from gsrec.training.course import Keeping
 from gsrec.training.trainer import fit
@@ -68,7 +67,7 @@ def until(log: InteractionLog, moment: float) -> InteractionLog:
 
 def trained(config: RunConfig, split: Split) -> tuple[Bundle, float, int]:
     """A model trained from nothing, the seconds it took, and its epochs."""
-    model = build_model(config.model, num_items=split.sequences.num_items, seed=config.seed)
+    model = new_model(config, split)
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         fitted = fit(

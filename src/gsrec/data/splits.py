@@ -74,6 +74,11 @@ class Split:
         """The number of events to train on."""
         return int((self.train_ends - self.sequences.offsets[:-1]).sum())
 
+    def training_histories(self) -> list[np.ndarray]:
+        """The training events of every user, each (L,) int32 of item indices, oldest first."""
+        ranges = zip(self.sequences.offsets[:-1], self.train_ends, strict=True)
+        return [self.sequences.items[start:end] for start, end in ranges]
+
     def train_mask(self) -> np.ndarray:
         """(N,) bool, true where an event is for training."""
         lengths = self.sequences.lengths

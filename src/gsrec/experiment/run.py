@@ -37,6 +37,7 @@ from gsrec.experiment.folder import (
 )
 from gsrec.files import held, write_json, write_text
 from gsrec.models import Model, PopRec, SequenceEncoder, build_model
+from gsrec.models.neighbours import start_from_neighbours
 from gsrec.training.checkpoint import clear_states
 from gsrec.training.course import Epoch, Fit, Keeping, Listener
 from gsrec.training.trainer import fit
@@ -123,7 +124,7 @@ def train(
 
 def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Keeping, listener: Listener) -> Run:
     out = keeping.folder.parent
-    model = build_model(config.model, num_items=split.sequences.num_items, seed=config.seed)
+    model = new_model(config, split)
     evaluator = Evaluator(split, Protocol("validation"))
     begin = time.perf_counter()
     fitted = _fit(model, split, config, evaluator, keeping, listener)
@@ -247,6 +248,15 @@ def _fit(
         seed=config.seed,
         listener=replace(listener, on_epoch=on_epoch),
     )
+
+
+def new_model(config: RunConfig, split: Split) -> Model:
+    """The model that a training of this configuration begins with; what it knows of the split is from its training part."""
+    num_items = split.sequences.num_items
+    model = build_model(config.model, num_items=num_items, seed=config.seed)
+    if config.training.item_start == "neighbours" and not isinstance(model, PopRec):
+        start_from_neighbours(model, split.training_histories(), num_items=num_items, seed=config.seed)
+    return model
 
 
 def batches_of(split: Split, config: RunConfig, model: SequenceEncoder) -> Batches:

@@ -1,6 +1,6 @@
 """A trained model for a catalogue that has grown: what it knows stays, and new items begin where their neighbours are.
 
-Legend: B batch, L length, V items before, W items now, D width of a row.
+Legend: B batch, L length, V items before, W items now, D width of a row, P pairs.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gsrec.models import Model, ModelConfig, build_model
+from gsrec.models.neighbours import near_pairs
 from gsrec.models.protocols import Scorer
-
-REACH = 3
-"""Events before and after an item in a history that count as its neighbours."""
 
 ROUNDS = 2
 """How often new items are placed: in the second round by those placed in the first, too."""
@@ -68,17 +66,11 @@ def grown(model: Model, config: ModelConfig, num_items: int, histories: list[np.
 
 
 def _neighbours(histories: list[np.ndarray], num_items: int) -> tuple[Tensor, Tensor]:
-    """All pairs of a new item and an item near to it: two of (n,) int64."""
-    pairs: list[np.ndarray] = []
-    for history in histories:
-        places = np.flatnonzero(history > num_items)
-        for place in places.tolist():
-            around = history[max(0, place - REACH) : place + REACH + 1]
-            around = around[around != history[place]]
-            pairs.append(np.stack([np.full(around.size, history[place]), around]))
-    together = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.int64)
-    near, far = torch.from_numpy(together.astype(np.int64))
-    return near, far
+    """All pairs of a new item and another one near to it: two of (P,) int64."""
+    earlier, later, _ = near_pairs(histories)
+    one, other = np.concatenate([earlier, later]), np.concatenate([later, earlier])
+    wanted = (one > num_items) & (one != other)
+    return torch.from_numpy(one[wanted]), torch.from_numpy(other[wanted])
 
 
 def _place(values: Tensor, near: Tensor, far: Tensor, first_new: int) -> None:

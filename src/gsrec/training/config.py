@@ -25,6 +25,7 @@ class TrainingConfig(Description):
     Attributes:
         objective: what is predicted: the next item at every position, the last item only, or masked items.
         windows: of histories longer than the model looks back, train on all events, window by window, or the newest.
+        item_start: what item vectors begin as: `noise`, or the `neighbours` that items have in training histories.
         loss: over the whole catalogue (softmax, bce) or with negatives (sampled-softmax, sampled-bce, gbce, sce).
         num_negatives: negatives a target; of the sampled softmax, negatives that a batch shares; of sce, of a bucket.
         precision: of products, in the model and in losses over the catalogue; `auto`: bfloat16 where the processor is
@@ -46,6 +47,7 @@ class TrainingConfig(Description):
 
     objective: ObjectiveName = "next-item"
     windows: Windows = "all"
+    item_start: Literal["noise", "neighbours"] = "noise"
     loss: LossName = "softmax"
     num_negatives: Size = 1
     precision: PrecisionName = "auto"
