@@ -251,7 +251,7 @@ def _fit(
 
 
 def new_model(config: RunConfig, split: Split) -> Model:
-    """The model that a training of this configuration begins with; what it knows of the split is from its training part."""
+    """The model that a training of this configuration begins with; it may know the training part of the split."""
     num_items = split.sequences.num_items
     model = build_model(config.model, num_items=num_items, seed=config.seed)
     if config.training.item_start == "neighbours" and not isinstance(model, PopRec):
