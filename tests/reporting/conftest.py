@@ -57,6 +57,7 @@ def make_record() -> MakeRecord:
             "version": "0.1.0",
             "commit": "abc1234",
             "threads": 2,
+            "event_seconds": 0.0005,
             "run": f"runs/{label.replace(':', '-')}-seed{seed}",
         }
         return record | changes

@@ -19,8 +19,9 @@ def test_means_and_deviations_are_over_seeds(write_run: WriteRun) -> None:
     assert summary.means["NDCG@10"] == pytest.approx((0.5 + 1.0 + 0.5) / 3)
     assert summary.deviations["NDCG@10"] == pytest.approx(sqrt(2 * (1 / 6) ** 2 + (1 / 3) ** 2) / sqrt(2))
     assert summary.means["HR@1"] == pytest.approx(0.5)
-    assert summary.seconds == pytest.approx(60 * 7 / 3)
-    assert (summary.epochs, summary.num_parameters) == (2, 12345)
+    assert summary.costs.epoch_seconds == pytest.approx(30 * 7 / 3)
+    assert (summary.costs.best_epoch, summary.costs.best_seconds) == (1, 30)
+    assert (summary.costs.num_parameters, summary.costs.event_seconds) == (12345, 0.0005)
 
 
 def test_a_single_seed_has_no_deviation(write_run: WriteRun) -> None:

@@ -11,13 +11,19 @@ def test_metrics_stand_with_their_deviation_and_the_best_is_bold(write_run: Writ
     headings = [column.heading for column in table.columns]
     assert headings == [
         *("Model", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"),
-        *("Seeds", "Epochs", "Training", "Parameters"),
+        *("Seeds", "Parameters", "Epoch", "Best epoch", "To best", "Event"),
     ]
     poprec, sasrec = (dict(zip(headings, row, strict=True)) for row in table.rows)
     assert poprec["HR@5"] == Cell("0.5000")
     assert poprec["NDCG@10"] == Cell("0.2153")  # 1 / log2(5) / 2
     assert sasrec["HR@5"] == Cell("0.7500 ± 0.3536", bold=True)
-    assert [sasrec[name].text for name in headings[6:]] == ["2", "2", "1 min 30 s", "12,345"]
+    assert [sasrec[name].text for name in headings[6:]] == ["2", "12,345", "45 s", "1", "30 s", "0.50 ms"]
+
+
+def test_costs_that_are_not_known_are_not_told(write_run: WriteRun) -> None:
+    counted = {"epochs": 0, "best_epoch": 0, "seconds": 0.1, "num_parameters": 0}
+    runs = [write_run("poprec", [1, 2], training=counted, history=[], event_seconds=None), write_run("sasrec", [1, 2])]
+    assert [cell.text for cell in metrics_table(compare_runs(runs)).rows[0][-5:]] == ["0", *4 * "–"]  # noqa: RUF001
 
 
 def test_equal_models_are_both_the_best(write_run: WriteRun) -> None:
@@ -28,8 +34,8 @@ def test_equal_models_are_both_the_best(write_run: WriteRun) -> None:
 def test_what_qualifies_the_numbers_is_below(write_run: WriteRun) -> None:
     several = metrics_table(compare_runs([write_run("sasrec", [1, 2]), write_run("sasrec", [1, 3], 2)]))
     assert several.below == (
-        "Mean ± standard deviation over seeds; bold: the best. Epochs and training time on 2 threads are means over "
-        "seeds; code 0.1.0 (abc1234).",
+        "Mean ± standard deviation over seeds; bold: the best. Costs on 2 threads are means over seeds: an epoch, "
+        "training up to the best epoch, an event of a session; code 0.1.0 (abc1234).",
         "Audit, of the targets: 25.0% older than some training event; 1.0% of an item never seen in training "
         "(misses); an unknown share tied in time with a neighbour; 0.0% of an item the user had before.",
     )
@@ -38,13 +44,14 @@ def test_what_qualifies_the_numbers_is_below(write_run: WriteRun) -> None:
 def test_one_seed_is_said_to_have_no_deviation(write_run: WriteRun) -> None:
     one = metrics_table(compare_runs([write_run("sasrec", [1, 2], threads=1, version="", commit=None)]))
     assert one.below[0] == (
-        "One seed a model, so no deviation; bold: the best. Epochs and training time on 1 thread are means over seeds."
+        "One seed a model, so no deviation; bold: the best. Costs on 1 thread are means over seeds: an epoch, training "
+        "up to the best epoch, an event of a session."
     )
 
 
 def test_threads_that_are_not_known_are_not_told(write_run: WriteRun) -> None:
     unknown = metrics_table(compare_runs([write_run("sasrec", [1, 2], threads=None)]))
-    assert "Epochs and training time are means over seeds" in unknown.below[0]
+    assert "Costs are means over seeds" in unknown.below[0]
 
 
 def test_a_metric_that_a_model_lacks_is_no_column(write_run: WriteRun) -> None:

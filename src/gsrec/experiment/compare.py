@@ -13,6 +13,7 @@ from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig
+from gsrec.experiment.cost import event_seconds
 from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
 from gsrec.experiment.run import prepare, result_record, train, trained_run
 from gsrec.files import held
@@ -135,7 +136,8 @@ class _Task:
         test = trained.evaluate(Protocol("test", candidates=self.candidates))
         keep_ranks(test, out / folder)
         validation = trained.evaluate(Protocol("validation")).metrics
-        record = result_record(trained, test) | {"validation": validation, "run": str(folder)}
+        costs = {"event_seconds": event_seconds(trained)}
+        record = result_record(trained, test) | {"validation": validation, "run": str(folder), **costs}
         return append_result(out / RESULTS_FILE, record)
 
     def _name(self) -> str:

@@ -18,6 +18,25 @@ HEADLINE_METRIC = "NDCG@10"
 
 
 @dataclass(frozen=True)
+class Costs:
+    """What a model takes; None where it is not trained by epochs, or was not measured.
+
+    Attributes:
+        num_parameters: trained parameters.
+        epoch_seconds: of training, an epoch.
+        best_epoch: whose weights were kept.
+        best_seconds: of training, up to the end of that epoch.
+        event_seconds: of a session's event.
+    """
+
+    num_parameters: int
+    epoch_seconds: float | None
+    best_epoch: float | None
+    best_seconds: float | None
+    event_seconds: float | None
+
+
+@dataclass(frozen=True)
 class ModelSummary:
     """One model over its seeds.
 
@@ -26,9 +45,7 @@ class ModelSummary:
         seeds: of its runs, rising.
         means: the metric's name, its mean over seeds.
         deviations: the metric's name, its standard deviation over seeds (n - 1); empty for a single seed.
-        seconds: of training, mean over seeds.
-        epochs: trained, mean over seeds.
-        num_parameters: trained parameters.
+        costs: means over seeds.
     """
 
     label: str
@@ -37,9 +54,7 @@ class ModelSummary:
     seeds: tuple[int, ...]
     means: Mapping[str, float]
     deviations: Mapping[str, float]
-    seconds: float
-    epochs: float
-    num_parameters: int
+    costs: Costs
 
 
 @dataclass(frozen=True)
@@ -129,10 +144,27 @@ def summarise_model(runs: Sequence[RunResult]) -> ModelSummary:
         seeds=tuple(run.seed for run in runs),
         means={name: float(value.mean()) for name, value in values.items()},
         deviations={name: float(value.std(ddof=1)) for name, value in values.items() if several},
-        seconds=float(np.mean([run.training.seconds for run in runs])),
-        epochs=float(np.mean([run.training.epochs for run in runs])),
-        num_parameters=runs[0].training.num_parameters,
+        costs=_costs(runs),
     )
+
+
+def _costs(runs: Sequence[RunResult]) -> Costs:
+    trainings = [run.training for run in runs]
+    by_epochs = all(training.epochs and training.best_epoch for training in trainings)
+    ends = [{epoch.epoch: epoch.seconds for epoch in run.history}.get(run.training.best_epoch or 0) for run in runs]
+    return Costs(
+        num_parameters=trainings[0].num_parameters,
+        epoch_seconds=_mean([training.seconds / training.epochs for training in trainings]) if by_epochs else None,
+        best_epoch=_mean([training.best_epoch for training in trainings]) if by_epochs else None,
+        best_seconds=_mean(ends),
+        event_seconds=_mean([run.event_seconds for run in runs]),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """None if one of them is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None
 
 
 def check_comparable(runs: Sequence[RunResult]) -> None:

@@ -10,6 +10,9 @@ from gsrec.reporting.tables import Cell, Column, Table
 METRICS = ("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
 """What the table shows, where it was measured."""
 
+COSTS = ("Parameters", "Epoch", "Best epoch", "To best", "Event")
+"""Trained parameters; seconds an epoch; the epoch that was best; training up to it; an event of a session."""
+
 DECIMALS = 4
 
 
@@ -23,7 +26,7 @@ def metrics_table(comparison: Comparison) -> Table:
     names = [name for name in METRICS if all(name in model.means for model in comparison.models)]
     best = {name: max(_rounded(model, name) for model in comparison.models) for name in names}
     columns = [Column("Model", is_number=False), *(Column(name) for name in names)]
-    columns += [Column("Seeds"), Column("Epochs"), Column("Training"), Column("Parameters")]
+    columns += [Column(heading) for heading in ("Seeds", *COSTS)]
     rows = [
         (
             Cell(model.label),
@@ -77,7 +80,15 @@ def _rounded(model: ModelSummary, metric: str) -> float:
 
 
 def _cost_cells(model: ModelSummary) -> tuple[Cell, ...]:
-    texts = (str(len(model.seeds)), f"{round(model.epochs, 1):g}", duration(model.seconds), f"{model.num_parameters:,}")
+    costs, unknown = model.costs, "–"  # noqa: RUF001
+    texts = (
+        str(len(model.seeds)),
+        f"{costs.num_parameters:,}",
+        unknown if costs.epoch_seconds is None else duration(costs.epoch_seconds),
+        unknown if costs.best_epoch is None else f"{round(costs.best_epoch, 1):g}",
+        unknown if costs.best_seconds is None else duration(costs.best_seconds),
+        unknown if costs.event_seconds is None else f"{1e3 * costs.event_seconds:.2f} ms",
+    )
     return tuple(Cell(text) for text in texts)
 
 
@@ -98,4 +109,5 @@ def _reading(comparison: Comparison) -> str:
     threads = " or ".join(str(count) for count in comparison.threads)
     on = f" on {threads} {'thread' if threads == '1' else 'threads'}" if threads else ""
     code = f"; code {', '.join(comparison.versions)}" if any(comparison.versions) else ""
-    return f"{spread}; bold: the best. Epochs and training time{on} are means over seeds{code}."
+    costs = f"Costs{on} are means over seeds: an epoch, training up to the best epoch, an event of a session"
+    return f"{spread}; bold: the best. {costs}{code}."

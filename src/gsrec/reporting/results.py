@@ -72,6 +72,7 @@ class RunResult(Record):
         intervals: the metric's name, its 95% interval over users.
         validation: metrics on the validation part, at the end of training.
         audit: the shares (0 to 1) that put the result in perspective; None where the log cannot tell.
+        event_seconds: the median time of a session's event, on as many threads as the training.
         run: the run's folder, relative to the results file, or None if none was kept.
         source: the results file this was read from; not part of the record.
     """
@@ -94,6 +95,7 @@ class RunResult(Record):
     version: str = ""
     commit: str | None = None
     threads: int | None = None
+    event_seconds: FiniteFloat | None = None
     run: str | None = None
     source: Path | None = Field(default=None, exclude=True)
 

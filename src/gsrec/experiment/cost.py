@@ -1,0 +1,31 @@
+"""What a trained model costs where it is used: the time that one event of a session takes."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+
+from gsrec.bundle import Bundle
+from gsrec.experiment.run import Run
+from gsrec.recommend.recommender import Recommender
+
+SESSIONS, EVENTS = 10, 20
+"""Users, from those with the fewest events to those with the most, and how many newest events of each are measured."""
+
+
+def event_seconds(run: Run) -> float:
+    """The median time from an event's coming in to ten items' going out, with as many threads as there are now."""
+    bundle = Bundle.of(run.model, run.record.config.model, run.split)
+    recommender, sequences, spent = Recommender(bundle), run.split.sequences, list[float]()
+    by_length = sequences.lengths.argsort(kind="stable")
+    for user in by_length[:: -(-by_length.size // SESSIONS)].tolist():
+        start, end = sequences.offsets[user : user + 2].tolist()
+        item_ids = bundle.vocabulary.decode_list(sequences.items[start:end].tolist())
+        session = recommender.session()
+        session.add(*item_ids[:-EVENTS])
+        for item_id in item_ids[-EVENTS:]:
+            begin = time.perf_counter()
+            session.add(item_id)
+            session.recommend(10)
+            spent.append(time.perf_counter() - begin)
+    return median(spent)
