@@ -5,15 +5,17 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 BIN := $(VENV)/bin
 COMPARED := poprec,sasrec,gru4rec,gsrec,bert4rec
 SEEDS := 3
-# The lines of docs/results.md: a log, and what targets are ranked among.
-LINES := A D E F G
+# The lines of docs/results.md: a log, what targets are ranked among, and how the log is split.
+LINES := A D E F G H
 LOG_A := ml-1m
 LOG_D := amazon-beauty-5core
 LOG_E := amazon-beauty-bert4rec
 LOG_F := ml-1m
 LOG_G := amazon-beauty-bert4rec
+LOG_H := amazon-beauty-5core
 AMONG_F := --candidates popularity:100 --trained results/A
 AMONG_G := --candidates popularity:100 --trained results/E
+SPLIT_H := --set split=temporal
 LINE ?= $(LINES)
 PEERS := rectools replay recbole
 # Every preset of experiments/ablations.toml, beside GSRec as it is and the other hybrids.
@@ -58,15 +60,19 @@ reproduce: $(VENV)/.run ## run lines of docs/results.md again, such as LINE=A (h
 	$(MAKE) --no-print-directory presets
 	$(BIN)/gsrec thesis --small --out results/thesis
 
-presets: $(VENV)/.run ## run the thesis's presets and SASRec's own loss again, one seed each
+presets: $(VENV)/.run ## run SASRec's own loss, SASRec with GSRec's start, and the thesis's presets again, one seed each
 	$(BIN)/gsrec compare ml-1m --models sasrec:one-negative --config experiments/ml-1m.toml --out results/A
+	$(BIN)/gsrec compare ml-1m --models sasrec:neighbours --presets experiments/baselines.toml \
+		--config experiments/ml-1m.toml --out results/A
+	$(BIN)/gsrec compare amazon-beauty-5core --models sasrec:neighbours --presets experiments/baselines.toml \
+		--config experiments/amazon-beauty-5core.toml --out results/D
 	$(BIN)/gsrec compare ml-1m --models gsrec:thesis-ml-1m --set epochs=60 --config experiments/ml-1m.toml --out results/A
 	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=30 \
 		--config experiments/amazon-beauty-5core.toml --out results/D
 
 line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
-		$(AMONG_$*) --out results/$*
+		$(AMONG_$*) $(SPLIT_$*) --out results/$*
 
 ablations: $(VENV)/.run ## train GSRec without each of its parts, and the other hybrids, on both data sets (a day); what is recorded is not redone
 	$(BIN)/gsrec compare ml-1m --models $(ABLATED) --presets experiments/ablations.toml --seeds $(SEEDS) \

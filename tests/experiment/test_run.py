@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from gsrec.errors import BundleError, ConfigError, DataError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.config import run_config
 from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
-from gsrec.experiment.run import Run, open_run, prepare, result_record, train
+from gsrec.experiment.run import Run, new_model, open_run, prepare, result_record, train
 from gsrec.models import MODELS
 from gsrec.training.course import Epoch, Listener, Step
 
@@ -45,6 +45,21 @@ def test_a_run_opens_again_to_the_same_numbers(runs: dict[str, Run], out: Path, 
     assert opened.record == runs[model].record
     assert opened.evaluate(TEST).metrics == runs[model].evaluate(TEST).metrics
     assert opened.evaluate(TEST).ranks.tolist() == runs[model].evaluate(TEST).ranks.tolist()
+
+
+def test_items_begin_at_their_neighbours_in_what_is_trained_on_alone(small_log: str, sizes: list[str]) -> None:
+    noise, near = (run_config("gsrec", settings=[*sizes, f"item_start={start}"]) for start in ("noise", "neighbours"))
+    split = prepare(LogReference(log=small_log), near)[0]
+    items = split.sequences.items.copy()
+    items[~split.train_mask()] = 1
+    others_held_out = replace(split, sequences=replace(split.sequences, items=items))
+    rows = [
+        new_model(config, of).state_dict()["items.weight"]
+        for config, of in ((near, split), (near, others_held_out), (noise, split))
+    ]
+    assert rows[0].equal(rows[1])
+    assert not rows[0].equal(rows[2])
+    assert new_model(run_config("poprec"), split).num_items == split.sequences.num_items
 
 
 @pytest.mark.parametrize("model", MODELS)
