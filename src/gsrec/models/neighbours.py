@@ -51,9 +51,8 @@ def near_pairs(histories: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray,
 def start_from_neighbours(module: nn.Module, histories: Sequence[np.ndarray], *, num_items: int, seed: int = 0) -> None:
     """Turn the item rows of a new model's embedding tables to where their neighbours are; lengths stay alike.
 
-    Two items that stand near the same others begin with nearly the same row. A few events of an item say at once what
-    training from noise needs several epochs for, and what it never learns of a rare one. An item without neighbours
-    keeps its noise.
+    Two items that stand near the same others begin with nearly the same row, which training from noise needs several
+    epochs to find out. An item without neighbours keeps its noise.
 
     Args:
         module: whose embedding tables of items have at least V + 1 rows.
