@@ -8,6 +8,7 @@ import pytest
 
 from gsrec.errors import ConfigError
 from gsrec.experiment.config import preset_layer, presets, read_presets, run_config, run_configs
+from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.thesis import MODELS as THESIS_MODELS
 from gsrec.models import MODELS, GSRecConfig, build_model
 
@@ -77,7 +78,8 @@ def test_the_baselines_see_as_much_as_the_thesiss_gsrec(preset: str, length: int
 def test_every_ablation_is_a_model_of_its_own() -> None:
     file = Path(__file__).parents[2] / "experiments" / "ablations.toml"
     names = [*read_presets(file)]
-    plain, *configs = run_configs(["gsrec", *(f"gsrec:{name}" for name in names)], [1], presets_file=file)
+    models, sparse = ["gsrec", *(f"gsrec:{name}" for name in names)], LogSizes(22_363, 12_101, 198_502)
+    plain, *configs = run_configs(models, [1], presets_file=file, sizes=sparse)
     assert all(build_model(config.model, num_items=3).num_items == 3 for config in configs)
     different = {config.model_copy(update={"preset": "default"}).model_dump_json() for config in configs}
     assert len(different - {plain.model_dump_json()}) == len(names)
