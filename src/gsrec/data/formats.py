@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import io
 import json
 import re
 from collections.abc import Callable
@@ -228,11 +227,18 @@ def _check_json_strings(path: Path, strings: list[str], name: str) -> None:
 
 
 def read_parquet(path: Path) -> Table:
-    """Open a Parquet file; one that is compressed as a whole is read into memory."""
+    """Open a Parquet file; one that is compressed as a whole is read into memory.
+
+    By Arrow: Polars's own reader believes what a damaged page says of its size, and takes the process down with it.
+    """
+    from pyarrow import BufferReader, dataset, parquet  # a tenth of a second that other formats need not wait for
+
     if path == without_compression(path):
-        return Table(pl.scan_parquet(path, glob=False), str(path))
+        columns = parquet.read_schema(path)
+        return Table(pl.scan_pyarrow_dataset(dataset.dataset(path, columns, format="parquet")), str(path))
     with open_bytes(path) as file:
-        return Table(pl.scan_parquet(io.BytesIO(file.read())), str(path))
+        rows = pl.DataFrame(parquet.read_table(BufferReader(file.read())))
+    return Table(rows.lazy(), str(path))
 
 
 READERS: dict[str, Reader] = {

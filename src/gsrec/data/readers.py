@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,10 +58,14 @@ def explained(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: cannot be read; it may be cut short or damaged: {error}") from error
     except pl.exceptions.NoDataError as error:
         raise DataError(f"{path}: the file is empty") from error
-    except pl.exceptions.PanicException as error:  # a library that gives up on hostile bytes instead of refusing them
-        raise DataError(f"{path}: it is damaged: what is in it does not fit together. Write it again.") from error
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).strip().split("\n")[0]
+    except _refusals() as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".")
         raise DataError(
             f"{path}: cannot be read as its extension says: {reason}. Is it damaged, or a quote left open?"
         ) from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What the libraries raise that read files; Arrow is asked only where it was there to read."""
+    arrow = sys.modules.get("pyarrow")
+    return (pl.exceptions.PolarsError, *((arrow.ArrowException, UnicodeDecodeError) if arrow else ()))
