@@ -27,8 +27,9 @@ do, within ten seconds. `make fuzz` tries them, `make reliability` kills.
 |---|---:|---:|---:|
 {rows}
 
-Found on the way, refused since, and tried again in every check: a Parquet file of which one changed byte made the
-library that reads it panic; a disk that fills up while a table is written as Parquet.
+Found on the way, refused since, and tried again in every check: two Parquet files of which a few changed bytes made the
+library that read them panic, or ask for two exabytes and take the process down (another one reads them since); a disk
+that fills up while a table is written as Parquet.
 
 The faults are in `tests/faults`, each made to happen in every check: a full and a read-only disk for each kind of
 file, a process killed between writing and renaming, memory that runs out in a step, a loss that is not finite, a
