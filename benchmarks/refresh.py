@@ -3,9 +3,9 @@
 python benchmarks/refresh.py --out results/refresh
 
 The model learns from all events up to a moment. At each age all three are asked what users take in the next four weeks:
-the last event of each user, if anything was before it. Refreshed and retrained models learn from all events before
-those weeks; the last fifth of what is new since the first model chooses their best epoch. What was measured is not
-measured again.
+the last event of each user, if anything was before it. Refreshed and retrained models learn from the events before
+those weeks, but for the last fifth of what is new since the first model, which chooses their best epoch. (The command
+holds back one fifth more, by which it compares old and new.) What was measured is not measured again.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ from run import machine
 
 from gsrec.bundle import Bundle
 from gsrec.data.log import InteractionLog
-from gsrec.data.sequences import Sequences
 from gsrec.data.sources import open_log
-from gsrec.data.splits import Split, ends_at
+from gsrec.data.splits import Split, at_moments
 from gsrec.evaluation.evaluator import Evaluation, Protocol, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import paired_test
@@ -51,12 +50,6 @@ SETTINGS = (
     *("embedding_size=128", "recurrent_size=128", "max_length=50", "dropout=0.5", "temperature=0.07"),
     *("averaging=0.98", "learning_rate=1e-3", "batch_size=256", "epochs=30", "patience=3"),
 )
-
-
-def split_at(sequences: Sequences, validation: float, moment: float) -> Split:
-    """Train on what came up to a moment, validate on what came then up to another one, test on the rest."""
-    ends = (ends_at(sequences, at) for at in (validation, moment))
-    return Split(sequences, *ends, rule="last", name="at-a-moment")
 
 
 def until(log: InteractionLog, moment: float) -> InteractionLog:
@@ -96,7 +89,7 @@ def measure(log: InteractionLog, config: RunConfig, weeks: int, base: Bundle, be
     vocabulary = base.vocabulary.extended(known.frame["item_id"].unique(maintain_order=True).to_list())
     times = known.frame["time"].to_numpy()
     since = times[(times > begin) & (times <= moment)]
-    split = split_at(known.to_sequences(vocabulary), float(np.quantile(since, 0.8, method="inverted_cdf")), moment)
+    split = at_moments(known.to_sequences(vocabulary), float(np.quantile(since, 0.8, method="inverted_cdf")), moment)
     further = go_on(base, config, split, int(begin), Plan(seed=config.seed))
     anew, anew_seconds, anew_epochs = trained(config, split)
     test = Protocol("test")
@@ -127,7 +120,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["rows"] if file.exists() else []
     at_first = until(log, begin)
     validation = float(np.quantile(at_first.frame["time"].to_numpy(), 0.9, method="inverted_cdf"))
-    base, seconds, epochs = trained(config, split_at(at_first.to_sequences(), validation, begin))
+    base, seconds, epochs = trained(config, at_moments(at_first.to_sequences(), validation, begin))
     print("trained", f"{seconds:.0f} s, {epochs} epochs", flush=True)
     for weeks in AGES:
         if weeks not in [row["weeks"] for row in rows]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +17,9 @@ from gsrec.errors import ConfigError, DataError
 LOCK = ".lock"
 """The file that says which process writes into a folder."""
 
+NEW, OLD = ".new", ".old"
+"""What the hidden names of what is being written, and of what makes place for it, end with."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -26,7 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=NEW)
         os.close(handle)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}. Give a folder that can be written to.") from error
@@ -42,6 +46,24 @@ def replacing(path: Path) -> Iterator[Path]:
         raise DataError(f"cannot write {path}: {reason}. What was there before is unchanged.") from error
     finally:
         new.unlink(missing_ok=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether this is what a process left that was killed while it wrote.
+
+    >>> is_leftover(Path("run/.history.jsonl.k3j2_x1a.new")), is_leftover(Path("run/history.jsonl"))
+    (True, False)
+    """
+    return path.name.startswith(".") and path.suffix in (NEW, OLD)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left in a folder and below; call it with the folder held."""
+    for path in [path for path in folder.rglob(".*") if is_leftover(path)]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

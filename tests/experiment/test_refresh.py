@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +16,16 @@ from typer.testing import CliRunner
 from gsrec.bundle import Bundle, load_bundle
 from gsrec.cli import app
 from gsrec.data.log import InteractionLog, log_from_frame
-from gsrec.errors import ConfigError, DataError
+from gsrec.data.splits import Split
+from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
 from gsrec.experiment.config import run_config
 from gsrec.experiment.folder import open_bundle
-from gsrec.experiment.refresh import Plan, cut_newest, refresh
+from gsrec.experiment.refresh import Plan, cut_newest, refresh, training_of
 from gsrec.experiment.run import train
-from gsrec.models import build_model
+from gsrec.models import SASRecConfig, build_model
 from gsrec.models.growing import Widened, grown
 from gsrec.ranking import mask_seen
+from gsrec.training.course import Listener, Step
 
 DAY = 86_400
 SIZES = ["embedding_size=8", "recurrent_size=8", "num_heads=1", "epochs=8", "batch_size=16", "dropout=0.1"]
@@ -57,6 +60,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bundle(folder: Path) -> Bundle:
     return open_bundle(folder / "run")
+
+
+def split_of(bundle: Bundle) -> Split:
+    """How a refresh with the default window cuts."""
+    return cut_newest(bundle, log_of(OLD, NEW), 0.2)[0]
 
 
 def log_of(*frames: pl.DataFrame) -> InteractionLog:
@@ -95,8 +103,12 @@ def test_new_events_and_items_make_it_better(bundle: Bundle, tmp_path: Path) -> 
     kept = load_bundle(tmp_path / "new.gsrec")
     assert kept.vocabulary.ids[: len(bundle.vocabulary)].to_list() == bundle.vocabulary.ids.to_list()
     assert kept.fingerprint == found.bundle.fingerprint
-    assert kept.data.until == NEW["timestamp"].max()
-    assert dict(kept.settings) == dict(bundle.settings)
+    assert {**kept.settings, "data": None} == {**bundle.settings, "data": None}
+    again = training_of(kept).data.cut(log_of(OLD, NEW).to_sequences(kept.vocabulary))
+    assert again.targets("test").positions.tolist() == split_of(bundle).targets("test").positions.tolist()
+    assert again.train_ends.tolist() == split_of(bundle).train_ends.tolist()
+    assert again.sequences.timestamps is not None
+    assert kept.data.until == again.sequences.timestamps[again.train_mask()].max()  # what was held out is still new
     assert min(found.rows) > 0
     sparing = refresh(bundle, log_of(OLD, NEW), tmp_path / "sparing", Plan(replay=0.5, epochs=1))
     assert 0 < sparing.rows[1] <= sparing.rows[0] / 2 + 1
@@ -120,9 +132,17 @@ def test_what_is_not_better_is_not_kept(bundle: Bundle, tmp_path: Path) -> None:
 def test_a_log_without_clock_times_is_judged_by_last_events(bundle: Bundle, tmp_path: Path) -> None:
     log = log_of(OLD, NEW)
     positions = log_from_frame(log.frame.select("user_id", "item_id"), name="all")
-    split, since = cut_newest(bundle, positions, 0.2)
+    with pytest.raises(DataError, match="has no clock times, and what the model learned from had"):
+        refresh(bundle, positions, tmp_path / "new")
+    timeless = replace(bundle, data=bundle.data.model_copy(update={"until": None}))
+    split, since = cut_newest(timeless, positions, 0.2)
     assert (split.name, since) == ("leave-one-out", None)
-    assert refresh(bundle, positions, tmp_path / "new", Plan(epochs=1)).new_events == log.num_interactions
+    found = refresh(timeless, positions, tmp_path / "new", Plan(epochs=1))
+    assert found.new_events == log.num_interactions
+    assert training_of(found.bundle).data.split == "leave-one-out"
+    old = log_from_frame(log_of(OLD).frame.select("user_id", "item_id"), name="old")
+    with pytest.raises(DataError, match="has no more events than before"):
+        refresh(timeless, old, tmp_path / "new")
 
 
 def test_the_old_model_never_recommends_what_it_does_not_know(bundle: Bundle) -> None:
@@ -135,6 +155,42 @@ def test_the_old_model_never_recommends_what_it_does_not_know(bundle: Bundle) ->
     assert int(scores[1].isfinite().sum()) == 20
 
 
+def test_the_old_model_sees_the_newest_that_it_knows_as_when_it_is_served() -> None:
+    model = build_model(SASRecConfig(embedding_size=8, max_length=3), num_items=10, seed=1).eval()
+    scores = Widened(model, 15).score(torch.tensor([[1, 2, 3, 4, 11, 12, 13], [5, 11, 6, 0, 0, 0, 0]]))
+    served = model.score(torch.tensor([[2, 3, 4], [5, 6, 0]]))
+    torch.testing.assert_close(scores[:, :11], served)
+
+
+def test_what_is_in_the_way_is_told_before_anything_is_done(bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    (tmp_path / "folder.gsrec").mkdir()
+    trains: list[Step] = []
+    for name in ("file", "file/x", "folder.gsrec", "."):
+        with pytest.raises(DataError, match=r"is a file|does not take it|is a folder|no part of a bundle"):
+            refresh(bundle, log_of(OLD, NEW), tmp_path / name, listener=Listener(on_step=trains.append))
+    assert not trains
+
+
+def test_what_is_stopped_or_fails_promises_nothing(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(StoppedError, match="nothing of it is kept"):
+        refresh(bundle, log_of(OLD, NEW), tmp_path / "new", stop=lambda: True)
+    with pytest.raises(TrainingError, match=r"the loss became nan at step \d+ of epoch \d+\. Lower"):
+        refresh(bundle, log_of(OLD, NEW), tmp_path / "new", Plan(rate=1e30))
+
+
+def test_a_log_that_has_lost_events_is_noted(bundle: Bundle, tmp_path: Path) -> None:
+    told: list[str] = []
+    refresh(bundle, log_of(NEW.head(900)), tmp_path / "new", Plan(epochs=1), listener=Listener(on_note=told.append))
+    assert "give all of them, the old ones too" in told[0]
+
+
+def test_ids_of_another_type_are_another_log(bundle: Bundle, tmp_path: Path) -> None:
+    numbers = NEW.with_columns(pl.col("item_id").str.strip_prefix("i").cast(pl.Int64))
+    with pytest.raises(DataError, match="the item ids so far are strings, and 21 is none"):
+        refresh(bundle, log_of(numbers.sort("item_id")), tmp_path / "new")
+
+
 def test_what_cannot_be_refreshed_is_told(bundle: Bundle, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no event after those that the model learned from"):
         refresh(bundle, log_of(OLD), tmp_path / "new")
@@ -144,8 +200,16 @@ def test_what_cannot_be_refreshed_is_told(bundle: Bundle, tmp_path: Path) -> Non
         refresh(replace(bundle, settings={}), log_of(OLD, NEW), tmp_path / "new")
     with pytest.raises(ConfigError, match="the newest window must be"):
         Plan(window=0.5)
-    with pytest.raises(ConfigError, match="replay must not be negative"):
-        Plan(replay=-1)
+    for replay, rate in (
+        (-1.0, 1.0),
+        (math.nan, 1.0),
+        (math.inf, 1.0),
+        (None, math.nan),
+        (None, math.inf),
+        (None, 0.0),
+    ):
+        with pytest.raises(ConfigError, match="replay must not be negative"):
+            Plan(replay=replay, rate=rate)
 
 
 def test_the_command(folder: Path, tmp_path: Path) -> None:

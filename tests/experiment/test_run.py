@@ -92,6 +92,23 @@ def test_two_trainings_never_write_into_one_folder(
     assert not (tmp_path / "run" / ".lock").exists()
 
 
+def test_what_a_killed_process_left_is_in_nobodys_way(
+    small_log: str, settings: dict[str, list[str]], tmp_path: Path
+) -> None:
+    config, out = run_config("gsrec", settings=settings["gsrec"]), tmp_path / "run"
+
+    def die(epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small_log, config, out, listener=Listener(on_epoch=die))
+    for name in (".history.jsonl.a1.new", "checkpoints/.state-000001.json.a1.new", ".bundle.a1.old/manifest.json"):
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("half", encoding="utf-8")
+    train(small_log, config, out, resume=True)
+    assert not list(out.rglob(".*"))
+
+
 def test_another_seed_makes_another_run(
     runs: dict[str, Run], small_log: str, settings: dict[str, list[str]], tmp_path: Path
 ) -> None:

@@ -70,7 +70,7 @@ WRITERS: dict[str, Write] = {
     "json": lambda folder, version: write_json(folder / "a.json", {"a": [version] * 9_000}),
     "bundle-folder": lambda folder, version: save_bundle(bundle(version), folder / "bundle"),
     "bundle-file": lambda folder, version: save_bundle(bundle(version), folder / "bundle.gsrec"),
-    "weights": lambda folder, version: save_weights(build_model(CONFIG, num_items=300, seed=version), folder / "best"),
+    "weights": lambda folder, version: save_weights(bundle(version).model.state_dict(), folder / "best"),
     "checkpoint": lambda folder, version: save_state(snapshot(version), folder / "states", identity={}),
     "ranks": lambda folder, version: write_ranks(folder / "ranks", ranks(version)),
     "table-csv": lambda folder, version: write_recommendations(frame(version), folder / "next.csv"),
@@ -178,16 +178,56 @@ def test_sessions_on_a_full_disk_refuse_new_events_and_keep_the_old(tmp_path: Pa
     store.close()
 
 
-def write_and_be_killed(kind: str, folder: Path) -> None:
-    """Write the second version, and be killed before it has its name."""
+@pytest.mark.parametrize("renames", range(8))
+def test_a_bundle_killed_at_any_rename_is_the_old_or_the_new_one(renames: int, tmp_path: Path) -> None:
+    WRITERS["bundle-folder"](tmp_path, 1)
+    process = subprocess.run([sys.executable, __file__, "bundle-folder", str(tmp_path), str(renames)], timeout=100)
+    is_done = process.returncode == 0
+    assert is_done == (renames > 5)  # four files in a new folder, the old one makes place, the new one takes it
+    assert load_bundle(tmp_path / "bundle").fingerprint == bundle(2 if is_done else 1).fingerprint
+    WRITERS["bundle-folder"](tmp_path, 2)
+    assert load_bundle(tmp_path / "bundle").fingerprint == bundle(2).fingerprint
 
-    def kill(*args: object, **more: object) -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
 
-    Path.replace = kill  # type: ignore[method-assign, assignment]
-    os.replace = kill
+def test_the_old_bundle_takes_its_place_again_where_the_new_one_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_bundle(bundle(1), tmp_path / "bundle")
+    replace = os.replace
+
+    def refuse(source: Path, target: Path) -> None:
+        if str(source).endswith(".new") and Path(target).name == "bundle":
+            raise OSError(5, "Input/output error")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", refuse)
+        with pytest.raises(GSRecError, match="What was there before is unchanged"):
+            save_bundle(bundle(2), tmp_path / "bundle")
+    assert load_bundle(tmp_path / "bundle").fingerprint == bundle(1).fingerprint
+    assert [place.name for place in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_what_a_link_stands_for_is_replaced(tmp_path: Path) -> None:
+    save_bundle(bundle(1), tmp_path / "v1")
+    (tmp_path / "current").symlink_to(tmp_path / "v1")
+    save_bundle(bundle(2), tmp_path / "current")
+    assert (tmp_path / "current").is_symlink()
+    assert load_bundle(tmp_path / "v1").fingerprint == bundle(2).fingerprint
+
+
+def write_and_be_killed(kind: str, folder: Path, renames: int = 0) -> None:
+    """Write the second version, and be killed instead of giving a name after so many."""
+    replace, left = os.replace, iter(range(renames))
+
+    def kill(source: Path, target: Path) -> None:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    os.replace = kill  # type: ignore[assignment]
     WRITERS[kind](folder, 2)
 
 
 if __name__ == "__main__":
-    write_and_be_killed(sys.argv[1], Path(sys.argv[2]))
+    write_and_be_killed(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:]))

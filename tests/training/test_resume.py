@@ -30,6 +30,7 @@ from gsrec.models import (
     SequenceEncoder,
     build_model,
 )
+from gsrec.training.checkpoint import Snapshot, load_state, save_state
 from gsrec.training.config import TrainingConfig
 from gsrec.training.course import Fit, Keeping, Listener
 from gsrec.training.trainer import fit
@@ -49,6 +50,7 @@ MODELS: dict[str, tuple[ModelConfig, dict[str, Any]]] = {
     "bert4rec": (BERT4RecConfig(embedding_size=8, num_heads=1, max_length=8), {"objective": "masked-item"}),
 }
 EPOCHS = 3
+IDENTITY = {"config": {"seed": 1}, "data": "some"}
 
 
 def run(
@@ -71,7 +73,7 @@ def run(
     keeping = Keeping(
         folder,
         seconds=0.0,
-        identity=identity or {"config": {"seed": 1}, "data": "some"},
+        identity=identity or IDENTITY,
         resume=resume,
         stop=lambda: next(steps) == stop_at,
     )
@@ -145,6 +147,25 @@ def test_damage_of_every_kind_goes_back_to_the_state_before(tmp_path: Path, dama
     told: list[str] = []
     run("gsrec", tmp_path, resume=True, listener=Listener(on_note=told.append))
     assert "is damaged" in told[0]
+
+
+def test_the_best_weights_are_those_of_the_state_whatever_becomes_of_their_file(tmp_path: Path) -> None:
+    best = stopped(tmp_path) / "best.safetensors"
+    content = bytearray(best.read_bytes())
+    content[-1] ^= 0xFF
+    best.write_bytes(content)
+    weights = run("gsrec", tmp_path, resume=True)[1]
+    assert all(weights[key].equal(never_stopped("gsrec")[1][key]) for key in weights)
+
+
+def test_a_state_of_another_shape_is_refused(tmp_path: Path) -> None:
+    stopped(tmp_path)
+    state, _ = load_state(tmp_path, identity=IDENTITY)
+    assert state is not None
+    tensors = {name: one for name, one in state.tensors.items() if not name.startswith("model.")}
+    save_state(Snapshot(tensors, state.facts), tmp_path, identity=IDENTITY)
+    with pytest.raises(TrainingError, match="does not fit this training"):
+        run("gsrec", tmp_path, resume=True)
 
 
 def test_without_a_state_it_begins_anew_and_says_so(tmp_path: Path) -> None:

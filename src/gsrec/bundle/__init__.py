@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gsrec.bundle.bundle import BUNDLE_FOLDER, Bundle, load_bundle, save_bundle
 from gsrec.bundle.manifest import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, DataFacts, Manifest, first_problem
-from gsrec.bundle.storage import SUFFIX
+from gsrec.bundle.storage import SUFFIX, check_place
 
 __all__ = [
     "BUNDLE_FOLDER",
@@ -16,6 +16,7 @@ __all__ = [
     "Bundle",
     "DataFacts",
     "Manifest",
+    "check_place",
     "first_problem",
     "load_bundle",
     "save_bundle",

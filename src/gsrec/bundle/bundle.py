@@ -132,7 +132,10 @@ def load_bundle(path: Path) -> Bundle:
     try:
         vocabulary = Vocabulary.of(json.loads(files[VOCABULARY]))
         model = build_model(manifest.model, num_items=len(vocabulary))
-        model.load_state_dict(load(files[WEIGHTS]))
+        weights = load(files[WEIGHTS])
+        model.load_state_dict(weights)
+        if other := [name for name, tensor in weights.items() if not tensor.isfinite().all()]:
+            raise BundleError(f"the weights {other[0]} are not all numbers")
         counts = load(files[POPULARITY])[COUNTS]
         if counts.shape != (len(vocabulary) + 1,) or counts.dtype != torch.int64:
             raise BundleError(f"{POPULARITY} has counts {counts.dtype} of shape {tuple(counts.shape)}")

@@ -27,7 +27,8 @@ class DataFacts(Description):
     """Which data a model learned from: its name, its SHA-256 fingerprint, its sizes, and its newest event.
 
     Attributes:
-        until: Unix seconds of the newest event, held-out ones included; None where the log has no clock times.
+        until: Unix seconds of the newest event, held-out ones included; of a refreshed model, of the newest that it was
+            trained on. None where the log has no clock times.
     """
 
     name: str

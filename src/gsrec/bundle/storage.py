@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from safetensors.torch import save
 
 from gsrec.bundle.manifest import CONTENTS, MANIFEST
 from gsrec.errors import BundleError, DataError
-from gsrec.files import replacing
+from gsrec.files import NEW, OLD, replacing
 
 SUFFIX = ".gsrec"
 """What the name of a bundle in one file ends with."""
@@ -35,9 +36,11 @@ def write_files(path: Path, files: Mapping[str, bytes]) -> None:
         with replacing(path) as new:
             new.write_bytes(save(tensors, metadata={MANIFEST: files[MANIFEST].decode()}))
         return
+    path = path.resolve() if path.is_symlink() else path  # what a link stands for is replaced, not the link
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        _put_back(path)
+        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=NEW))
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}. Give a folder that can be written to.") from error
     try:
@@ -52,18 +55,47 @@ def write_files(path: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def check_place(path: Path) -> None:
+    """Make sure that a bundle can be written to a path, before anything is done for it.
+
+    Raises:
+        DataError: if something else is there, or it cannot be written to.
+    """
+    if path.suffix == SUFFIX and path.is_dir():
+        raise DataError(f"{path} is a folder, and a name that ends with {SUFFIX} is for a file. Give another name.")
+    if path.suffix != SUFFIX and path.exists():
+        if not path.is_dir():
+            raise DataError(f"{path} is a file. Give a folder, or a name that ends with {SUFFIX}.")
+        unknown = sorted(place.name for place in path.iterdir() if place.name not in (*CONTENTS, MANIFEST))
+        if unknown:
+            raise DataError(f"{path} holds {unknown[0]}, which is no part of a bundle. Give another folder.")
+    nearest = next(place for place in path.absolute().parents if place.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        raise DataError(f"cannot write {path}: {nearest} does not take it. Give a folder that can be written to.")
+
+
 def _put(new: Path, path: Path) -> None:
     """Give a folder its name; one that has it already makes place first, and is then removed."""
     if not path.exists():
         os.replace(new, path)
         return
-    unknown = sorted(place.name for place in path.iterdir() if place.name not in (*CONTENTS, MANIFEST))
-    if unknown:
-        raise DataError(f"{path} holds {unknown[0]}, which is no part of a bundle. Give another folder.")
-    old = new.with_name(f"{new.name}.old")
+    check_place(path)
+    old = new.with_suffix(OLD)
     os.replace(path, old)
-    os.replace(new, path)
-    shutil.rmtree(old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _put_back(path: Path) -> None:
+    """Give a folder its name again, where a process was killed after it made place and before the new one was there."""
+    if not path.exists():
+        for old in path.parent.glob(f".{glob.escape(path.name)}.*{OLD}"):
+            os.replace(old, path)
+            return
 
 
 def read_files(path: Path) -> dict[str, bytes]:
@@ -73,6 +105,7 @@ def read_files(path: Path) -> dict[str, bytes]:
         BundleError: if there is no bundle, or its one file is damaged.
     """
     try:
+        _put_back(path)
         if path.is_file():
             return _read_one(path)
         names = [name for name in CONTENTS if (path / name).is_file()]
@@ -86,13 +119,22 @@ def _read_one(path: Path) -> dict[str, bytes]:
         with safe_open(path, framework="pt") as opened:
             tensors = {name: opened.get_tensor(name) for name in CONTENTS if name in opened.keys()}  # noqa: SIM118
             manifest = str((opened.metadata() or {})[MANIFEST]).encode()
+        if other := [name for name, tensor in tensors.items() if tensor.dtype != torch.uint8]:
+            raise ValueError(f"{other[0]} is not made of bytes")
     except (SafetensorError, KeyError, ValueError) as error:
         raise BundleError(f"{path} is no bundle, or a damaged one: {error}. Train or copy it again.") from error
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()} | {MANIFEST: manifest}
 
 
 def facts_of(content: bytes) -> dict[str, list[int]]:
-    """The shape of every tensor in the bytes of a safetensors file, from its header alone."""
+    """The shape of every tensor in the bytes of a safetensors file, from its header alone.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError, RecursionError: if it is no such header.
+    """
     size = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + size])
-    return {name: part["shape"] for name, part in header.items() if name != "__metadata__"}
+    shapes = {name: part["shape"] for name, part in header.items() if name != "__metadata__"}
+    if not all(isinstance(length, int) and length >= 0 for shape in shapes.values() for length in shape):
+        raise ValueError("a shape is not made of lengths")
+    return shapes

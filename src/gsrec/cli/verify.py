@@ -30,15 +30,14 @@ def verify(
     """
     from gsrec.bundle import save_bundle
     from gsrec.cli.console import print_json, print_notes, print_table
-    from gsrec.experiment.config import RunConfig
     from gsrec.experiment.folder import LogReference, any_bundle
+    from gsrec.experiment.refresh import training_of
     from gsrec.experiment.run import prepare
     from gsrec.experiment.verify import library_ways, onnx_ways, verify
     from gsrec.recommend.recommender import Recommender
 
     bundle = any_bundle(path)
-    config = RunConfig.model_validate(dict(bundle.settings))
-    split, _ = prepare(LogReference.of(log), config, vocabulary=bundle.vocabulary)
+    split, _ = prepare(LogReference.of(log), training_of(bundle), vocabulary=bundle.vocabulary)
     ways = library_ways(Recommender(bundle))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from gsrec.data.compression import check_unpacks, open_bytes, without_compression
+from gsrec.data.compression import check_unpacks, most_bytes, open_bytes, too_much, without_compression
 from gsrec.data.table import Table
 from gsrec.errors import DataError
 
@@ -23,6 +23,8 @@ RATINGS_HEADER = ("user_id", "item_id", "rating", "timestamp")
 
 EVERY = pl.lit(True)
 """All lines."""
+
+BYTES_OF_A_NUMBER = 8
 
 BYTE_ORDER_MARK = "\ufeff"
 """What some editors put at the start of a file in UTF-8."""
@@ -230,15 +232,23 @@ def read_parquet(path: Path) -> Table:
     """Open a Parquet file; one that is compressed as a whole is read into memory.
 
     By Arrow: Polars's own reader believes what a damaged page says of its size, and takes the process down with it.
+
+    Raises:
+        DataError: if it has far more rows than its bytes can hold.
     """
     from pyarrow import BufferReader, dataset, parquet  # a tenth of a second that other formats need not wait for
 
-    if path == without_compression(path):
-        columns = parquet.read_schema(path)
-        return Table(pl.scan_pyarrow_dataset(dataset.dataset(path, columns, format="parquet")), str(path))
+    packed = path != without_compression(path)
     with open_bytes(path) as file:
-        rows = pl.DataFrame(parquet.read_table(BufferReader(file.read())))
-    return Table(rows.lazy(), str(path))
+        content = file.read() if packed else b""
+    told = parquet.read_metadata(BufferReader(content) if packed else path)
+    most = most_bytes(path.stat().st_size)
+    if told.num_rows * told.num_columns * BYTES_OF_A_NUMBER > most:  # a column of one value takes no room in the file
+        raise too_much(path, most)
+    if packed:
+        return Table(pl.DataFrame(parquet.read_table(BufferReader(content))).lazy(), str(path))
+    rows = dataset.dataset(path, told.schema.to_arrow_schema(), format="parquet")
+    return Table(pl.scan_pyarrow_dataset(rows), str(path))
 
 
 READERS: dict[str, Reader] = {

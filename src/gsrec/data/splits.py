@@ -163,11 +163,22 @@ def global_temporal(
     if times is None:
         raise DataError("a temporal split needs clock times, and this log has none. Use leave-one-out instead.")
     moments = np.quantile(times, [validation, test], method="inverted_cdf")
-    first, second = (ends_at(sequences, float(moment)) for moment in moments)
-    split = Split(sequences, first, second, rule=rule, name=f"temporal-{validation:g}-{test:g}")
+    first, second = moments.tolist()
+    split = at_moments(sequences, first, second, rule=rule, name=f"temporal-{validation:g}-{test:g}")
     if not (split.num_train and len(split.targets("validation")) and len(split.targets("test"))):
         raise DataError("the temporal split leaves training, validation or test empty: the log spans too few moments")
     return split
+
+
+def at_moments(
+    sequences: Sequences, training: float, validation: float, *, rule: TargetRule = "last", name: str = "at-moments"
+) -> Split:
+    """Cut all histories at two moments, in Unix seconds: up to which all is training, and up to which validation.
+
+    Raises:
+        DataError: if the log has no clock times.
+    """
+    return Split(sequences, ends_at(sequences, training), ends_at(sequences, validation), rule=rule, name=name)
 
 
 def ends_at(sequences: Sequences, moment: float) -> np.ndarray:

@@ -103,6 +103,13 @@ class Vocabulary:
             raise DataError(f"item ids of this log are integers, found {text!r}") from None
 
     def extended(self, ids: Iterable[ItemId]) -> Vocabulary:
-        """A vocabulary with the unknown ones among these ids appended; all known ids keep their index."""
+        """A vocabulary with the unknown ones among these ids appended; all known ids keep their index.
+
+        Raises:
+            DataError: if they are not of the type of those that are there.
+        """
         new = [item_id for item_id in dict.fromkeys(ids) if item_id not in self._items]
+        kind, name = (str, "strings") if self.ids.dtype == pl.String else (int, "integers")
+        if other := [item_id for item_id in new if not isinstance(item_id, kind)]:
+            raise DataError(f"the item ids so far are {name}, and {other[0]!r} is none: it is a log of other items")
         return Vocabulary.of([*self.ids.to_list(), *new])

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
-from gsrec.data.splits import Split, global_temporal, last_n, leave_one_out
+from gsrec.data.splits import Split, at_moments, global_temporal, last_n, leave_one_out
 from gsrec.errors import ConfigError
 from gsrec.experiment.defaults import Layer, LogSizes, suited_layer
 from gsrec.models import MODELS, ModelConfig
@@ -31,16 +31,20 @@ class DataConfig(Description):
         min_item_interactions: items with fewer events are left out.
         k_core: whether both are repeated until nothing more falls out.
         drop_repeats: whether an item taken several times in a row counts once.
-        split: `leave-one-out` (the thesis), `last-n`, or `temporal`, which cuts at two moments in time.
+        split: `leave-one-out` (the thesis), `last-n`, `temporal`, which cuts where 80% and 90% of the events were, or
+            `at-moments`, which cuts at those given, as a refresh does.
         held_out: of `last-n`, events a user in each of validation and test.
+        training_until, validation_until: of `at-moments`, Unix seconds.
     """
 
     min_user_interactions: Size = 3
     min_item_interactions: Size = 1
     k_core: bool = False
     drop_repeats: bool = False
-    split: Literal["leave-one-out", "last-n", "temporal"] = "leave-one-out"
+    split: Literal["leave-one-out", "last-n", "temporal", "at-moments"] = "leave-one-out"
     held_out: Size = 1
+    training_until: int | None = None
+    validation_until: int | None = None
 
     def filtered(self, log: InteractionLog) -> InteractionLog:
         """The events of a log that count.
@@ -59,6 +63,7 @@ class DataConfig(Description):
         """Cut histories into train, validation and test.
 
         Raises:
+            ConfigError: if the moments to cut at are not given.
             DataError: if the cut leaves one of them empty.
         """
         match self.split:
@@ -68,6 +73,10 @@ class DataConfig(Description):
                 return last_n(sequences, self.held_out)
             case "temporal":
                 return global_temporal(sequences)
+            case "at-moments":
+                if self.training_until is None or self.validation_until is None:
+                    raise ConfigError("the split at-moments needs training_until and validation_until, in Unix seconds")
+                return at_moments(sequences, self.training_until, self.validation_until)
 
 
 class RunConfig(Description):

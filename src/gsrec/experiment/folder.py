@@ -12,7 +12,7 @@ from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, first_problem, load_b
 from gsrec.data.columns import Columns
 from gsrec.errors import BundleError, ConfigError
 from gsrec.experiment.config import RunConfig
-from gsrec.files import LOCK
+from gsrec.files import LOCK, is_leftover
 from gsrec.models.config import Description
 
 RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
@@ -107,9 +107,10 @@ def claim(out: Path, *, unfinished: bool = False) -> None:
         ConfigError: if the folder holds a file already, or cannot be made or written to.
     """
     check_folder(out)
-    if unfinished and not (out / RUN_FILE).exists() and {place.name for place in out.glob("*")} <= OF_A_TRAINING:
+    found = [place for place in out.glob("*") if not is_leftover(place)]
+    if unfinished and not (out / RUN_FILE).exists() and {place.name for place in found} <= OF_A_TRAINING:
         return
-    if any(not place.is_dir() for place in out.rglob("*") if place.name != LOCK):
+    if any(not place.is_dir() for folder in found for place in (folder, *folder.rglob("*")) if place.name != LOCK):
         raise ConfigError(f"{out} {_content(out)}. Give another folder with --out, or remove it.")
 
 

@@ -5,6 +5,7 @@ Legend: U users, M targets, V items.
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,16 +16,16 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from gsrec.bundle import Bundle, first_problem, save_bundle
+from gsrec.bundle import Bundle, check_place, first_problem, save_bundle
 from gsrec.data.batches import Batches
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
-from gsrec.data.splits import Split, ends_at, leave_one_out
+from gsrec.data.splits import Split, at_moments, leave_one_out
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Protocol, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import PairedTest, paired_test
-from gsrec.experiment.config import RunConfig
+from gsrec.experiment.config import DataConfig, RunConfig
 from gsrec.experiment.run import batches_of
 from gsrec.models import Model, PopRec, PopRecConfig
 from gsrec.models.growing import Widened, grown
@@ -62,7 +63,8 @@ class Plan:
         """
         if not 0 < self.window < 0.5:
             raise ConfigError(f"the newest window must be more than 0 and less than half of it, found {self.window}")
-        if (self.replay or 0) < 0 or self.epochs < 1 or self.rate <= 0:
+        in_range = 0 <= (self.replay or 0) < math.inf and self.epochs >= 1 and 0 < self.rate < math.inf
+        if not in_range:
             told = f"found {self.replay}, {self.epochs} and {self.rate}"
             raise ConfigError(f"replay must not be negative, epochs and rate must be positive, {told}")
 
@@ -150,14 +152,20 @@ def refresh(
         TrainingError: if training cannot go on.
         StoppedError: if it was told to stop.
     """
-    plan, config = plan or Plan(), training_of(bundle)
+    plan, config, listener = plan or Plan(), training_of(bundle), listener or Listener()
+    check_place(out)
     split, since = cut_newest(bundle, config.data.filtered(log), plan.window)
+    if split.sequences.num_interactions < bundle.data.num_interactions:
+        listener.on_note(_FEWER.format(log.name, split.sequences.num_interactions, bundle.data.num_interactions))
     further = go_on(bundle, config, split, since, plan, stop=stop, listener=listener)
     model = further.model
     champion = evaluate(Widened(bundle.model, split.sequences.num_items), split, Protocol("test"))
     challenger = evaluate(model, split, Protocol("test"))
     validation = evaluate(model, split, Protocol("validation")).metrics
-    new = Bundle.of(model, config.model, split, settings=bundle.settings, metrics=validation, licence=bundle.licence)
+    settings = {**bundle.settings, "data": _cut_told(config, split, since).model_dump(mode="json")}
+    new = Bundle.of(model, config.model, split, settings=settings, metrics=validation, licence=bundle.licence)
+    if since is not None:  # what was held out is new to it, and the next refresh learns from it
+        new = replace(new, data=new.data.model_copy(update={"until": _newest(split, split.train_ends)}))
     refreshed = Refreshed(
         bundle=new,
         new_items=len(new.vocabulary) - len(bundle.vocabulary),
@@ -195,14 +203,18 @@ def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Spli
     """
     vocabulary = bundle.vocabulary.extended(log.frame["item_id"].unique(maintain_order=True).to_list())
     sequences, since = log.to_sequences(vocabulary), bundle.data.until
-    if sequences.timestamps is None or since is None:
+    if since is None and sequences.num_interactions > bundle.data.num_interactions:
         return leave_one_out(sequences), None
+    if since is None:
+        told = f"{sequences.num_interactions:,}, and the model learned from {bundle.data.num_interactions:,}"
+        raise DataError(f"{log.name} has no more events than before ({told}): there is nothing to refresh")
+    if sequences.timestamps is None:
+        raise DataError(f"{log.name} has no clock times, and what the model learned from had: what is new is not known")
     new = sequences.timestamps[sequences.timestamps > since]
     if not new.size:
         raise DataError(f"{log.name} has no event after those that the model learned from: there is nothing to refresh")
     moments = np.quantile(new, [1 - 2 * window, 1 - window], method="inverted_cdf")
-    first, second = (ends_at(sequences, float(moment)) for moment in moments)
-    split = Split(sequences, first, second, rule="last", name="newest-window")
+    split = at_moments(sequences, *moments.tolist(), name="newest-window")
     if len(split.targets("validation")) < 2 or len(split.targets("test")) < 2:
         raise DataError(
             f"{log.name}: {new.size:,} new events are too few to judge by. Collect more, or widen the window."
@@ -266,12 +278,36 @@ def go_on(
             batches,
             config.training.model_copy(update={**changes, "learning_rate": rate}),
             validate=lambda: evaluate(model, split, Protocol("validation")).metrics,
-            keeping=Keeping(Path(folder), stop=stop),
+            keeping=Keeping(Path(folder), lasting=False, stop=stop),
             seed=plan.seed,
             listener=listener,
         )
     replayed = batches.starts.size - num_new
     return Further(model, len(fitted.epochs), num_new, replayed, time.perf_counter() - begin)
+
+
+_FEWER = (
+    "{} has {:,} events, fewer than the {:,} that the model learned from: give all of them, the old ones too, or "
+    "histories begin anew"
+)
+
+
+def _cut_told(config: RunConfig, split: Split, since: int | None) -> DataConfig:
+    """How to cut the same log the same way again."""
+    if since is None:
+        return config.data.model_copy(update={"split": "leave-one-out"})
+    until = {
+        "training_until": _newest(split, split.train_ends),
+        "validation_until": _newest(split, split.validation_ends),
+    }
+    return config.data.model_copy(update={"split": "at-moments", **until})
+
+
+def _newest(split: Split, ends: np.ndarray) -> int:
+    """Unix seconds of the newest event before these ends."""
+    times, sequences = split.sequences.timestamps, split.sequences
+    assert times is not None
+    return int(times[np.maximum(ends - 1, 0)][ends > sequences.offsets[:-1]].max())
 
 
 def _num_new(sequences: Sequences, since: int | None) -> int:

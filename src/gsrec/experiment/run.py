@@ -35,7 +35,7 @@ from gsrec.experiment.folder import (
     open_bundle,
     read_record,
 )
-from gsrec.files import held, write_json, write_text
+from gsrec.files import held, remove_leftovers, write_json, write_text
 from gsrec.models import Model, PopRec, SequenceEncoder, build_model
 from gsrec.models.neighbours import start_from_neighbours
 from gsrec.training.checkpoint import clear_states
@@ -119,6 +119,7 @@ def train(
     identity = {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
     keeping = Keeping(out / CHECKPOINTS_FOLDER, identity=identity, resume=resume, stop=stop)
     with held(out):
+        remove_leftovers(out)
         return _train(reference, config, split, keeping, listener or Listener())
 
 

@@ -19,20 +19,24 @@ ROUNDS = 2
 
 
 class Widened:
-    """An old model among more items than it knows: the others have no chance."""
+    """An old model among more items than it knows: it is asked as it is served, and the others have no chance."""
+
+    max_length: int | None = None
 
     def __init__(self, model: Scorer, num_items: int) -> None:
         """Let the model stand for one of so many items."""
         self.num_items = num_items
-        self.max_length = model.max_length
         self._model = model
 
     def score(self, items: Tensor) -> Tensor:
-        """Scores (B, W + 1) after histories (B, L); unknown items are left out of them."""
+        """Scores (B, W + 1) after histories (B, L): the newest of the items that the model knows."""
         known = items.where(items <= self._model.num_items, 0)
         known = known.gather(1, (known == 0).long().argsort(dim=1, stable=True))  # unknown ones go behind the newest
+        length = known.shape[1] if self._model.max_length is None else self._model.max_length
+        first = (known.count_nonzero(1) - length).clamp_min(0)[:, None]
+        places = first + torch.arange(min(length, known.shape[1]))
         missing = self.num_items - self._model.num_items
-        return F.pad(self._model.score(known), (0, missing), value=-torch.inf)
+        return F.pad(self._model.score(known.gather(1, places)), (0, missing), value=-torch.inf)
 
 
 def grown(model: Model, config: ModelConfig, num_items: int, histories: list[np.ndarray], *, seed: int = 0) -> Model:

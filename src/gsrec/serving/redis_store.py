@@ -69,7 +69,10 @@ def open_redis(address: str, *, idle_seconds: float) -> RedisStore:
     try:
         client = redis.Redis.from_url(address, socket_timeout=5.0, socket_connect_timeout=5.0)
         client.ping()
-    except (redis.RedisError, ValueError) as error:
+    except ValueError:  # whose message repeats parts of the address, and so perhaps of its password
+        told = "expected redis://[:PASSWORD@]HOST[:PORT][/DATABASE], with special characters of the password as %XX"
+        raise ConfigError(f"the address of --sessions is none that Redis has: {told}") from None
+    except redis.RedisError as error:
         raise ConfigError(
             f"no Redis answers at the address of --sessions: {error}. Start it, or correct it."
         ) from error

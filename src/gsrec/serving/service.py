@@ -174,6 +174,6 @@ def open_store(settings: Settings) -> SessionStore:
         MissingExtraError: if it is Redis, and that is not installed.
     """
     idle_seconds = settings.session_days * DAY
-    if settings.sessions.startswith(("redis://", "rediss://", "unix://")):
+    if settings.sessions.lower().startswith(("redis://", "rediss://", "unix://")):
         return open_redis(settings.sessions, idle_seconds=idle_seconds)
     return SQLiteStore(settings.sessions, idle_seconds=idle_seconds, durable=settings.durable)

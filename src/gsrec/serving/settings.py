@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gsrec.errors import ConfigError
@@ -35,7 +35,7 @@ class Settings:
     indexes: tuple[Path, ...] = ()
     titles: Path | None = None
     log: str | None = None
-    sessions: str = IN_MEMORY
+    sessions: str = field(default=IN_MEMORY, repr=False)  # an address may hold a password
     session_days: float = 30.0
     keys: Path | None = None
     rate: int | None = None

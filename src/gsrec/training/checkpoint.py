@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load, load_file, save
-from torch import Tensor, nn
+from safetensors.torch import load, save
+from torch import Tensor
 
 from gsrec.errors import TrainingError
 from gsrec.files import replacing, write_json
@@ -19,22 +20,19 @@ from gsrec.files import replacing, write_json
 KEPT = 2
 """States that are kept: where the newest is damaged, the one before it is gone on from."""
 
+STATE_NAME = re.compile(r"state-(\d+)\.json")
+
 Json = dict[str, Any]
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write the weights whole or not at all.
+def save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
+    """Write weights whole or not at all.
 
     Raises:
         DataError: if the disk does not take them.
     """
     with replacing(path) as new:  # safetensors' own writing hides what the system says of a full disk
-        new.write_bytes(save({name: tensor.contiguous() for name, tensor in model.state_dict().items()}))
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Read the weights of a model of the same shape."""
-    model.load_state_dict(load_file(path))
+        new.write_bytes(save({name: tensor.contiguous() for name, tensor in weights.items()}))
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +40,7 @@ class Snapshot:
     """All that a training is made of at one moment.
 
     Attributes:
-        tensors: weights, optimizers, averages and generators.
+        tensors: weights, those of the best epoch, optimizers, averages and generators.
         facts: everything else, as JSON.
     """
 
@@ -69,13 +67,11 @@ def save_state(state: Snapshot, folder: Path, *, identity: Json) -> None:
     checksum = hashlib.sha256(content).hexdigest()
     write_json(path.with_suffix(".json"), {"identity": identity, "facts": state.facts, "sha256": checksum})
     for number in sorted(states)[: -(KEPT - 1)]:
-        old = _path(folder, number)
-        old.with_suffix(".json").unlink(missing_ok=True)  # first: without it there is no state
-        old.unlink(missing_ok=True)
+        _remove(_path(folder, number))
 
 
 def load_state(folder: Path, *, identity: Json) -> tuple[Snapshot | None, tuple[str, ...]]:
-    """The newest state that is whole.
+    """The newest state that is whole; damaged ones behind it are removed.
 
     Args:
         folder: of the checkpoints.
@@ -88,6 +84,7 @@ def load_state(folder: Path, *, identity: Json) -> tuple[Snapshot | None, tuple[
         TrainingError: if it is of another configuration or of other data; the message names what differs.
     """
     notes: list[str] = []
+    damaged: list[Path] = []
     for _, path in sorted(_states(folder), reverse=True):
         try:
             told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
@@ -95,8 +92,11 @@ def load_state(folder: Path, *, identity: Json) -> tuple[Snapshot | None, tuple[
             if hashlib.sha256(content).hexdigest() != told["sha256"]:
                 raise ValueError("it is not what was written")
             state = Snapshot(load(content), told["facts"])
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-            notes.append(f"the checkpoint {path} is damaged ({error}): going on from the one before it")
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
+            notes.append(
+                f"the checkpoint {path} is damaged ({error}): going on from the one before it, if there is one"
+            )
+            damaged.append(path)
             continue
         differences = [*_differences(told.get("identity"), json.loads(json.dumps(identity)), "")]
         if differences:
@@ -104,15 +104,18 @@ def load_state(folder: Path, *, identity: Json) -> tuple[Snapshot | None, tuple[
                 f"{folder} is of another training: {'; '.join(differences[:3])}. Go on with what it was begun with, or "
                 "begin anew in another folder."
             )
-        return state, tuple(notes)
-    return None, tuple(notes)
+        break
+    else:
+        state = None
+    for path in damaged:
+        _remove(path)
+    return state, tuple(notes)
 
 
 def clear_states(folder: Path) -> None:
     """Remove all states: the training is done."""
     for _, path in _states(folder):
-        path.with_suffix(".json").unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def _path(folder: Path, number: int) -> Path:
@@ -121,8 +124,13 @@ def _path(folder: Path, number: int) -> Path:
 
 def _states(folder: Path) -> list[tuple[int, Path]]:
     """The states there are, by number; one is there as soon as its JSON is."""
-    found = [path.with_suffix(".safetensors") for path in folder.glob("state-*.json")]
-    return [(int(path.stem.removeprefix("state-")), path) for path in found]
+    found = [(STATE_NAME.fullmatch(path.name), path) for path in folder.glob("state-*.json")]
+    return [(int(name[1]), path.with_suffix(".safetensors")) for name, path in found if name]
+
+
+def _remove(path: Path) -> None:
+    path.with_suffix(".json").unlink(missing_ok=True)  # first: without it there is no state
+    path.unlink(missing_ok=True)
 
 
 def _differences(before: object, now: object, where: str) -> Iterator[str]:

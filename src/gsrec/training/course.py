@@ -65,6 +65,7 @@ class Keeping:
         folder: for the weights of the best epoch and the states of the training.
         seconds: between two states; there is one at the end of every epoch as well.
         identity: what must be the same where it is gone on with: configuration, data.
+        lasting: whether the folder is there afterwards, so that a training that was stopped can be gone on with.
         resume: whether to go on from the newest state there is.
         stop: asked after every step whether to stop.
     """
@@ -72,6 +73,7 @@ class Keeping:
     folder: Path
     seconds: float = 300.0
     identity: Mapping[str, Any] = field(default_factory=dict)
+    lasting: bool = True
     resume: bool = False
     stop: Callable[[], bool] = field(default=lambda: False)
 

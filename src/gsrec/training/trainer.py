@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from gsrec.data.batches import Batches
 from gsrec.errors import StoppedError, TrainingError
 from gsrec.models.protocols import SequenceEncoder
 from gsrec.training.averaging import Averaging
-from gsrec.training.checkpoint import Snapshot, load_state, load_weights, save_state, save_weights
+from gsrec.training.checkpoint import Snapshot, load_state, save_state, save_weights
 from gsrec.training.config import TrainingConfig
 from gsrec.training.course import Course, Epoch, Fit, Keeping, Listener, Step
 from gsrec.training.criterion import Criterion
@@ -31,6 +30,9 @@ from gsrec.training.precision import precision_of
 
 MANY_EVENTS = 4096
 """A batch of fewer goes through the model in float32: bfloat16 takes longer to prepare for its shape than it saves."""
+
+BEST_FILE = "best.safetensors"
+"""The weights of the best epoch so far, beside the states, which hold them as well."""
 
 MONITORED = "NDCG@10"
 """The validation metric that chooses the best epoch."""
@@ -68,7 +70,6 @@ def fit(
         torch.manual_seed(seed)
         training = Training(model, config, seed)
         course = _begun(training, keeping, listener)
-        best_weights = keeping.folder / "best.safetensors"
         while course.epoch <= config.epochs and not _has_waited(course, config):
             training.epoch(course, batches, listener, keeping)
             due = course.epoch % config.validate_every == 0 or course.epoch == config.epochs
@@ -76,14 +77,15 @@ def fit(
                 validation = validate() if due else None
                 if validation and validation[MONITORED] > course.best:
                     course.best, course.best_epoch = validation[MONITORED], course.epoch
-                    save_weights(training.model, best_weights)
+                    training.best = {name: one.detach().clone() for name, one in training.model.state_dict().items()}
+                    save_weights(training.best, keeping.folder / BEST_FILE)
             give_back()
             loss, seconds = course.total / course.count, course.seconds + course.spent
             course.epochs.append(Epoch(course.epoch, loss, seconds, validation))
             listener.on_epoch(course.epochs[-1])
             course.next_epoch()
             training.keep(course, keeping)
-        load_weights(training.model, best_weights)
+        training.model.load_state_dict(training.best)
         training.model.eval()
     return Fit(tuple(course.epochs), course.best_epoch)
 
@@ -99,7 +101,11 @@ def _begun(training: Training, keeping: Keeping, listener: Listener) -> Course:
         if keeping.folder.exists():
             listener.on_note("there is no checkpoint to go on from: beginning anew")
         return Course()
-    course = training.restore(state)
+    try:
+        course = training.restore(state)
+    except (RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
+        told = f"the checkpoint in {keeping.folder} does not fit this training: {error}"
+        raise TrainingError(f"{told}. Begin anew in another folder.") from error
     listener.on_note(f"going on with epoch {course.epoch}, after its step {course.step}")
     for epoch in course.epochs:
         listener.on_epoch(epoch)
@@ -130,6 +136,7 @@ class Training:
         self.criterion = Criterion(config, model, self.generator, precision=self.precision, sparse=bool(by_rows))
         rows = [table.weight for table in by_rows]
         self.averaging = Averaging(module, config.averaging, by_rows=rows) if config.averaging else None
+        self.best = self.model.state_dict()
         rising = max(config.warm_up_steps, 1)
         self.schedules = [
             torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min((step + 1) / rising, 1.0))
@@ -144,12 +151,12 @@ class Training:
         for step, rows in enumerate(batches.epoch(course.epoch), start=1):
             if step <= course.step:
                 continue  # done before the training was stopped
-            with _memory_told(rows):
+            with _memory_told(rows, keeping):
                 loss, num_targets = self.step(torch.from_numpy(rows))
             if step % STEPS == 0:
                 give_back()
             if not math.isfinite(loss):
-                raise TrainingError(_not_finite(course.epoch, step, loss, keeping.folder))
+                raise TrainingError(_not_finite(course.epoch, step, loss, keeping))
             course.step = step
             course.total, course.count = course.total + loss * num_targets, course.count + num_targets
             now = time.perf_counter()
@@ -161,11 +168,15 @@ class Training:
                 self.keep(course, keeping)
                 kept = now
             if stop:
-                raise StoppedError(_STOPPED.format(course.epoch, step))
+                raise StoppedError(
+                    f"stopped in epoch {course.epoch} after its step {step}{_KEPT if keeping.lasting else _LOST}"
+                )
 
     def keep(self, course: Course, keeping: Keeping) -> None:
         """Write the state of the training as it is now."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if course.best_epoch:
+            tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
         for number, optimizer in enumerate(self.optimizers):
             for place, values in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{number}.{place}.{name}": torch.as_tensor(one) for name, one in values.items()}
@@ -180,8 +191,8 @@ class Training:
     def restore(self, state: Snapshot) -> Course:
         """Become the training that a state was kept of."""
         tensors = state.tensors
-        weights = {name.removeprefix("model."): one for name, one in tensors.items() if name.startswith("model.")}
-        self.model.load_state_dict(weights)
+        self.model.load_state_dict(_part(tensors, "model."))
+        self.best = _part(tensors, "best.") or self.best
         for number, optimizer in enumerate(self.optimizers):
             values: dict[int, dict[str, Tensor | int]] = {}
             for name, one in tensors.items():
@@ -237,10 +248,12 @@ class Training:
         self.model.train()
 
 
-_STOPPED = (
-    "stopped in epoch {} after its step {}, and kept: to go on, `gsrec train` with --resume, "
-    "or `gsrec compare` as before"
-)
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
+
+
+_KEPT = ", and kept: to go on, `gsrec train` with --resume, or `gsrec compare` as before"
+_LOST = ": nothing of it is kept, and nothing that was there has changed"
 
 
 def _objective(config: TrainingConfig, model: SequenceEncoder) -> Objective:
@@ -254,7 +267,7 @@ def _objective(config: TrainingConfig, model: SequenceEncoder) -> Objective:
 
 
 @contextmanager
-def _memory_told(rows: np.ndarray) -> Iterator[None]:
+def _memory_told(rows: np.ndarray, keeping: Keeping) -> Iterator[None]:
     """Turn an allocation that failed into what helps against it."""
     try:
         yield
@@ -262,9 +275,10 @@ def _memory_told(rows: np.ndarray) -> Iterator[None]:
         if not isinstance(error, MemoryError) and "alloc" not in str(error):
             raise
         told = f"memory ran out in a step with {len(rows):,} rows of {rows.shape[1]:,} events"
+        kept = " What was kept so far can be gone on with." if keeping.lasting else ""
         raise TrainingError(
             f"{told}. Lower batch_size, max_length or embedding_size: `gsrec plan` with the same settings says how "
-            "much a training needs, and what would fit. What was kept so far can be gone on with."
+            f"much a training needs, and what would fit.{kept}"
         ) from error
 
 
@@ -281,10 +295,10 @@ def _module(model: SequenceEncoder) -> nn.Module:
     return model
 
 
-def _not_finite(epoch: int, step: int, loss: float, checkpoints: Path) -> str:
-    best = checkpoints / "best.safetensors"  # not the last ones: at an epoch's first step it is they that fail
-    kept = f"the best weights so far are in {best}" if best.exists() else "no epoch was validated before"
+def _not_finite(epoch: int, step: int, loss: float, keeping: Keeping) -> str:
+    best = keeping.folder / BEST_FILE  # not the last ones: at an epoch's first step it is they that fail
+    kept = f"; the best weights so far are in {best}" if best.exists() else "; no epoch was validated before"
     return (
-        f"the loss became {loss} at step {step} of epoch {epoch}; {kept}. "
+        f"the loss became {loss} at step {step} of epoch {epoch}{kept if keeping.lasting else ''}. "
         "Lower learning_rate, or set clip_norm (1.0 is usual)."
     )
