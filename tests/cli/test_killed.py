@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +23,21 @@ Tally = Callable[[str, int], None]
 SETTINGS = (
     *("--model", "gsrec", "--set", "embedding_size=8", "--set", "recurrent_size=8", "--set", "num_heads=1"),
     *("--set", "epochs=6", "--set", "batch_size=8", "--set", "averaging=0.9", "--set", "patience=0"),
+    *("--checkpoint-every", "0"),
 )
+RESUMED = re.compile(r"going on with epoch \d+, after its step (\d+)")
+
+
+@dataclass
+class Killed:
+    """Trainings that were killed, and those of them that were gone on with from the middle of an epoch."""
+
+    times: int = 0
+    midway: int = 0
 
 
 def start(log: Path, out: Path, *, threads: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "gsrec", "train", str(log), *SETTINGS, "--out", str(out), "--quiet", "--json"]
+    command = [sys.executable, "-m", "gsrec", "train", str(log), *SETTINGS, "--out", str(out), "--json"]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     resume = ["--resume"] if out.exists() else []
     return subprocess.Popen(
@@ -38,47 +51,70 @@ def sums(out: Path) -> dict[str, str]:
     return {name: hashlib.sha256((out / "bundle" / name).read_bytes()).hexdigest() for name in names}
 
 
-def ends_as_if_never_killed(log: Path, folder: Path, *, kills: int, threads: int) -> int:
-    """Kill trainings at random moments, up to three times each, until there were so many kills; gives how many."""
-    assert ends(start(log, folder / "whole", threads=threads), 100)
-    generator, killed, number, took = np.random.default_rng(kills), 0, 0, 4.0
-    while killed < kills:
+def newest(out: Path) -> int:
+    """When the newest file of a run was written, in nanoseconds."""
+    times = [0]
+    for path in out.rglob("*"):
+        with suppress(FileNotFoundError):  # it has its lasting name by now
+            times.append(path.stat().st_mtime_ns)
+    return max(times)
+
+
+def ends_as_if_never_killed(log: Path, folder: Path, *, kills: int, threads: int) -> Killed:
+    """Kill trainings at random moments after their first checkpoint, up to three times each, so many times in all."""
+    whole = start(log, folder / "whole", threads=threads)
+    begin = first_write(whole, folder / "whole")
+    assert ends(whole, 100) is not None
+    took = time.perf_counter() - begin
+    generator, killed, number = np.random.default_rng(kills), Killed(), 0
+    while killed.times < kills:
         out, number = folder / f"killed{number}", number + 1
-        patience = [float(generator.uniform(0.3, 1.0)) * took for _ in range(3)]
-        begin = time.perf_counter()
-        while not ends(start(log, out, threads=threads), patience.pop() if patience else 100):
-            killed, begin = killed + 1, time.perf_counter()
-        if len(patience) == 2:  # it was done before it was to be killed
-            took = min(took, time.perf_counter() - begin)
-        elif not patience:  # it was killed whenever it was to be: the machine is slower than thought
-            took *= 1.2
+        for patience in [*(generator.uniform(0, 1, 3) * took).tolist(), 100.0]:
+            process = start(log, out, threads=threads)
+            first_write(process, out)
+            if (err := ends(process, patience)) is not None:
+                killed.midway += any(int(step) > 0 for step in RESUMED.findall(err))
+                break
+            killed.times += 1
         assert sums(out) == sums(folder / "whole")
     return killed
 
 
-def ends(process: subprocess.Popen[str], seconds: float) -> bool:
-    """Whether it ends well in time; it is killed otherwise."""
+def first_write(process: subprocess.Popen[str], out: Path) -> float:
+    """Wait until a training writes anything, or ends."""
+    before = newest(out)
+    while process.poll() is None and newest(out) == before:
+        time.sleep(0.002)
+    return time.perf_counter()
+
+
+def ends(process: subprocess.Popen[str], seconds: float) -> str | None:
+    """What it says as it ends well in time; None: it is killed."""
     with process:
         try:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
-            return False
+            return None
     assert process.returncode == 0, err
     assert json.loads(out)["label"] == "gsrec"
-    return True
+    return err
+
+
+def tell(killed: Killed, tally: Tally, threads: int, of_every_check: str = "") -> None:
+    told = f"{threads} thread{'s' * (threads > 1)}{of_every_check}"
+    tally(f"trainings killed with SIGKILL and gone on with, {told}", killed.times)
+    assert killed.midway > 0
 
 
 @pytest.mark.timeout(900)
 def test_twenty_kills(small_log: Path, tmp_path: Path, tally: Tally) -> None:
-    killed = ends_as_if_never_killed(small_log, tmp_path, kills=20, threads=1)
-    tally("trainings killed with SIGKILL and gone on with, 1 thread, as in every check", killed)
+    tell(ends_as_if_never_killed(small_log, tmp_path, kills=20, threads=1), tally, 1, ", as in every check")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_many_kills(small_log: Path, tmp_path: Path, threads: int, tally: Tally) -> None:
-    killed = ends_as_if_never_killed(small_log, tmp_path, kills=100, threads=threads)
-    tally(f"trainings killed with SIGKILL and gone on with, {threads} thread{'s' * (threads > 1)}", killed)
+    tell(ends_as_if_never_killed(small_log, tmp_path, kills=100, threads=threads), tally, threads)

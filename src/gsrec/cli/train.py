@@ -23,6 +23,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the training that was stopped in --out, bit for bit.")
     ] = False,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Between checkpoints; each epoch ends with one as well.")
+    ] = 300.0,
     user_column: options.UserColumn = None,
     item_column: options.ItemColumn = None,
     time_column: options.TimeColumn = None,
@@ -59,7 +62,16 @@ def train(
     suited = suited_note(sizes) if preset == "default" else ()
     print_notes((*notes, *suited, precision_note(chosen.training.precision)), quiet=quiet)
     with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener, stopped_by_signals() as stop:
-        trained = run.train(reference, chosen, out, split=split, resume=resume, stop=stop, listener=listener)
+        trained = run.train(
+            reference,
+            chosen,
+            out,
+            split=split,
+            resume=resume,
+            checkpoint_seconds=checkpoint_every,
+            stop=stop,
+            listener=listener,
+        )
     record = run.result_record(trained, trained.evaluate(Protocol("validation")))
     if as_json:
         print_json({**record, "out": str(out)})

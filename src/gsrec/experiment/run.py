@@ -39,7 +39,7 @@ from gsrec.files import held, remove_leftovers, write_json, write_text
 from gsrec.models import Model, PopRec, SequenceEncoder, build_model
 from gsrec.models.neighbours import start_from_neighbours
 from gsrec.training.checkpoint import clear_states
-from gsrec.training.course import Epoch, Fit, Keeping, Listener
+from gsrec.training.course import CHECKPOINT_SECONDS, Epoch, Fit, Keeping, Listener
 from gsrec.training.trainer import fit
 
 
@@ -89,6 +89,7 @@ def train(
     *,
     split: Split | None = None,
     resume: bool = False,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     stop: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,
 ) -> Run:
@@ -101,6 +102,7 @@ def train(
         split: the log already prepared by this configuration, or None to open it here.
         resume: go on with the training that was stopped in this folder, from its newest checkpoint; begin anew if
             there is none.
+        checkpoint_seconds: between two states of the training; there is one at the end of every epoch as well.
         stop: asked after every step whether to stop.
         listener: is told how training goes on.
 
@@ -117,7 +119,8 @@ def train(
         return done
     claim(out, unfinished=resume)
     identity = {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
-    keeping = Keeping(out / CHECKPOINTS_FOLDER, identity=identity, resume=resume, stop=stop)
+    folder = out / CHECKPOINTS_FOLDER
+    keeping = Keeping(folder, seconds=checkpoint_seconds, identity=identity, resume=resume, stop=stop)
     with held(out):
         remove_leftovers(out)
         return _train(reference, config, split, keeping, listener or Listener())

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+CHECKPOINT_SECONDS = 300.0
+"""Between two states of a training, unless somebody wants another time."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -71,7 +74,7 @@ class Keeping:
     """
 
     folder: Path
-    seconds: float = 300.0
+    seconds: float = CHECKPOINT_SECONDS
     identity: Mapping[str, Any] = field(default_factory=dict)
     lasting: bool = True
     resume: bool = False
