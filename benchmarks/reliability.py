@@ -83,9 +83,11 @@ def main() -> None:
     parser.add_argument("page", type=Path)
     given = parser.parse_args()
     tried = json.loads((given.folder / "tried.json").read_text(encoding="utf-8"))
-    page = TEXT.format(
-        rows="\n".join(f"| {what} | {count:,} | {count:,} | 0 |" for what, count in sorted(tried.items()))
-    )
+    rows = [
+        f"| {what} | {told['tried']:,} | {told['tried'] - told['lost']:,} | {told['lost']:,} |"
+        for what, told in sorted(tried.items())
+    ]
+    page = TEXT.format(rows="\n".join(rows))
     refreshed = given.folder.parent / "refresh" / "refresh.json"
     if refreshed.exists():
         page += refresh_part(json.loads(refreshed.read_text(encoding="utf-8")))

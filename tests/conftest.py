@@ -58,14 +58,16 @@ def _guarded_lookup(lookup: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def tally() -> Callable[[str, int], None]:
-    """Writes down what was tried and survived, for docs/reliability.md, into the file that GSREC_TALLY names."""
+def tally() -> Callable[[str, int, int], None]:
+    """Writes down what was tried and how much of it was lost, for docs/reliability.md, into the file that GSREC_TALLY names."""
 
-    def write(what: str, tried: int) -> None:
+    def write(what: str, tried: int, lost: int) -> None:
         if file := os.environ.get("GSREC_TALLY"):
             path = Path(file)
             told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-            path.write_text(json.dumps({**told, what: tried}, indent=2) + "\n", encoding="utf-8")
+            path.write_text(
+                json.dumps({**told, what: {"tried": tried, "lost": lost}}, indent=2) + "\n", encoding="utf-8"
+            )
 
     return write
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import save
+from safetensors import safe_open
+from safetensors.torch import save, save_file
 
 from gsrec.bundle import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, Bundle, DataFacts, load_bundle, save_bundle
 from gsrec.bundle.inspection import inspect_bundle
@@ -120,6 +122,35 @@ def test_a_bundle_of_a_split_counts_its_training_events() -> None:
     bundle = Bundle.of(model, CONFIGS["sasrec"], split)
     expected = [int((split.sequences.items[split.train_mask()] == item).sum()) for item in range(len(bundle.counts))]
     assert bundle.counts.tolist() == expected
+
+
+def test_weights_that_are_not_numbers_are_refused(folder: Path) -> None:
+    broken = made(CONFIGS["sasrec"])
+    for values in broken.model.state_dict().values():
+        values.fill_(math.nan)
+    save_bundle(broken, folder)
+    with pytest.raises(BundleError, match="are not all numbers"):
+        load_bundle(folder)
+
+
+def test_one_file_of_other_than_bytes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "made.gsrec"
+    save_bundle(made(CONFIGS["sasrec"]), path)
+    with safe_open(path, framework="pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        told = opened.metadata()
+    save_file({**tensors, WEIGHTS: torch.ones(3, dtype=torch.bfloat16)}, path, metadata=told)
+    with pytest.raises(BundleError, match="is not made of bytes"):
+        load_bundle(path)
+
+
+@pytest.mark.parametrize("shape", ['"abc"', "[-1]", "[1.5]", "null"])
+def test_shapes_that_are_none_are_told(folder: Path, shape: str) -> None:
+    header = f'{{"a": {{"dtype": "F32", "shape": {shape}, "data_offsets": [0, 4]}}}}'.encode()
+    (folder / WEIGHTS).write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
+    found = inspect_bundle(folder)
+    assert (found.shapes, found.num_parameters) == ({}, 0)
+    assert found.fault is not None
 
 
 def test_the_facts_of_data() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import resource
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import zstandard
 from gsrec.data import compression
 from gsrec.data.archives import extract
 from gsrec.data.download import download
+from gsrec.data.readers import read_log
 from gsrec.data.sources import open_log
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import DataError, TrainingError
@@ -130,3 +132,15 @@ def test_a_member_that_wants_out_of_the_folder_stays_in_it(tmp_path: Path) -> No
     (tmp_path / "in").mkdir()
     assert extract(archive, ("ratings.dat",), tmp_path / "in") == [tmp_path / "in" / "ratings.dat"]
     assert not (tmp_path.parent / "outside").exists()
+
+
+@pytest.mark.parametrize("name", ["log.parquet", "log.parquet.gz"])
+def test_a_parquet_file_of_far_more_rows_than_bytes_is_not_read(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "ALWAYS_ALLOWED", 2**16)
+    content = io.BytesIO()
+    pl.DataFrame({"user_id": [1] * 10**6, "item_id": [1] * 10**6}).write_parquet(content)
+    (tmp_path / name).write_bytes(gzip.compress(content.getvalue()) if name.endswith("gz") else content.getvalue())
+    with pytest.raises(DataError, match=r"it unpacks to more than [\d,]+ bytes"):
+        read_log(tmp_path / name)

@@ -84,16 +84,16 @@ def main() -> None:
         if not passed:
             failed.append(name)
             say(done.stdout[-1_000:] + done.stderr[-3_000:])
-        if given.tally and passed:
-            tally(given.tally, f"hostile bytes: {name}", given.cases)
+        if given.tally:
+            tally(given.tally, f"hostile bytes: {name}", given.cases, lost=int(not passed))
     sys.exit(1 if failed else 0)
 
 
-def tally(file: Path, what: str, tried: int) -> None:
-    """Write down that so many were tried and all survived."""
+def tally(file: Path, what: str, tried: int, *, lost: int) -> None:
+    """Write down how many were to be tried and whether any was lost: the first one ends it."""
     told = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({**told, what: tried}, indent=2) + "\n", encoding="utf-8")
+    file.write_text(json.dumps({**told, what: {"tried": tried, "lost": lost}}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

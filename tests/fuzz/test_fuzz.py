@@ -23,13 +23,14 @@ import zstandard
 from fastapi.testclient import TestClient
 
 from gsrec.bundle import Bundle, load_bundle, save_bundle
+from gsrec.bundle.inspection import inspect_bundle
 from gsrec.bundle.manifest import CONTENTS, MANIFEST, Manifest, checksum
 from gsrec.data.sources import open_log
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import GSRecError
 from gsrec.experiment.config import run_config
-from gsrec.models import GSRecConfig, build_model
+from gsrec.models import GSRecConfig, SequenceEncoder, build_model
 from gsrec.recommend.onnx_runtime import FACTS, read_facts
 from gsrec.recommend.session import Session, session_from_bytes
 from gsrec.reporting.ranks import UserRanks, read_ranks, write_ranks
@@ -38,7 +39,10 @@ from gsrec.serving.app import create_app
 from gsrec.serving.keys import new_key, read_keys
 from gsrec.serving.settings import Settings
 from gsrec.serving.titles import read_titles
-from gsrec.training.checkpoint import Snapshot, load_state, save_state
+from gsrec.training.checkpoint import load_state
+from gsrec.training.config import TrainingConfig
+from gsrec.training.course import Course, Keeping
+from gsrec.training.trainer import Training
 
 Try = Callable[[bytes], None]
 """Gives the bytes to what reads them; what it raises besides a GSRecError is a fault."""
@@ -117,9 +121,14 @@ def read_part(name: str) -> Try:
             sums = {**manifest.checksums, name: checksum(content)}
             signed = manifest.model_copy(update={"checksums": sums}).signed()
             (path / MANIFEST).write_text(signed.model_dump_json(), encoding="utf-8")
-        load_bundle(path)
+        look_and_load(path)
 
     return attempt
+
+
+def look_and_load(path: Path) -> None:
+    inspect_bundle(path)
+    load_bundle(path)
 
 
 def read_file(name: str, read: Callable[[Path], object]) -> Try:
@@ -136,14 +145,26 @@ def read_state(name: str) -> Try:
         path.mkdir(exist_ok=True)
         for kept, other in states().items():
             (path / kept).write_bytes(content if kept.endswith(name) else other)
-        load_state(path, identity={})
+        state, _ = load_state(path, identity={})
+        if state is not None:
+            training().restore(state)
 
     return attempt
 
 
+def training() -> Training:
+    """A new one, of what the states are of."""
+    model = build_model(CONFIG, num_items=3, seed=1)
+    assert isinstance(model, SequenceEncoder)
+    return Training(model, TrainingConfig(averaging=0.9), 1)
+
+
 @cache
 def states() -> dict[str, bytes]:
-    save_state(Snapshot({"a": torch.ones(3)}, {"course": {}}), folder() / "kept", identity={})
+    begun = training()
+    begun.best = {name: values.clone() for name, values in begun.model.state_dict().items()}
+    begun.step(torch.tensor([[1, 2, 3]]))
+    begun.keep(Course(best_epoch=1), Keeping(folder() / "kept"))
     return {path.name: path.read_bytes() for path in (folder() / "kept").iterdir()}
 
 
@@ -214,7 +235,7 @@ LOGS = ("csv", "tsv", "jsonl", "parquet", "inter", "dat", "txt", "csv.gz", "csv.
 
 TARGETS: dict[str, tuple[Try, Callable[[], list[bytes]]]] = {
     **{f"log-{kind}": (read_log(kind), lambda kind=kind: log_seeds(kind)) for kind in LOGS},  # type: ignore[misc]
-    "bundle-file": (read_file("given.gsrec", load_bundle), lambda: [one_file()]),
+    "bundle-file": (read_file("given.gsrec", look_and_load), lambda: [one_file()]),
     **{
         f"bundle-{name.partition('.')[0]}": (read_part(name), lambda name=name: [bundle_files()[name]])  # type: ignore[misc]
         for name in (*CONTENTS, MANIFEST)

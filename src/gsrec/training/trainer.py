@@ -101,11 +101,7 @@ def _begun(training: Training, keeping: Keeping, listener: Listener) -> Course:
         if keeping.folder.exists():
             listener.on_note("there is no checkpoint to go on from: beginning anew")
         return Course()
-    try:
-        course = training.restore(state)
-    except (RuntimeError, ValueError, KeyError, TypeError, IndexError) as error:
-        told = f"the checkpoint in {keeping.folder} does not fit this training: {error}"
-        raise TrainingError(f"{told}. Begin anew in another folder.") from error
+    course = training.restore(state)
     listener.on_note(f"going on with epoch {course.epoch}, after its step {course.step}")
     for epoch in course.epochs:
         listener.on_epoch(epoch)
@@ -189,7 +185,19 @@ class Training:
         save_state(Snapshot(tensors, facts), keeping.folder, identity=dict(keeping.identity))
 
     def restore(self, state: Snapshot) -> Course:
-        """Become the training that a state was kept of."""
+        """Become the training that a state was kept of.
+
+        Raises:
+            TrainingError: if it is of a training with other parts, or of none.
+        """
+        try:
+            return self._restore(state)
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+            reason = str(error).split("\n")[0]
+            told = f"the checkpoint does not fit this training: {reason}"
+            raise TrainingError(f"{told}. Begin anew in another folder.") from error
+
+    def _restore(self, state: Snapshot) -> Course:
         tensors = state.tensors
         self.model.load_state_dict(_part(tensors, "model."))
         self.best = _part(tensors, "best.") or self.best
