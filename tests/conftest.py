@@ -59,7 +59,7 @@ def _guarded_lookup(lookup: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture
 def tally() -> Callable[[str, int, int], None]:
-    """Writes down what was tried and how much of it was lost, for docs/reliability.md, into the file that GSREC_TALLY names."""
+    """Writes how much was tried and how much of it lost into the file that GSREC_TALLY names (docs/reliability.md)."""
 
     def write(what: str, tried: int, lost: int) -> None:
         if file := os.environ.get("GSREC_TALLY"):

@@ -30,7 +30,7 @@ RESUMED = re.compile(r"going on with epoch \d+, after its step (\d+)")
 
 @dataclass
 class Killed:
-    """How often trainings were killed, how many were gone on with from the middle of an epoch, and how many were lost."""
+    """How often trainings were killed, how many went on from the middle of an epoch, and how many were lost."""
 
     times: int = 0
     midway: int = 0

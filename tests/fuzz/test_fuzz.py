@@ -152,8 +152,9 @@ def read_state(name: str) -> Try:
     return attempt
 
 
+@cache
 def training() -> Training:
-    """A new one, of what the states are of."""
+    """What the states are of."""
     model = build_model(CONFIG, num_items=3, seed=1)
     assert isinstance(model, SequenceEncoder)
     return Training(model, TrainingConfig(averaging=0.9), 1)

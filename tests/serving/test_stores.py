@@ -199,7 +199,7 @@ def test_an_address_means_redis(shop: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("address", ["redis://127.0.0.1:1", "redis://[x"])
 def test_redis_that_does_not_answer_is_refused(address: str) -> None:
-    with pytest.raises(ConfigError, match="(no Redis answers at )?the address of --sessions"):
+    with pytest.raises(ConfigError, match=r"(no Redis answers at )?the address of --sessions"):
         open_redis(address, idle_seconds=IDLE)
 
 
