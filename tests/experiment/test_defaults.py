@@ -31,7 +31,9 @@ def test_a_sparse_log_wants_width_dropout_and_cosines() -> None:
     many_items = suited_layer(LogSizes(40_226, 54_542, 353_962))["model"]
     assert (many_items["embedding_size"], many_items["max_length"]) == (128, 50)
     assert suited_layer(LogSizes(2_000, 12_000, 200_000))["model"]["max_length"] == 200
-    assert run_config("gsrec", sizes=BETWEEN).model.model_dump()["dropout"] == 0.4
+    between = run_config("gsrec", sizes=BETWEEN)
+    assert between.model.model_dump()["dropout"] == 0.4
+    assert (between.training.learning_rate, between.training.averaging) == (1e-3, 0.99)
     assert "embedding_size=256" in suited_note(SPARSE)[0]
 
 

@@ -52,7 +52,7 @@ def suited_layer(sizes: LogSizes) -> Layer:
     if per_item >= MANY:
         return {"training": {"averaging": 0.995}} if sizes.num_interactions >= 10 * ENOUGH else {}
     if per_item >= FEW:
-        return {"model": {"dropout": 0.4}}
+        return {"model": {"dropout": 0.4}, "training": {"learning_rate": 1e-3, "averaging": 0.99}}
     width = 128 if sizes.num_items > MANY_ITEMS else 256
     length = 50 if sizes.num_interactions / sizes.num_users < 25 else 200
     return {
