@@ -30,7 +30,7 @@ do, within ten seconds. `make fuzz` tries them, `make reliability` kills.
 |---|---:|---:|---:|
 {rows}
 
-Found on the way, refused since, and tried again in every check: two Parquet files of which a few changed bytes made the
+Found on the way, refused since, and tried again in every check: Parquet files of which a few changed bytes made the
 library that read them panic, or ask for two exabytes and take the process down (another one reads them since); a disk
 that fills up while a table is written as Parquet.
 

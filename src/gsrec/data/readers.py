@@ -65,7 +65,8 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _refusals() -> tuple[type[Exception], ...]:
-    """What the libraries raise that read files; Arrow is asked only where it was there to read."""
+def _refusals() -> tuple[type[BaseException], ...]:
+    """What libraries raise that read files, or give up on them; Arrow is asked only where it was there to read."""
     arrow = sys.modules.get("pyarrow")
-    return (pl.exceptions.PolarsError, *((arrow.ArrowException, UnicodeDecodeError) if arrow else ()))
+    of_arrow = (arrow.ArrowException, UnicodeDecodeError) if arrow else ()
+    return (pl.exceptions.PolarsError, pl.exceptions.PanicException, *of_arrow)
