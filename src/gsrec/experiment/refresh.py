@@ -192,7 +192,7 @@ def training_of(bundle: Bundle) -> RunConfig:
         return RunConfig.model_validate(dict(bundle.settings))
     except ValidationError as error:
         told = f"this bundle does not tell how it was trained ({first_problem(error)})"
-        raise ConfigError(f"{told}: refresh one that `gsrec train` wrote") from error
+        raise ConfigError(f"{told}: give one that `gsrec train` wrote") from error
 
 
 def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Split, int | None]:
