@@ -248,7 +248,7 @@ def read_parquet(path: Path) -> Table:
     if told.num_rows * told.num_columns * BYTES_OF_A_NUMBER > most:  # a column of one value takes no room in the file
         raise too_much(path, most)
 
-    def batches(
+    def batches(  # pragma: no cover - Polars runs it in a thread of its own, where coverage is blind
         columns: list[str] | None, where: pl.Expr | None, num_rows: int | None, size: int | None
     ) -> Iterator[pl.DataFrame]:
         for batch in parquet.ParquetFile(source).iter_batches(columns=columns):
