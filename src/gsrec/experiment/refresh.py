@@ -66,7 +66,7 @@ class Plan:
         in_range = 0 <= (self.replay or 0) < math.inf and self.epochs >= 1 and 0 < self.rate < math.inf
         if not in_range:
             told = f"found {self.replay}, {self.epochs} and {self.rate}"
-            raise ConfigError(f"replay must not be negative, epochs and rate must be positive, {told}")
+            raise ConfigError(f"replay must not be negative, epochs and rate must be positive, all finite, {told}")
 
 
 @dataclass(frozen=True, eq=False)
