@@ -24,7 +24,7 @@ and `gsrec train LOG ... --out DIR --resume` goes on from the newest whole one. 
 random moments and gone on with, again and again; it survives if the bundle that comes out has the SHA-256 of one that
 was never killed. Hostile bytes are cut, flipped and mixed out of valid ones,
 led by the code they reach (atheris); a case survives if it ends in the right answer or in an error that says what to
-do, within ten seconds. `make fuzz` tries them, `make reliability` kills.
+do, within ten seconds. `make fuzz` tries them, `make reliability` kills and makes faults happen.
 
 | what | tried | survived | lost |
 |---|---:|---:|---:|
@@ -34,11 +34,8 @@ Found on the way, refused since, and tried again in every check: Parquet files o
 library that read them panic, or ask for two exabytes and take the process down (another one reads them since); a disk
 that fills up while a table is written as Parquet.
 
-The faults are in `tests/faults`, each made to happen in every check: a full and a read-only disk for each kind of
-file, a process killed between writing and renaming, memory that runs out in a step, a loss that is not finite, a
-clock that goes back, two trainings into one folder, a truncated Parquet file, archives that unpack to far more than
-their size, archive members that want out of their folder. What was good before is there after each of them, byte for
-byte.
+A fault is a test of `tests/faults`, made to happen in every check, once for every kind of file that it can meet; it
+survives if what was good before is there after it, byte for byte, and what happened is told.
 """
 
 REFRESH = """

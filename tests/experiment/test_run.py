@@ -74,24 +74,6 @@ def test_the_same_seed_makes_the_same_run(
     assert again.evaluate(TEST).metrics == runs[model].evaluate(TEST).metrics
 
 
-def test_two_trainings_never_write_into_one_folder(
-    small_log: str, settings: dict[str, list[str]], tmp_path: Path
-) -> None:
-    config = run_config("gsrec", settings=settings["gsrec"])
-    refused: list[str] = []
-
-    def try_too(epoch: Epoch) -> None:
-        for resume in (False, True):
-            with pytest.raises(ConfigError) as error:
-                train(small_log, config, tmp_path / "run", resume=resume)
-            refused.append(str(error.value))
-
-    train(small_log, config, tmp_path / "run", listener=Listener(on_epoch=try_too))
-    assert "holds a training that was not finished" in refused[0]
-    assert "another process is writing into" in refused[1]
-    assert not (tmp_path / "run" / ".lock").exists()
-
-
 def test_what_a_killed_process_left_is_in_nobodys_way(
     small_log: str, settings: dict[str, list[str]], tmp_path: Path
 ) -> None:

@@ -21,12 +21,12 @@ from gsrec.data.download import download
 from gsrec.data.readers import read_log
 from gsrec.data.sources import open_log
 from gsrec.data.synthetic import synthetic_log
-from gsrec.errors import DataError, TrainingError
+from gsrec.errors import ConfigError, DataError, TrainingError
 from gsrec.experiment.config import run_config
 from gsrec.experiment.run import train
 from gsrec.serving.sqlite_store import SQLiteStore
 from gsrec.serving.store import SessionKey
-from gsrec.training.course import Keeping
+from gsrec.training.course import Epoch, Keeping, Listener
 from gsrec.training.trainer import Training
 
 
@@ -71,6 +71,22 @@ def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path, small_log:
     with pytest.raises(TrainingError, match=r"the loss became (nan|inf) at step .* Lower learning_rate"):
         train(small_log, run_config("gsrec", settings=settings), tmp_path / "run")
     assert Keeping(tmp_path / "run" / "checkpoints").folder.exists()
+
+
+def test_two_trainings_never_write_into_one_folder(tmp_path: Path, small_log: str) -> None:
+    config = run_config("gsrec", settings=["embedding_size=8", "num_heads=1", "recurrent_size=8", "epochs=2"])
+    refused: list[str] = []
+
+    def try_too(epoch: Epoch) -> None:
+        for resume in (False, True):
+            with pytest.raises(ConfigError) as error:
+                train(small_log, config, tmp_path / "run", resume=resume)
+            refused.append(str(error.value))
+
+    train(small_log, config, tmp_path / "run", listener=Listener(on_epoch=try_too))
+    assert "holds a training that was not finished" in refused[0]
+    assert "another process is writing into" in refused[1]
+    assert not (tmp_path / "run" / ".lock").exists()
 
 
 def test_a_clock_that_goes_back_loses_no_session(tmp_path: Path) -> None:

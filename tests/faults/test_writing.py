@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import resource
@@ -113,20 +114,49 @@ def test_a_full_disk(kind: str, tmp_path: Path) -> None:
     assert content(tmp_path) != before
 
 
-@pytest.mark.parametrize("kind", [kind for kind in WRITERS if kind != "onnx"])
-def test_a_disk_that_has_become_read_only(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    """Nobody may write a file or into a folder; root is made to keep to that, who otherwise need not."""
+    paths = [folder, *folder.rglob("*")]
+    for path in paths:
+        path.chmod(path.stat().st_mode & ~0o222)
+    try:
+        with without_capability(CAP_DAC_OVERRIDE):
+            yield
+    finally:
+        for path in paths:
+            path.chmod(path.stat().st_mode | 0o200)
+
+
+CAP_DAC_OVERRIDE = 1
+
+
+@contextmanager
+def without_capability(number: int) -> Iterator[None]:
+    """This thread is not allowed something that root is; see capset(2)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this thread
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable of the first 32, then of the others
+    assert libc.capget(header, sets) == 0, os.strerror(ctypes.get_errno())
+    before = sets[0]
+    sets[0] = before & ~(1 << number)
+    assert libc.capset(header, sets) == 0, os.strerror(ctypes.get_errno())
+    try:
+        yield
+    finally:
+        sets[0] = before
+        assert libc.capset(header, sets) == 0, os.strerror(ctypes.get_errno())
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_folder_that_was_made_read_only(kind: str, tmp_path: Path) -> None:
     WRITERS[kind](tmp_path, 1)
     before = content(tmp_path)
-
-    def refuse(*args: object, **more: object) -> None:
-        raise OSError(30, "Read-only file system")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("tempfile.mkstemp", refuse)
-        patch.setattr("tempfile.mkdtemp", refuse)
-        with pytest.raises(GSRecError, match=r"cannot write .*Read-only file system"):
-            WRITERS[kind](tmp_path, 2)
+    with read_only(tmp_path), pytest.raises(GSRecError, match=r"cannot write .*Permission denied"):
+        WRITERS[kind](tmp_path, 2)
     assert content(tmp_path) == before
+    WRITERS[kind](tmp_path, 2)
+    assert content(tmp_path) != before
 
 
 @pytest.mark.parametrize("kind", ["json", "bundle-folder", "bundle-file", "checkpoint", "table-parquet"])
@@ -175,6 +205,20 @@ def test_sessions_on_a_full_disk_refuse_new_events_and_keep_the_old(tmp_path: Pa
     assert kept.item_ids[:3] == (1, 2, 3)
     assert len(kept.item_ids) % 50 == 3  # whole batches only
     assert store.append([(key, [4])], 0.0) == [len(kept.item_ids) + 1]
+    store.close()
+
+
+def test_sessions_in_a_file_that_was_made_read_only(tmp_path: Path) -> None:
+    path, key = tmp_path / "sessions.sqlite", SessionKey("ann", "first")
+    store = SQLiteStore(str(path), idle_seconds=1e9)
+    store.append([(key, [1, 2, 3])], 0.0)
+    store.close()
+    with read_only(tmp_path), pytest.raises(GSRecError, match=r"cannot keep sessions in .* Give another file"):
+        SQLiteStore(str(path), idle_seconds=1e9)
+    store = SQLiteStore(str(path), idle_seconds=1e9)
+    kept = store.read(key, 0.0)
+    assert kept is not None
+    assert kept.item_ids == (1, 2, 3)
     store.close()
 
 
