@@ -122,6 +122,21 @@ def test_what_is_recorded_is_not_run_again(
     assert (tmp_path / "results.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize(("said", "counts"), [("training.item_start", True), ("model.gone", False)])
+def test_what_a_version_without_a_setting_recorded_stands_at_its_default(
+    said: str, counts: bool, reference: LogReference, settings: list[str], tmp_path: Path, diary: Diary
+) -> None:
+    of_gru4rec = configs(settings, 1, models=["gru4rec"])
+    compare_models(reference, of_gru4rec, tmp_path)
+    [line] = lines(tmp_path)
+    section, key = said.split(".")
+    if line["config"][section].pop(key, None) is None:  # type: ignore[index]
+        line["config"][section][key] = 1  # type: ignore[index]
+    (tmp_path / "results.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    compare_models(reference, of_gru4rec, tmp_path, narrator=diary.narrator)
+    assert bool(diary.skipped) == counts
+
+
 def test_seeds_and_models_are_added(reference: LogReference, settings: list[str], tmp_path: Path, diary: Diary) -> None:
     compare_models(reference, configs(settings, 1)[:1], tmp_path)
     results = compare_models(reference, configs(settings, 1, 2), tmp_path, narrator=diary.narrator)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
@@ -114,10 +117,10 @@ class _Task:
         """The result of this very run, if it is there already."""
         if not (out / RESULTS_FILE).exists() or not (out / RESULTS_FILE).stat().st_size:
             return None
-        config, fingerprint = self.config.model_dump(mode="json"), self.split.sequences.fingerprint
         for result in read_results(out / RESULTS_FILE):
-            same_data = result.data.fingerprint == fingerprint
-            if result.config == config and same_data and result.protocol.candidates == self.candidates:
+            same_data = result.data.fingerprint == self.split.sequences.fingerprint
+            same_task = same_data and result.protocol.candidates == self.candidates
+            if same_task and says_the_same(result.config, self.config):
                 return result
         return None
 
@@ -145,6 +148,14 @@ class _Task:
         all_of_it = (self.config.model_dump_json(), self.split.sequences.fingerprint)
         digest = hashlib.sha256("\n".join(all_of_it).encode()).hexdigest()
         return f"{self.config.label.replace(':', '-')}-seed{self.config.seed}-{digest[:8]}"
+
+
+def says_the_same(recorded: Mapping[str, Any], config: RunConfig) -> bool:
+    """Whether a recorded configuration is this one; settings that are newer than the record stand at their defaults."""
+    try:
+        return RunConfig.model_validate(recorded) == config
+    except ValidationError:  # of settings that are no more
+        return False
 
 
 def keep_ranks(evaluation: Evaluation, folder: Path) -> None:
