@@ -10,12 +10,12 @@ from gsrec.experiment.config import run_config, run_configs
 from gsrec.experiment.defaults import LogSizes, suited_layer, suited_note
 from gsrec.models import MODELS, GSRecConfig, build_model
 
-DENSE, BETWEEN = LogSizes(6_040, 3_416, 999_611), LogSizes(943, 1_682, 100_000)
+DENSE, FEW_USERS = LogSizes(6_040, 3_416, 999_611), LogSizes(943, 1_682, 100_000)
 SPARSE, TINY = LogSizes(22_363, 12_101, 198_502), LogSizes(90, 400, 900)
 
 
-def test_a_dense_or_tiny_log_has_the_presets_own_settings() -> None:
-    for sizes in (LogSizes(1_000, 200, 60_000), TINY):
+def test_a_tiny_log_has_the_presets_own_settings_and_a_large_one_averages() -> None:
+    for sizes in (LogSizes(4_000, 200, 60_000), TINY):
         assert run_config("gsrec", sizes=sizes) == run_config("gsrec")
         assert suited_note(sizes) == ()
     dense, plain = run_config("gsrec", sizes=DENSE), run_config("gsrec")
@@ -27,18 +27,32 @@ def test_a_sparse_log_wants_width_dropout_and_cosines() -> None:
     config = run_config("gsrec", sizes=SPARSE)
     assert isinstance(config.model, GSRecConfig)
     assert (config.model.embedding_size, config.model.dropout, config.model.temperature) == (256, 0.5, 0.07)
-    assert (config.model.window, config.training.loss) == (32, "softmax")
-    many_items = suited_layer(LogSizes(40_226, 54_542, 353_962))["model"]
-    assert (many_items["embedding_size"], many_items["max_length"]) == (128, 50)
-    assert suited_layer(LogSizes(2_000, 12_000, 200_000))["model"]["max_length"] == 200
-    between = run_config("gsrec", sizes=BETWEEN)
-    assert between.model.model_dump()["dropout"] == 0.4
-    assert (between.training.learning_rate, between.training.averaging) == (1e-3, 0.99)
+    assert (config.model.window, config.model.max_length, config.training.loss) == (32, 50, "softmax")
+    assert suited_layer(LogSizes(40_226, 54_542, 353_962))["model"]["embedding_size"] == 128
     assert "embedding_size=256" in suited_note(SPARSE)[0]
+    long_histories = suited_layer(LogSizes(600, 3_277, 102_272))
+    assert long_histories == {"training": {"batch_size": 16}}
+
+
+@pytest.mark.parametrize(
+    ("sizes", "batch_size"),
+    [
+        (LogSizes(100, 500, 20_000), 16),
+        (FEW_USERS, 16),
+        (LogSizes(1_600, 500, 60_000), 32),
+        (LogSizes(1_600, 500, 640_000), 64),  # long histories are cut into windows, each of which is a row
+        (LogSizes(4_000, 9_885, 35_599), 64),
+        (LogSizes(6_400, 9_885, 64_000), 128),
+        (SPARSE, 256),
+        (LogSizes(10**6, 10**6, 10**7), 256),
+    ],
+)
+def test_few_histories_come_in_small_batches(sizes: LogSizes, batch_size: int) -> None:
+    assert run_config("gsrec", sizes=sizes).training.batch_size == batch_size
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("sizes", [DENSE, BETWEEN, SPARSE, TINY])
+@pytest.mark.parametrize("sizes", [DENSE, FEW_USERS, SPARSE, TINY])
 def test_every_model_takes_what_it_has_of_them(model: str, sizes: LogSizes) -> None:
     config = run_config(model, sizes=sizes)
     assert build_model(config.model, num_items=3).num_items == 3

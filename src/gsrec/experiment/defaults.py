@@ -1,8 +1,8 @@
 """Settings that suit a log by its sizes, where nobody gives others: what was best on validation for logs like it.
 
-What matters most is how many events an item has. Where there are many, plain products and little dropout learn most;
-where there are few, models overfit: they want width with much dropout, and scores that a popular item's length cannot
-win (`temperature`). The numbers behind the borders are in docs/research-log.md.
+Where items have few events and histories are short, models overfit: they want width with much dropout, and scores
+that a popular item's length cannot win (`temperature`). Other logs teach a narrow model more. And few histories make
+few steps an epoch, unless batches are small. The numbers behind the borders are in docs/research-log.md.
 """
 
 from __future__ import annotations
@@ -14,14 +14,23 @@ from gsrec.data.sequences import Sequences
 Layer = dict[str, dict[str, object]]
 """Settings by section: `{"model": {...}, "training": {...}}`."""
 
-MANY, FEW = 150.0, 40.0
-"""Events an item from which a log is dense, and below which it is sparse."""
+FEW = 40.0
+"""Events an item below which a log is sparse."""
 
-ENOUGH = 50_000
-"""Events from which a sparse log can teach a wide model anything."""
+SHORT = 25.0
+"""Events a user below which histories are short."""
+
+ENOUGH = 20_000
+"""Events from which a log can teach more than the presets' own settings do."""
 
 MANY_ITEMS = 30_000
 """Items from which width costs more than it brings."""
+
+MUCH = 500_000
+"""Events from which an average over the steps of an epoch or two is better than the last weights."""
+
+STEPS = 50
+"""Steps that an epoch should have, with batches of 16 histories at least."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +55,26 @@ def suited_layer(sizes: LogSizes) -> Layer:
     >>> suited_layer(LogSizes(22_363, 12_101, 198_502))["model"]["embedding_size"]
     256
     """
-    per_item = sizes.num_interactions / sizes.num_items
     if sizes.num_interactions < ENOUGH:
         return {}
-    if per_item >= MANY:
-        return {"training": {"averaging": 0.995}} if sizes.num_interactions >= 10 * ENOUGH else {}
-    if per_item >= FEW:
-        return {"model": {"dropout": 0.4}, "training": {"learning_rate": 1e-3, "averaging": 0.99}}
-    width = 128 if sizes.num_items > MANY_ITEMS else 256
-    length = 50 if sizes.num_interactions / sizes.num_users < 25 else 200
-    return {
-        "model": {
-            "embedding_size": width,
-            "recurrent_size": width,
-            "max_length": length,
-            "dropout": 0.5,
-            "temperature": 0.07,
-        },
-        "training": {"learning_rate": 1e-3, "batch_size": 256, "averaging": 0.98},
-    }
+    per_item = sizes.num_interactions / sizes.num_items
+    if per_item < FEW and sizes.num_interactions / sizes.num_users < SHORT:
+        width = 128 if sizes.num_items > MANY_ITEMS else 256
+        widths = {"embedding_size": width, "recurrent_size": width}
+        return {
+            "model": {**widths, "max_length": 50, "dropout": 0.5, "temperature": 0.07},
+            "training": {"learning_rate": 1e-3, "averaging": 0.98, "batch_size": _batch_size(sizes, most=256)},
+        }
+    training: dict[str, object] = {"averaging": 0.995} if sizes.num_interactions >= MUCH else {}
+    if (batch_size := _batch_size(sizes, most=64)) < 64:
+        training["batch_size"] = batch_size
+    return {"training": training} if training else {}
+
+
+def _batch_size(sizes: LogSizes, *, most: int) -> int:
+    """The largest power of two, from 16 to `most`, with which an epoch has enough steps."""
+    histories = max(sizes.num_users, sizes.num_interactions // 200)  # long ones are cut into windows
+    return min(max(1 << (histories // STEPS).bit_length() >> 1, 16), most)
 
 
 def suited_note(sizes: LogSizes) -> tuple[str, ...]:
