@@ -60,15 +60,18 @@ reproduce: $(VENV)/.run ## run lines of docs/results.md again, such as LINE=A (h
 	$(MAKE) --no-print-directory presets
 	$(BIN)/gsrec thesis --small --out results/thesis
 
-presets: $(VENV)/.run ## run SASRec's own loss, SASRec with GSRec's start, and the thesis's presets again, one seed each
+presets: $(VENV)/.run ## run what results have besides the five models, one seed each: other losses and starts, no recurrence, the thesis
 	$(BIN)/gsrec compare ml-1m --models sasrec:one-negative --config experiments/ml-1m.toml --out results/A
-	$(BIN)/gsrec compare ml-1m --models sasrec:neighbours --presets experiments/baselines.toml \
-		--config experiments/ml-1m.toml --out results/A
-	$(BIN)/gsrec compare amazon-beauty-5core --models sasrec:neighbours --presets experiments/baselines.toml \
-		--config experiments/amazon-beauty-5core.toml --out results/D
+	@for line in A D; do $(MAKE) --no-print-directory parts-$$line || exit 1; done
 	$(BIN)/gsrec compare ml-1m --models gsrec:thesis-ml-1m --set epochs=60 --config experiments/ml-1m.toml --out results/A
 	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=30 \
 		--config experiments/amazon-beauty-5core.toml --out results/D
+
+parts-%: $(VENV)/.run
+	$(BIN)/gsrec compare $(LOG_$*) --models sasrec:neighbours --presets experiments/baselines.toml \
+		--config experiments/$(LOG_$*).toml --out results/$*
+	$(BIN)/gsrec compare $(LOG_$*) --models gsrec:cell-none --presets experiments/ablations.toml \
+		--config experiments/$(LOG_$*).toml --out results/$*
 
 line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
