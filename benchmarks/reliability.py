@@ -34,8 +34,8 @@ Found on the way, refused since, and tried again in every check: Parquet files o
 library that read them panic, or ask for two exabytes and take the process down (another one reads them since); a disk
 that fills up while a table is written as Parquet.
 
-A fault is a test of `tests/faults`, made to happen in every check, once for every kind of file that it can meet; it
-survives if what was good before is there after it, byte for byte, and what happened is told.
+A fault is a test of `tests/faults`, made to happen in every check, once for every kind of file that it can meet. It is
+survived if the test holds: what was good before is still good, nothing half-written counts, and what happened is told.
 """
 
 REFRESH = """

@@ -74,7 +74,8 @@ def ends_as_if_never_killed(log: Path, folder: Path, *, kills: int, threads: int
             fresh, process = not out.exists(), start(log, out, threads=threads)
             begin = first_write(process, out)
             if (err := ends(process, patience)) is not None:
-                took = min(took, time.perf_counter() - begin) if fresh else took
+                if fresh:
+                    took = min(took, time.perf_counter() - begin)
                 killed.midway += any(int(step) > 0 for step in RESUMED.findall(err))
                 break
             killed.times += 1
