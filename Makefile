@@ -5,6 +5,7 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 BIN := $(VENV)/bin
 COMPARED := poprec,sasrec,gru4rec,gsrec,bert4rec
 SEEDS := 3
+ABLATION_SEEDS := 1
 # The lines of docs/results.md: a log, what targets are ranked among, and how the log is split.
 LINES := A D E F G H
 LOG_A := ml-1m
@@ -77,11 +78,12 @@ line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
 		$(AMONG_$*) $(SPLIT_$*) --out results/$*
 
-ablations: $(VENV)/.run ## train GSRec without each of its parts, and the other hybrids, on both data sets (a day); what is recorded is not redone
-	$(BIN)/gsrec compare ml-1m --models $(ABLATED) --presets experiments/ablations.toml --seeds $(SEEDS) \
-		--config experiments/ml-1m.toml --set epochs=15 --out results/ablations-ml-1m
-	$(BIN)/gsrec compare amazon-beauty-5core --models $(ABLATED) --presets experiments/ablations.toml --seeds $(SEEDS) \
-		--config experiments/amazon-beauty-5core.toml --set epochs=15 --out results/ablations-amazon-beauty-5core
+ablations: ablations-A ablations-D ## train GSRec without each of its parts, and the other hybrids, on two data sets (hours a seed), and write docs/ablations.md
+	$(BIN)/python benchmarks/ablations.py results/ablations experiments/questions.toml docs/ablations.md
+
+ablations-%: $(VENV)/.run
+	$(BIN)/gsrec compare $(LOG_$*) --models $(ABLATED) --presets experiments/ablations.toml --seeds $(ABLATION_SEEDS) \
+		--config experiments/$(LOG_$*).toml --set epochs=8 --set validate_every=2 --out results/ablations/$(LOG_$*)
 
 peers: $(VENV)/.run ## make an environment for every peer that benchmarks measure
 	@for peer in $(PEERS); do \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.thesis import MODELS as THESIS_MODELS
 from gsrec.models import MODELS, GSRecConfig, build_model
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 PRESETS = [(model, preset) for model in MODELS for preset in presets(model)]
 
 
@@ -76,10 +78,17 @@ def test_the_baselines_see_as_much_as_the_thesiss_gsrec(preset: str, length: int
 
 
 def test_every_ablation_is_a_model_of_its_own() -> None:
-    file = Path(__file__).parents[2] / "experiments" / "ablations.toml"
-    names = [*read_presets(file)]
+    names = [*read_presets(file := EXPERIMENTS / "ablations.toml")]
     models, sparse = ["gsrec", *(f"gsrec:{name}" for name in names)], LogSizes(22_363, 12_101, 198_502)
     plain, *configs = run_configs(models, [1], presets_file=file, sizes=sparse)
     assert all(build_model(config.model, num_items=3).num_items == 3 for config in configs)
     different = {config.model_copy(update={"preset": "default"}).model_dump_json() for config in configs}
     assert len(different - {plain.model_dump_json()}) == len(names)
+
+
+def test_every_ablation_is_asked_for() -> None:
+    asked = tomllib.loads((EXPERIMENTS / "questions.toml").read_text(encoding="utf-8"))["question"]
+    labels = {label for question in asked for label in question["models"].values()}
+    hybrids = {name for name in MODELS if name not in THESIS_MODELS}
+    presets_of_gsrec = {f"gsrec:{name}" for name in read_presets(EXPERIMENTS / "ablations.toml")}
+    assert labels == {"gsrec", *hybrids, *presets_of_gsrec}

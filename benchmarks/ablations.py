@@ -1,0 +1,149 @@
+"""Write the page of what GSRec is without each of its parts: a table, a plot and an answer a question.
+
+python benchmarks/ablations.py results/ablations experiments/questions.toml docs/ablations.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from pydantic import BaseModel
+
+from gsrec.files import replacing, write_text
+from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary, compare_runs
+from gsrec.reporting.comparison_tables import mean_and_deviation
+from gsrec.reporting.figures import COLOURS, GREY, image
+from gsrec.reporting.pairs import SIGNIFICANT
+from gsrec.reporting.phrases import conditions, duration
+from gsrec.reporting.results import read_results
+from gsrec.reporting.tables import Cell, Column, Table, to_markdown
+
+REFERENCE = "gsrec"
+HEAD = """# What GSRec is without each of its parts
+
+Written by `make ablations`. One thing is changed at a time ([presets](../experiments/ablations.toml)); all else is
+as in the files of [experiments](../experiments), except that every model gets the same eight epochs, judged on
+validation at every second one; the best of these is judged on test, once. Eight epochs are about where GSRec is
+best on Beauty; on ml-1m all would go on learning, so a part that only learns slowly looks worse there than it is.
+
+Differences are to GSRec as it is, over the same users, with 95% intervals; bold: p below {significant} by the
+paired randomisation test after Holm's correction for all {tests} tests of a data set. Seconds an epoch are of one
+thread, beside other work, so no more than a hint.
+"""
+
+
+class Question(BaseModel, frozen=True):
+    """What is asked, of which models, and what their numbers mean.
+
+    Attributes:
+        models: what a model stands for, and its label in the results.
+        answer: empty until there are numbers.
+    """
+
+    name: str
+    asks: str
+    models: dict[str, str]
+    answer: str = ""
+
+
+def table(question: Question, comparisons: Sequence[Comparison]) -> Table:
+    """The question's models as rows, the data sets as columns."""
+    headings = [
+        heading
+        for comparison in comparisons
+        for heading in (f"{comparison.data.name}: {HEADLINE_METRIC}", "Difference", "Parameters", "Epoch")
+    ]
+    rows = [
+        (Cell(meant), *(cell for comparison in comparisons for cell in cells(label, comparison)))
+        for meant, label in question.models.items()
+    ]
+    return Table(
+        title=question.asks,
+        columns=(Column("", is_number=False), *map(Column, headings)),
+        rows=tuple(rows),
+        below=(question.answer,) if question.answer else (),
+    )
+
+
+def cells(label: str, comparison: Comparison) -> Iterator[Cell]:
+    """What one model came to on one data set."""
+    model = summaries(comparison).get(label)
+    if model is None:
+        yield from [Cell("not run")] + [Cell("")] * 3
+        return
+    yield Cell(mean_and_deviation(model, HEADLINE_METRIC))
+    pair = comparison.significance.between(label, REFERENCE)
+    if pair is None:
+        yield Cell("")
+    else:
+        low, high = pair.interval
+        yield Cell(f"{pair.difference:+.4f} ({low:+.4f} to {high:+.4f})", bold=pair.significant)
+    yield Cell(f"{model.costs.num_parameters:,}")
+    yield Cell("" if model.costs.epoch_seconds is None else duration(model.costs.epoch_seconds))
+
+
+def plot(question: Question, comparisons: Sequence[Comparison]) -> Figure:
+    """The differences to GSRec with their intervals, a panel a data set."""
+    figure = Figure(figsize=(9.0, 1.1 + 0.36 * len(question.models)), layout="constrained")
+    panels = figure.subplots(1, len(comparisons), sharey=True, squeeze=False)[0]
+    for axes, comparison, colour in zip(panels, comparisons, COLOURS, strict=False):
+        for place, label in enumerate(question.models.values()):
+            if label == REFERENCE:
+                axes.plot([0], [place], marker="D", color=GREY, markersize=6)
+            elif pair := comparison.significance.between(label, REFERENCE):
+                axes.plot(pair.interval, [place, place], color=colour, linewidth=2)
+                axes.plot(
+                    [pair.difference],
+                    [place],
+                    marker="o",
+                    color=colour,
+                    markersize=6,
+                    markerfacecolor=colour if pair.significant else "white",
+                )
+        axes.axvline(0, color=GREY, linewidth=0.8, zorder=0)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.grid(axis="x", color="#E5E5E5", linewidth=0.7)
+        axes.tick_params(labelsize=9, color=GREY)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.set_title(comparison.data.name, loc="left", fontsize=9, color=GREY)
+        axes.set_xlabel(f"{HEADLINE_METRIC} minus GSRec's", fontsize=9)
+    panels[0].set_yticks(range(len(question.models)), list(question.models))
+    panels[0].set_ylim(len(question.models) - 0.5, -0.5)
+    return figure
+
+
+def summaries(comparison: Comparison) -> Mapping[str, ModelSummary]:
+    """The models of a comparison by their labels."""
+    return {model.label: model for model in comparison.models}
+
+
+def main() -> None:
+    """Write the page and its plots."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="where a folder of results a data set is")
+    parser.add_argument("questions", type=Path)
+    parser.add_argument("page", type=Path)
+    given = parser.parse_args()
+    found = tomllib.loads(given.questions.read_text(encoding="utf-8"))["question"]
+    files = sorted(given.folder.glob("*/results.jsonl"), reverse=True)  # ml-1m first
+    comparisons = [compare_runs(read_results(file), reference=REFERENCE) for file in files]
+    tests = " and ".join(str(comparison.significance.num_tests) for comparison in comparisons)
+    parts = [HEAD.format(significant=SIGNIFICANT, tests=tests)]
+    parts += [f"{line}\n" for comparison in comparisons for line in conditions(comparison)]
+    for question in (Question.model_validate(one) for one in found):
+        drawn = given.folder / f"{question.name}.png"
+        with replacing(drawn) as new:
+            new.write_bytes(image(plot(question, comparisons), "png"))
+        link = Path(os.path.relpath(drawn, given.page.parent)).as_posix()
+        parts += [to_markdown([table(question, comparisons)], level=2), f"![{question.asks}]({link})\n"]
+    write_text(given.page, "\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
