@@ -45,6 +45,8 @@ CONFIGS: dict[str, ModelConfig] = {
         embedding_size=8, recurrent_size=12, max_length=MAX_LENGTH, cell="lstm", num_recurrent_layers=2
     ),
     "sasrec": SASRecConfig.model_validate(ATTENTION),
+    "gru4rec-cosine": GRU4RecConfig(embedding_size=8, recurrent_size=12, max_length=MAX_LENGTH, temperature=0.1),
+    "sasrec-cosine": SASRecConfig.model_validate({**ATTENTION, "temperature": 0.1}),
     "sasrec-attention-only": SASRecConfig.model_validate({**ATTENTION, "feed_forward": False}),
     "bert4rec": BERT4RecConfig.model_validate({**ATTENTION, "max_length": MAX_LENGTH + 1}),
     "gsrec": GSRecConfig.model_validate(GSREC),
@@ -60,6 +62,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "gsrec-cosine": GSRecConfig.model_validate({**GSREC, "temperature": 0.1}),
     "gsrec-all": GSRecConfig.model_validate({**GSREC, "window": "all"}),
     "gat4rec": HybridConfig.model_validate({**GSREC, "name": "gat4rec", "latest": 3}),
+    "fdg-trans-cosine": HybridConfig.model_validate({**GSREC, "name": "fdg-trans", "temperature": 0.1}),
     "fdg-trans": HybridConfig.model_validate({**GSREC, "name": "fdg-trans"}),
     "gru-transformer": HybridConfig.model_validate({**GSREC, "name": "gru-transformer"}),
 }
@@ -67,6 +70,7 @@ NEURAL = [name for name in CONFIGS if name != "poprec"]
 WHOLE = {
     "gru4rec",
     "gru4rec-lstm",
+    "gru4rec-cosine",
     "gsrec",
     "gsrec-lstm",
     "gsrec-none",

@@ -30,6 +30,8 @@ def test_a_sparse_log_wants_width_dropout_and_cosines() -> None:
     assert (config.model.window, config.model.max_length, config.training.loss) == (32, 50, "softmax")
     assert suited_layer(LogSizes(40_226, 54_542, 353_962))["model"]["embedding_size"] == 128
     assert "embedding_size=256" in suited_note(SPARSE)[0]
+    assert run_config("sasrec", sizes=SPARSE).model.model_dump()["temperature"] == 0
+    assert run_config("gat4rec", sizes=SPARSE).model.model_dump()["temperature"] == 0.07
     long_histories = suited_layer(LogSizes(600, 3_277, 102_272))
     assert long_histories == {"training": {"batch_size": 16}}
 

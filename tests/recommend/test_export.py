@@ -46,8 +46,11 @@ SMALL = {"embedding_size": 8, "num_blocks": 1, "num_heads": 2, "recurrent_size":
 RECURRENT = {"embedding_size": 8, "recurrent_size": 12}
 CONFIGS: dict[str, ModelConfig] = {
     "poprec": PopRecConfig(),
-    "gru4rec": GRU4RecConfig.model_validate({**RECURRENT, "cell": "lstm", "num_recurrent_layers": 2}),
+    "gru4rec": GRU4RecConfig.model_validate(
+        {**RECURRENT, "cell": "lstm", "num_recurrent_layers": 2, "temperature": 0.1}
+    ),
     "sasrec": SASRecConfig(embedding_size=8, num_blocks=1, max_length=MAX_LENGTH),
+    "sasrec-cosines": SASRecConfig(embedding_size=8, num_blocks=1, max_length=MAX_LENGTH, temperature=0.1),
     "sasrec-short": SASRecConfig(embedding_size=8, num_blocks=1, max_length=2),
     "bert4rec": BERT4RecConfig(embedding_size=8, num_blocks=1, max_length=MAX_LENGTH),
     "gsrec": GSRecConfig.model_validate({**SMALL, "window": 4}),
@@ -61,6 +64,7 @@ CONFIGS: dict[str, ModelConfig] = {
 }
 STREAMS = {
     "gru4rec": None,
+    "sasrec-cosines": MAX_LENGTH,
     "sasrec": MAX_LENGTH,
     "sasrec-short": 2,
     "gsrec": None,

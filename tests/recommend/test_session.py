@@ -35,6 +35,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "poprec": PopRecConfig(),
     "gru4rec": GRU4RecConfig(embedding_size=8, recurrent_size=8, max_length=MAX_LENGTH),
     "sasrec": SASRecConfig(embedding_size=8, max_length=MAX_LENGTH),
+    "sasrec-cosine": SASRecConfig(embedding_size=8, max_length=MAX_LENGTH, temperature=0.1),
     "bert4rec": BERT4RecConfig(embedding_size=8, num_heads=1, max_length=MAX_LENGTH),
     "gsrec": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window=3, max_length=MAX_LENGTH),
     "gsrec-cosine": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window=3, temperature=0.1),
@@ -44,6 +45,7 @@ CONFIGS: dict[str, ModelConfig] = {
 STREAMS = {
     "gru4rec": None,
     "sasrec": MAX_LENGTH,
+    "sasrec-cosine": MAX_LENGTH,
     "gsrec": None,
     "gsrec-cosine": None,
     "gsrec-none": None,

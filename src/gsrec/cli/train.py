@@ -59,7 +59,7 @@ def train(
         split, notes = run.prepare(reference, chosen, progress=progress)
     sizes = LogSizes.of(split.sequences)
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
-    suited = suited_note(sizes) if preset == "default" else ()
+    suited = suited_note(sizes, model) if preset == "default" else ()
     print_notes((*notes, *suited, precision_note(chosen.training.precision)), quiet=quiet)
     with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener, stopped_by_signals() as stop:
         trained = run.train(

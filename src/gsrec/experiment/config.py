@@ -288,7 +288,7 @@ def _laid(
 
 def _suited(model: str, sizes: LogSizes | None) -> Layer:
     """What suits a log of these sizes, of what the model has."""
-    layer, keys = suited_layer(sizes) if sizes else {}, model_keys(model)
+    layer, keys = suited_layer(sizes, model) if sizes else {}, model_keys(model)
     return layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys}}
 
 

@@ -1,4 +1,6 @@
-"""Settings that suit a log by its sizes, where nobody gives others: what was best on validation for logs like it.
+"""Settings that suit a log by its sizes, where nobody gives others: what was best for GSRec on logs like it.
+
+The other models take of them what they have; only cosines are for those that are known to gain by them.
 
 Where items have few events and histories are short, models overfit: they want width with much dropout, and scores
 that a popular item's length cannot win (`temperature`). Other logs teach a narrow model more. And few histories make
@@ -33,6 +35,10 @@ STEPS = 50
 """Steps that an epoch should have, with batches of 16 histories at least."""
 
 
+COSINES = ("gsrec", "gat4rec", "fdg-trans", "gru-transformer")
+"""Models whose scores are cosines on sparse logs: GSRec, and those that stand beside it for what order is worth."""
+
+
 @dataclass(frozen=True)
 class LogSizes:
     """How many users, items and events a log has."""
@@ -47,8 +53,8 @@ class LogSizes:
         return cls(sequences.num_users, sequences.num_items, sequences.num_interactions)
 
 
-def suited_layer(sizes: LogSizes) -> Layer:
-    """The settings for a log of these sizes that are not the presets' own.
+def suited_layer(sizes: LogSizes, model: str = "gsrec") -> Layer:
+    """The settings for a log of these sizes that are not the presets' own; those that the model lacks among them.
 
     >>> suited_layer(LogSizes(6_040, 3_416, 999_611))
     {'training': {'averaging': 0.995}}
@@ -61,8 +67,9 @@ def suited_layer(sizes: LogSizes) -> Layer:
     if per_item < FEW and sizes.num_interactions / sizes.num_users < SHORT:
         width = 128 if sizes.num_items > MANY_ITEMS else 256
         widths = {"embedding_size": width, "recurrent_size": width}
+        cosines = {"temperature": 0.07} if model in COSINES else {}
         return {
-            "model": {**widths, "max_length": 50, "dropout": 0.5, "temperature": 0.07},
+            "model": {**widths, "max_length": 50, "dropout": 0.5, **cosines},
             "training": {"learning_rate": 1e-3, "averaging": 0.98, "batch_size": _batch_size(sizes, most=256)},
         }
     training: dict[str, object] = {"averaging": 0.995} if sizes.num_interactions >= MUCH else {}
@@ -77,8 +84,8 @@ def _batch_size(sizes: LogSizes, *, most: int) -> int:
     return min(max(1 << (histories // STEPS).bit_length() >> 1, 16), most)
 
 
-def suited_note(sizes: LogSizes) -> tuple[str, ...]:
+def suited_note(sizes: LogSizes, model: str = "gsrec") -> tuple[str, ...]:
     """What is told of them, if there are any."""
-    layer = suited_layer(sizes)
+    layer = suited_layer(sizes, model)
     told = ", ".join(f"{key}={value}" for section in layer.values() for key, value in section.items())
     return (f"settings that suit a log of these sizes, unless given: {told}",) if told else ()

@@ -51,28 +51,6 @@ def drop(hidden: Tensor, share: float, training: bool) -> Tensor:
     return hidden * keep.to(hidden.dtype).mul_(256 / (256 - cut))
 
 
-class Directions:
-    """Rows of length 1 that point where the rows of a table point; rows of zeros stay so.
-
-    Without gradients they are worked out once for as long as the table stays as it is: a product with them then costs
-    no more than one with the table.
-    """
-
-    def __init__(self) -> None:
-        """Begin without any."""
-        self._version: tuple[int, int] | None = None
-        self._kept = torch.zeros(0)
-
-    def __call__(self, table: Tensor) -> Tensor:
-        """Of a table (V + 1, D): (V + 1, D)."""
-        if torch.is_grad_enabled() or table.is_inference():
-            return F.normalize(table)
-        version = (table.data_ptr(), table._version)
-        if version != self._version:
-            self._version, self._kept = version, F.normalize(table.detach())
-        return self._kept
-
-
 class Positions(nn.Module):
     """A learned vector for every place in the history, counted from the oldest item (SASRec, section III-A).
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from gsrec.models.blocks import drop, embedding
-from gsrec.models.config import Description, Share, Size
+from gsrec.models.config import Description, Share, Size, Temperature
 from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, Recurrence
-from gsrec.models.scores import at_places, item_scores, newest
+from gsrec.models.scores import Cosines, at_places, item_scores, newest
 
 
 class GRU4RecConfig(Description):
@@ -22,6 +22,7 @@ class GRU4RecConfig(Description):
 
     Attributes:
         max_length: the most events of a training row; histories of any length are judged and streamed whole.
+        temperature: scores are cosines, divided by it, plus the bias; 0: plain products, plus the bias.
     """
 
     name: Literal["gru4rec"] = "gru4rec"
@@ -31,6 +32,7 @@ class GRU4RecConfig(Description):
     cell: Cell = "gru"
     max_length: Size = 200
     dropout: Share = 0.2
+    temperature: Temperature = 0.0
 
 
 class GRU4Rec(nn.Module):
@@ -55,13 +57,13 @@ class GRU4Rec(nn.Module):
             dropout=config.dropout,
         )
         self.leave = nn.Linear(config.recurrent_size, size)
+        self.cosines = Cosines(config.temperature)
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
         hidden = drop(self.items(items), self.dropout, self.training)
         hidden = drop(self.recurrence(hidden), self.dropout, self.training)
-        left: Tensor = self.leave(hidden)
-        return left
+        return self.cosines.of_hidden(self.leave(hidden))
 
     def start(self, batch: int) -> State:
         """The state before the first event: that of the recurrence."""
@@ -70,17 +72,18 @@ class GRU4Rec(nn.Module):
     def stepper(self) -> Step:
         """What takes one event further."""
         recur, items, leave = self.recurrence.stepper(), self.items.weight, self.leave
+        pointed = self.cosines.of_hidden
 
         def step(state: State, taken: Tensor) -> tuple[State, Tensor]:
             kept, hidden = recur(state.parts[0], items[taken])
-            return State(state.events + 1, (kept,)), leave(hidden)
+            return State(state.events + 1, (kept,)), pointed(leave(hidden))
 
         return step
 
     @property
     def item_weights(self) -> Tensor:
-        """(V + 1, D), the item embeddings."""
-        return self.items.weight
+        """(V + 1, D), the item embeddings, or their directions."""
+        return self.cosines.of_items(self.items.weight)
 
     @property
     def item_bias(self) -> Tensor | None:

@@ -6,17 +6,15 @@ Legend: B batch, L length, D hidden, R recurrent size, V items.
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gsrec.models.attention import Attention
 from gsrec.models.blocks import (
     Block,
-    Directions,
     FeedForward,
     Positions,
     blocks_stepper,
@@ -26,10 +24,10 @@ from gsrec.models.blocks import (
     start_blocks,
     through,
 )
-from gsrec.models.config import Description, Share, Size
+from gsrec.models.config import Description, Share, Size, Temperature
 from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, NoRecurrence, Recurrence, StepOfRecurrence
-from gsrec.models.scores import at_places, item_scores, newest
+from gsrec.models.scores import Cosines, at_places, item_scores, newest
 
 
 class GSRecConfig(Description):
@@ -58,7 +56,7 @@ class GSRecConfig(Description):
     recurrent_size: Size = 128
     residual: bool = True
     tied_weights: bool = True
-    temperature: Annotated[float, Field(ge=0, le=1)] = 0.0
+    temperature: Temperature = 0.0
     max_length: Size = 200
     dropout: Share = 0.2
 
@@ -76,8 +74,7 @@ class GSRec(nn.Module):
         self.max_events = self.max_length
         self.max_row = config.max_length + 1
         self.dropout = config.dropout
-        self.temperature = config.temperature
-        self.directions = Directions()
+        self.cosines = Cosines(config.temperature)
         self.items = embedding(num_items + 1, size)
         self.scale = size**0.5  # as in SASRec
         self.positions = Positions(config.max_length, size) if config.window == "all" else nn.Identity()
@@ -91,13 +88,7 @@ class GSRec(nn.Module):
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
         embedded = self.items(items) * self.scale
         hidden = drop(self.positions(embedded), self.dropout, self.training)
-        return self._pointed(self.leave(self.recurrence(through(self.blocks, hidden))))
-
-    def _pointed(self, hidden: Tensor) -> Tensor:
-        """Hidden (.., D) whose products with the items' directions are scores."""
-        if not self.temperature:
-            return hidden
-        return F.normalize(hidden.float(), dim=-1) / self.temperature
+        return self.cosines.of_hidden(self.leave(self.recurrence(through(self.blocks, hidden))))
 
     def start(self, batch: int) -> State:
         """The state before the first event: keys and values of every block, and the recurrence's state."""
@@ -107,7 +98,7 @@ class GSRec(nn.Module):
     def stepper(self) -> Step:
         """What takes one event further."""
         through_blocks, recur = blocks_stepper(self.blocks), self.recurrence.stepper()
-        items, scale, leave, pointed = self.items.weight, self.scale, self.leave, self._pointed
+        items, scale, leave, pointed = self.items.weight, self.scale, self.leave, self.cosines.of_hidden
         places = self.positions.weight if isinstance(self.positions, Positions) else None
 
         def step(state: State, taken: Tensor) -> tuple[State, Tensor]:
@@ -123,8 +114,7 @@ class GSRec(nn.Module):
     @property
     def item_weights(self) -> Tensor:
         """(V + 1, D), the item embeddings or their directions, or the output layer's rows (V + 1, R)."""
-        weights = self.items.weight if self.output is None else self.output.weight
-        return self.directions(weights) if self.temperature else weights
+        return self.cosines.of_items(self.items.weight if self.output is None else self.output.weight)
 
     @property
     def item_bias(self) -> Tensor | None:

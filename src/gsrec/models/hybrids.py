@@ -14,15 +14,16 @@ from torch.nn import functional as F
 
 from gsrec.models.attention import Attention
 from gsrec.models.blocks import Block, FeedForward, Positions, drop, embedding, through
-from gsrec.models.config import Description, Share, Size
+from gsrec.models.config import Description, Share, Size, Temperature
 from gsrec.models.recurrence import Recurrence
-from gsrec.models.scores import at_places, item_scores, newest
+from gsrec.models.scores import Cosines, at_places, item_scores, newest
 
 
 class HybridConfig(Description):
     """The size of a hybrid; what it is made of goes by its name.
 
     Attributes:
+        temperature: scores are cosines, divided by it; 0: plain products.
         latest: of `gat4rec`, how many of the newest items tell the intent.
     """
 
@@ -33,6 +34,7 @@ class HybridConfig(Description):
     recurrent_size: Size = 128
     max_length: Size = 200
     dropout: Share = 0.2
+    temperature: Temperature = 0.0
     latest: Annotated[int, Field(ge=1, le=64)] = 5
 
 
@@ -51,21 +53,21 @@ class Hybrid(nn.Module):
         self.dropout = config.dropout
         self.joined = PARTS[config.name](config)
         self.norm = nn.LayerNorm(size)
+        self.cosines = Cosines(config.temperature)
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
         embedded = drop(self.items(items) * self.scale, self.dropout, self.training)
-        normed: Tensor = self.norm(self.joined(embedded))
-        return normed
+        return self.cosines.of_hidden(self.norm(self.joined(embedded)))
 
     @property
     def item_weights(self) -> Tensor:
-        """(V + 1, D), the item embeddings."""
-        return self.items.weight
+        """(V + 1, D), the item embeddings, or their directions."""
+        return self.cosines.of_items(self.items.weight)
 
     @property
     def item_bias(self) -> Tensor | None:
-        """None: the scores are plain products."""
+        """None."""
         return None
 
     def score(self, items: Tensor) -> Tensor:

@@ -24,13 +24,18 @@ from gsrec.models.blocks import (
     through,
     through_at,
 )
-from gsrec.models.config import Description, Share, Size
+from gsrec.models.config import Description, Share, Size, Temperature
 from gsrec.models.protocols import State, Step
-from gsrec.models.scores import item_scores, newest
+from gsrec.models.scores import Cosines, item_scores, newest
 
 
 class SASRecConfig(Description):
-    """The size of a SASRec. `feed_forward_size` counts in multiples of `embedding_size`; the paper has 1."""
+    """The size of a SASRec.
+
+    Attributes:
+        feed_forward_size: in multiples of `embedding_size`; the paper has 1.
+        temperature: scores are cosines, divided by it; 0: plain products, as in the paper.
+    """
 
     name: Literal["sasrec"] = "sasrec"
     embedding_size: Size = 64
@@ -41,6 +46,7 @@ class SASRecConfig(Description):
     feed_forward: bool = True
     feed_forward_size: Size = 1
     activation: Activation = "relu"
+    temperature: Temperature = 0.0
 
 
 class SASRec(nn.Module):
@@ -60,11 +66,11 @@ class SASRec(nn.Module):
         self.dropout = config.dropout
         self.blocks = nn.ModuleList(_block(config) for _ in range(config.num_blocks))
         self.norm = nn.LayerNorm(size)
+        self.cosines = Cosines(config.temperature)
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
-        normed: Tensor = self.norm(through(self.blocks, self._enter(items)))
-        return normed
+        return self.cosines.of_hidden(self.norm(through(self.blocks, self._enter(items))))
 
     def _enter(self, items: Tensor) -> Tensor:
         return drop(self.positions(self.items(items) * self.scale), self.dropout, self.training)
@@ -77,28 +83,28 @@ class SASRec(nn.Module):
     def stepper(self) -> Step:
         """What takes one event further."""
         through_blocks, norm = blocks_stepper(self.blocks), normalizer(self.norm)
-        items, scale, places = self.items.weight, self.scale, self.positions.weight
+        items, scale, places, pointed = self.items.weight, self.scale, self.positions.weight, self.cosines.of_hidden
 
         def step(state: State, taken: Tensor) -> tuple[State, Tensor]:
             parts, hidden = through_blocks(state.parts, items[taken] * scale + places[state.events], state.events)
-            return State(state.events + 1, parts), norm(hidden)
+            return State(state.events + 1, parts), pointed(norm(hidden))
 
         return step
 
     @property
     def item_weights(self) -> Tensor:
-        """(V + 1, D), the item embeddings."""
-        return self.items.weight
+        """(V + 1, D), the item embeddings, or their directions."""
+        return self.cosines.of_items(self.items.weight)
 
     @property
     def item_bias(self) -> Tensor | None:
-        """None: the scores are plain products."""
+        """None."""
         return None
 
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
         last = through_at(self.blocks, self._enter(items), newest(items))
-        return item_scores(self.norm(last), self.item_weights, self.item_bias)
+        return item_scores(self.cosines.of_hidden(self.norm(last)), self.item_weights, self.item_bias)
 
 
 def _block(config: SASRecConfig) -> Block:

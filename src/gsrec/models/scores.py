@@ -13,6 +13,39 @@ ITEMS_AT_ONCE, MANY_HISTORIES = 2048, 32
 """Items whose scores are computed together, where there are at least so many histories."""
 
 
+class Cosines:
+    """Scores that are cosines over a temperature, where a popular item's longer vector has no advantage.
+
+    A hidden vector is turned into one whose products with the items' directions, rows of length 1, are such scores.
+    With a temperature of 0 both stay as they are, and scores are plain products.
+    """
+
+    def __init__(self, temperature: float) -> None:
+        """Begin without any directions."""
+        self.temperature = temperature
+        self._version: tuple[int, int] | None = None
+        self._kept = torch.zeros(0)
+
+    def of_hidden(self, hidden: Tensor) -> Tensor:
+        """Hidden (.., D) -> (.., D)."""
+        return F.normalize(hidden.float(), dim=-1) / self.temperature if self.temperature else hidden
+
+    def of_items(self, table: Tensor) -> Tensor:
+        """Of a table (V + 1, D): (V + 1, D), rows of zeros being so still.
+
+        Without gradients it is worked out once for as long as the table stays as it is: a product with it then costs
+        no more than one with the table.
+        """
+        if not self.temperature:
+            return table
+        if torch.is_grad_enabled() or table.is_inference():
+            return F.normalize(table)
+        version = (table.data_ptr(), table._version)
+        if version != self._version:
+            self._version, self._kept = version, F.normalize(table.detach())
+        return self._kept
+
+
 def newest(items: Tensor) -> Tensor:
     """The place (B,) of each history's newest item in items (B, L); an empty history has its first place.
 
