@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,7 @@ from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig
 from gsrec.experiment.cost import event_seconds
 from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
-from gsrec.experiment.run import prepare, result_record, train, trained_run
+from gsrec.experiment.run import Run, prepare, result_record, train, trained_run
 from gsrec.files import held
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
@@ -127,9 +128,9 @@ class _Task:
     def run(self, out: Path, listener: Listener, stop: Callable[[], bool]) -> RunResult:
         """Train, unless that is done, judge once on test, record."""
         folder = Path(RUNS_FOLDER) / self._name()
-        trained = trained_run(out / folder, self.config, self.split)
+        trained = self._trained(out)
         if trained is None and self.trained is not None:
-            trained = trained_run(self.trained / folder, self.config, self.split)
+            trained = self._trained(self.trained)
         if trained is None:
             if (out / folder / RUN_FILE).exists():  # damaged since it was done
                 shutil.rmtree(out / folder)
@@ -143,11 +144,21 @@ class _Task:
         record = result_record(trained, test) | {"validation": validation, "run": str(folder), **costs}
         return append_result(out / RESULTS_FILE, record)
 
+    def _trained(self, comparison: Path) -> Run | None:
+        """This very run among those of a comparison, by what it says: a new setting changes the name, not the run."""
+        folders = sorted((comparison / RUNS_FOLDER).glob(f"{glob.escape(self._begin)}*"))
+        found = (trained_run(folder, self.config, self.split) for folder in folders)
+        return next((run for run in found if run is not None), None)
+
     def _name(self) -> str:
         """A folder name that no other run has."""
         all_of_it = (self.config.model_dump_json(), self.split.sequences.fingerprint)
-        digest = hashlib.sha256("\n".join(all_of_it).encode()).hexdigest()
-        return f"{self.config.label.replace(':', '-')}-seed{self.config.seed}-{digest[:8]}"
+        return self._begin + hashlib.sha256("\n".join(all_of_it).encode()).hexdigest()[:8]
+
+    @property
+    def _begin(self) -> str:
+        """What its folder's name begins with."""
+        return f"{self.config.label.replace(':', '-')}-seed{self.config.seed}-"
 
 
 def says_the_same(recorded: Mapping[str, Any], config: RunConfig) -> bool:
