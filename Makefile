@@ -14,9 +14,13 @@ LOG_E := amazon-beauty-bert4rec
 LOG_F := ml-1m
 LOG_G := amazon-beauty-bert4rec
 LOG_H := amazon-beauty-5core
-AMONG_F := --candidates popularity:100 --trained results/A
-AMONG_G := --candidates popularity:100 --trained results/E
+AMONG_F = --candidates popularity:100 --trained $(RESULTS)/A
+AMONG_G = --candidates popularity:100 --trained $(RESULTS)/E
 SPLIT_H := --set split=temporal
+PARTS_A := sasrec:one-negative,sasrec:neighbours
+PARTS_D := sasrec:neighbours,sasrec:cosines-neighbours
+RESULTS := results
+AGAIN := runs/again
 LINE ?= $(LINES)
 PEERS := rectools replay recbole
 # Every preset of experiments/ablations.toml, beside GSRec as it is and the other hybrids.
@@ -29,7 +33,7 @@ install = $(BIN)/python -m pip install --constraint constraints.txt
 install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format docs reproduce presets ablations peers bench fuzz reliability audit clean
+.PHONY: help quickstart test check format docs results reproduce ablations peers bench fuzz reliability audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,27 +60,24 @@ docs: $(VENV)/.run ## write the pages of results out of results/
 	$(BIN)/gsrec report $(wildcard $(LINES:%=results/%)) --out docs/results.md --fill README.md
 	cp results/thesis/thesis.md docs/thesis.md
 
-reproduce: $(VENV)/.run ## run lines of docs/results.md again, such as LINE=A (hours each); what is recorded is not redone
-	@for line in $(LINE); do $(MAKE) --no-print-directory line-$$line || exit 1; done
-	$(MAKE) --no-print-directory presets
-	$(BIN)/gsrec thesis --small --out results/thesis
+results: $(VENV)/.run ## run what is not recorded yet of lines of docs/results.md, such as LINE=A (hours each)
+	@for line in $(LINE); do $(MAKE) --no-print-directory line-$$line parts-$$line || exit 1; done
 
-presets: $(VENV)/.run ## run what results have besides the five models, one seed each: other losses and starts, no recurrence, the thesis
-	$(BIN)/gsrec compare ml-1m --models sasrec:one-negative --config experiments/ml-1m.toml --out results/A
-	@for line in A D; do $(MAKE) --no-print-directory parts-$$line || exit 1; done
-	$(BIN)/gsrec compare ml-1m --models gsrec:thesis-ml-1m --set epochs=60 --config experiments/ml-1m.toml --out results/A
-	$(BIN)/gsrec compare amazon-beauty-5core --models gsrec:thesis --set epochs=30 \
-		--config experiments/amazon-beauty-5core.toml --out results/D
-
-parts-%: $(VENV)/.run
-	$(BIN)/gsrec compare $(LOG_$*) --models sasrec:neighbours --presets experiments/baselines.toml \
-		--config experiments/$(LOG_$*).toml --out results/$*
-	$(BIN)/gsrec compare $(LOG_$*) --models gsrec:cell-none --presets experiments/ablations.toml \
-		--config experiments/$(LOG_$*).toml --out results/$*
+reproduce: ## run lines of docs/results.md again from nothing, such as LINE=A, into $(AGAIN); stopped, it goes on
+	$(MAKE) --no-print-directory results RESULTS=$(AGAIN)
 
 line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
-		$(AMONG_$*) $(SPLIT_$*) --out results/$*
+		$(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
+
+# What lines A and D have besides the five models, one seed each: GSRec's start and scores for SASRec, no recurrence.
+parts-%: ;
+
+parts-A parts-D: parts-%: $(VENV)/.run
+	$(BIN)/gsrec compare $(LOG_$*) --models $(PARTS_$*) --presets experiments/baselines.toml \
+		--config experiments/$(LOG_$*).toml --out $(RESULTS)/$*
+	$(BIN)/gsrec compare $(LOG_$*) --models gsrec:cell-none --presets experiments/ablations.toml \
+		--config experiments/$(LOG_$*).toml --out $(RESULTS)/$*
 
 ablations: ablations-A ablations-D ## train GSRec without each of its parts, and the other hybrids, on two data sets (hours a seed), and write docs/ablations.md
 	$(BIN)/python benchmarks/ablations.py results/ablations experiments/questions.toml docs/ablations.md

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, MissingExtraError
 from gsrec.experiment import tune as tuning_module
 from gsrec.experiment.config import RunConfig, run_config
+from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.run import prepare
 from gsrec.experiment.tune import CHOICES, RANGES, Narrator, Tuning, tune
@@ -27,6 +29,9 @@ TUNING = Tuning("sasrec", settings=FIXED)
 @pytest.fixture(scope="module")
 def split() -> Split:
     return prepare(REFERENCE, TUNING.config())[0]
+
+
+UNTUNED = TUNING.config()
 
 
 def tried(split: Split, out: Path, number: int, tuning: Tuning = TUNING) -> list[dict[str, Any]]:
@@ -68,9 +73,10 @@ def test_a_study_tries_settings_and_writes_the_best_as_a_file(split: Split, tmp_
     assert all(steps > 0 for _, steps in listened)
     for trial in told:
         settings = trial["settings"]
-        assert settings["training.batch_size"] in CHOICES["training.batch_size"]
+        assert settings["training.batch_size"] in (*CHOICES["training.batch_size"], UNTUNED.training.batch_size)
         for key, (low, high) in RANGES.items():
             assert low <= settings[key] <= high
+    assert told[0]["settings"] == TUNING.undrawn()
     best = run_config("sasrec", file=tmp_path / "best.toml")
     assert best.training.learning_rate == trials[0]["settings"]["training.learning_rate"]
     assert best.training.epochs == 2
@@ -93,6 +99,30 @@ def test_a_study_that_was_stopped_goes_on(split: Split, tmp_path: Path, monkeypa
     assert sorted(trial["number"] for trial in trials) == [0, 2]
     assert tried(split, tmp_path, 2) == trials
     assert len(tried(split, tmp_path, 1)) == 2
+
+
+def test_it_goes_on_as_if_it_had_never_been_stopped(
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = tried(split, tmp_path / "once", 4)
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in range(1, 5):
+        with monkeypatch.context() as broken:
+            broken.setattr(tuning_module, "train", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                tried(split, tmp_path / "stopped", number)
+        trials = tried(split, tmp_path / "stopped", number)
+    told = [[(trial["settings"], trial["validation"]) for trial in study] for study in (trials, at_once)]
+    assert told[0] == told[1]
+
+
+def test_what_lies_outside_of_what_is_drawn_is_tried_as_well(split: Split, tmp_path: Path) -> None:
+    sizes = LogSizes(943, 1_682, 100_000)  # such a log is trained in batches of 16
+    [first] = tried(split, tmp_path / "study", 1, replace(TUNING, sizes=sizes))
+    assert first["settings"]["training.batch_size"] == 16
 
 
 def test_what_falls_behind_is_given_up_and_counts(

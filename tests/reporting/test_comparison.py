@@ -77,6 +77,14 @@ def test_models_without_ranks_are_compared_but_not_tested(write_run: WriteRun) -
     )
 
 
+def test_a_model_whose_last_epoch_was_its_best_is_named(write_run: WriteRun) -> None:
+    runs = [
+        write_run("sasrec", [1, 2], config={"training": {"epochs": 1}}),
+        write_run("gsrec", [1, 1], config={"training": {"epochs": 2}}),
+    ]
+    assert compare_runs(runs).notes == ("Best at the last epoch they were given, so more might be better: sasrec.",)
+
+
 def test_one_judged_user_allows_no_test(write_run: WriteRun) -> None:
     comparison = compare_runs([write_run("poprec", [4]), write_run("sasrec", [1])])
     assert comparison.significance.pairs == ()

@@ -1,8 +1,11 @@
+import pytest
+
 from gsrec.reporting.comparison import compare_runs
 from gsrec.reporting.comparison_tables import comparison_tables, metrics_table, significance_tables
+from gsrec.reporting.results import RunResult
 from gsrec.reporting.tables import Cell, to_markdown
 
-from .conftest import WriteRun
+from .conftest import MakeRecord, WriteRun
 
 
 def test_metrics_stand_with_their_deviation_and_the_best_is_bold(write_run: WriteRun) -> None:
@@ -71,7 +74,8 @@ def test_differences_stand_with_interval_and_p(write_run: WriteRun) -> None:
     assert [row[-1].bold for row in table.rows] == [False, True, True]
     assert table.above[2] == (
         "Paired randomisation tests over 40 users, each user's value averaged over seeds. "
-        "Holm's correction is for 3 tests; bold: corrected p below 0.05."
+        "Holm's correction is for 3 tests; bold: corrected p below 0.05. "
+        "They are about these trained models: what other seeds would give they do not cover."
     )
 
 
@@ -83,3 +87,14 @@ def test_the_protocol_is_said_above_every_table(write_run: WriteRun) -> None:
     text = to_markdown(comparison_tables(compare_runs([write_run("sasrec", [1, 2]), write_run("gsrec", [2, 2])])))
     assert text.count("###") == 2
     assert text.count("ties count against the model") == 2
+
+
+@pytest.mark.parametrize(
+    ("candidates", "among"),
+    [("popularity:100", "100 by popularity"), ("uniform:50", "50 uniform"), ("full", "full catalogue")],
+)
+def test_a_title_tells_data_split_and_candidates(make_record: MakeRecord, candidates: str, among: str) -> None:
+    record = make_record("sasrec", [1, 2])
+    protocol = {"split": "test", "candidates": candidates, "filter_seen": True, "ties": "against the model"}
+    run = RunResult.model_validate({**record, "protocol": protocol, "run": None})
+    assert metrics_table(compare_runs([run])).title == f"tiny, leave-one-out, {among}: 1 model"

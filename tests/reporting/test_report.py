@@ -20,7 +20,7 @@ def test_tables_json_and_plots_are_written(tmp_path: Path, write_run: WriteRun) 
     assert names[:2] == ["table.md", "comparison.json"]
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted(names)
     text = report.paths[0].read_text()
-    assert text.startswith("### tiny: 2 models\n")
+    assert text.startswith("### tiny, leave-one-out, full catalogue: 2 models\n")
     assert "![By item popularity](metric_by_item_popularity.png)" in text
     assert json.loads(report.paths[1].read_text()) == json.loads(json.dumps(report.comparison.record()))
 

@@ -69,7 +69,11 @@ def test_a_sampled_protocol_and_missing_ranks_are_told_below(write_run: WriteRun
 def test_all_of_ours_follows(write_run: WriteRun) -> None:
     runs = [write_run("sasrec", [1, 11]), write_run("gsrec", [3, 3])]
     titles = [table.title for table in thesis_tables(our_outcomes(runs, datasets=TINY))]
-    assert titles == ["The thesis's Table 5.1, and ours", "tiny: 2 models", "tiny: which differences hold"]
+    assert titles == [
+        "The thesis's Table 5.1, and ours",
+        "tiny, leave-one-out, full catalogue: 2 models",
+        "tiny, leave-one-out, full catalogue: which differences hold",
+    ]
 
 
 def test_a_metric_that_a_run_lacks_is_an_empty_place(write_run: WriteRun) -> None:

@@ -25,7 +25,7 @@ STUDY_FILE, TRIALS_FILE, BEST_FILE, TRIAL_FOLDER = "study.sqlite", "trials.json"
 
 CHOICES: Mapping[str, tuple[int, ...]] = {"model.embedding_size": (64, 128, 256), "training.batch_size": (64, 128, 256)}
 RANGES: Mapping[str, tuple[float, float]] = {"model.dropout": (0.1, 0.6), "training.learning_rate": (3e-4, 5e-3)}
-"""What is drawn, alike for every model that has it; the learning rate by its logarithm."""
+"""What is drawn, alike for every model that has it, and what it is anyway; the learning rate by its logarithm."""
 
 TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING = 4, 3
 
@@ -57,6 +57,11 @@ class Tuning:
         known = [(section, name) for section, name in keys if section == "training" or name in of_model]
         return [f"{section}.{name}" for section, name in known if name not in given.get(section, {})]
 
+    def undrawn(self) -> dict[str, Any]:
+        """What the drawn keys are where nothing is drawn: the first trial."""
+        config = self.config().model_dump()
+        return {key: config[key.partition(".")[0]][key.partition(".")[2]] for key in self.drawn()}
+
     def config(self, drawn: Mapping[str, object] | None = None) -> RunConfig:
         """The configuration with these drawn values."""
         values = (f"{key}={value}" for key, value in (drawn or {}).items())
@@ -83,8 +88,9 @@ def tune(
 ) -> list[dict[str, Any]]:
     """Try settings until the study has so many trials, and write the best ones as a file for `--config`.
 
-    A trial that is behind the median of those before it, epoch by epoch, is given up; it counts as a trial. The study
-    is kept in `study.sqlite`, and a study that was stopped goes on with the trial after the last one that ended.
+    The first trial is what would be trained without tuning. One that is behind the median of those before it, epoch
+    by epoch, is given up; it counts as a trial. The study is kept in `study.sqlite`, and a study that was stopped goes
+    on with the trial after the last one that ended.
 
     Args:
         reference: the log.
@@ -109,8 +115,8 @@ def tune(
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     study = _open_study(out, split, tuning, drawn)
-    while len(_trials(study)) < num_trials:
-        trial = study.ask()
+    while (number := len(_trials(study))) < num_trials:
+        trial = _asked(study, tuning, number)
         _try(study, trial, reference, split, tuning, out, narrator)
         narrator.on_trial(_record(study.trials[trial.number]))
         _write(out, study, tuning)
@@ -134,14 +140,22 @@ def _open_study(out: Path, split: Split, tuning: Tuning, drawn: Iterable[str]) -
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING),
     )
-    # Draws are a pure function of the seed and of the trials that are there, so that a study goes on as it would have.
-    study.sampler = optuna.samplers.TPESampler(seed=tuning.seed + len(study.trials))
     if study.user_attrs and study.user_attrs["about"] != about:
         raise ConfigError(f"{out} holds a study of another log, model or settings. Give another folder with --out.")
     study.set_user_attr("about", about)
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # it was stopped from outside
     return study
+
+
+def _asked(study: Any, tuning: Tuning, number: int) -> Any:
+    """The trial after `number` that ended: a pure function of the seed and of them, however often it was stopped."""
+    import optuna
+
+    study.sampler = optuna.samplers.TPESampler(seed=tuning.seed + number)
+    if not number and not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
+        study.enqueue_trial(tuning.undrawn())
+    return study.ask()
 
 
 def _try(
@@ -151,12 +165,12 @@ def _try(
     import optuna
 
     values: dict[str, object] = {}
-    for key in tuning.drawn():
+    for key, anyway in tuning.undrawn().items():
         if key in CHOICES:
-            values[key] = trial.suggest_categorical(key, CHOICES[key])
+            values[key] = trial.suggest_categorical(key, sorted({*CHOICES[key], anyway}))
         else:
-            low, high = RANGES[key]
-            values[key] = float(f"{trial.suggest_float(key, low, high, log=high > 4 * low and high < 0.1):.3g}")
+            low, high = min(RANGES[key][0], anyway), max(RANGES[key][1], anyway)
+            values[key] = float(f"{trial.suggest_float(key, low, high, log=key.endswith('learning_rate')):.3g}")
     config = tuning.config(values)
     trial.set_user_attr("settings", values)
     best = 0.0
@@ -213,7 +227,8 @@ def _toml(tuning: Tuning, best: Mapping[str, Any]) -> str:
     for key, value in best["settings"].items():
         section, name = key.split(".")
         layer.setdefault(section, {})[name] = value
-    lines = [f"# {tuning.model}, the best of its study: validation {MONITORED} {best['validation']:.4f}"]
+    preset = "" if tuning.preset == "default" else f", to be used with its preset {tuning.preset}"
+    lines = [f"# {tuning.model}{preset}, the best of its study: validation {MONITORED} {best['validation']:.4f}"]
     for section, values in layer.items():
         lines += ["", f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
     return "\n".join(lines) + "\n"

@@ -207,14 +207,22 @@ def can_be_paired(runs: Sequence[RunResult]) -> bool:
 
 
 def _notes(groups: Mapping[str, Sequence[RunResult]]) -> tuple[str, ...]:
+    rising = [label for label, group in groups.items() if any(map(_was_cut_short, group))]
+    notes = [f"Best at the last epoch they were given, so more might be better: {', '.join(rising)}."] if rising else []
     without = [label for label, group in groups.items() if not can_be_paired(group)]
-    if not without:
-        return ()
     if any(run.num_users_evaluated < 2 for group in groups.values() for run in group):
-        return ("No paired tests and no breakdown: they need at least two users, and one was judged.",)
-    return (
-        f"No paired tests and no breakdown of {', '.join(without)}: their per-user ranks are not beside the results.",
-    )
+        notes.append("No paired tests and no breakdown: they need at least two users, and one was judged.")
+    elif without:
+        told = f"No paired tests and no breakdown of {', '.join(without)}"
+        notes.append(f"{told}: their per-user ranks are not beside the results.")
+    return tuple(notes)
+
+
+def _was_cut_short(run: RunResult) -> bool:
+    """Whether the best epoch is the last that the settings allow."""
+    training = run.config.get("training")
+    most = training.get("epochs") if isinstance(training, dict) else None
+    return most is not None and run.training.best_epoch == most
 
 
 def _version(run: RunResult) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gsrec.reporting.comparison import Comparison, ModelSummary
 from gsrec.reporting.pairs import SIGNIFICANT, Pair
-from gsrec.reporting.phrases import audit_sentence, conditions, duration, p_value_text, sampling_warning
+from gsrec.reporting.phrases import audit_sentence, conditions, duration, headline, p_value_text, sampling_warning
 from gsrec.reporting.tables import Cell, Column, Table
 
 METRICS = ("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
@@ -23,6 +23,7 @@ def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
 
 def metrics_table(comparison: Comparison) -> Table:
     """Models as rows, metrics as columns: mean over seeds, with its standard deviation; the best is bold."""
+    count = len(comparison.models)
     names = [name for name in METRICS if all(name in model.means for model in comparison.models)]
     best = {name: max(_rounded(model, name) for model in comparison.models) for name in names}
     columns = [Column("Model", is_number=False), *(Column(name) for name in names)]
@@ -36,7 +37,7 @@ def metrics_table(comparison: Comparison) -> Table:
         for model in comparison.models
     ]
     return Table(
-        title=f"{comparison.data.name}: {len(comparison.models)} models",
+        title=f"{headline(comparison)}: {count} {'model' if count == 1 else 'models'}",
         above=conditions(comparison),
         columns=tuple(columns),
         rows=tuple(rows),
@@ -57,11 +58,12 @@ def significance_tables(comparison: Comparison) -> tuple[Table, ...]:
     headings = (f"Difference in {significance.metric}", "95% interval", "p", "p, Holm")
     how = (
         f"Paired randomisation tests over {comparison.num_users_evaluated:,} users, each user's value averaged over "
-        f"seeds. Holm's correction is for {significance.num_tests} tests; bold: corrected p below {SIGNIFICANT}."
+        f"seeds. Holm's correction is for {significance.num_tests} tests; bold: corrected p below {SIGNIFICANT}. "
+        "They are about these trained models: what other seeds would give they do not cover."
     )
     return (
         Table(
-            title=f"{comparison.data.name}: which differences hold",
+            title=f"{headline(comparison)}: which differences hold",
             above=(*conditions(comparison), how),
             columns=(Column("Models", is_number=False), *(Column(heading) for heading in headings)),
             rows=tuple(_pair_row(pair) for pair in significance.pairs),

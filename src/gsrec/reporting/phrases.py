@@ -30,6 +30,16 @@ def conditions(comparison: Comparison) -> tuple[str, str]:
     )
 
 
+def headline(comparison: Comparison) -> str:
+    """What tells one table from the others in its title: the data, the split and the candidates."""
+    among = comparison.protocol.candidates
+    kind, _, count = among.partition(":")
+    candidates = (
+        "full catalogue" if among == "full" else f"{count} by {kind}" if kind == "popularity" else f"{count} {kind}"
+    )
+    return f"{comparison.data.name}, {comparison.split}, {candidates}"
+
+
 def sampling_warning(comparison: Comparison) -> tuple[str, ...]:
     """What must be said where targets were ranked among sampled negatives; nothing for the full catalogue."""
     if comparison.protocol.candidates == "full":
