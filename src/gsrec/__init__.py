@@ -14,6 +14,7 @@ _HOMES = {
     "read_log": "gsrec.data.readers",
     "Protocol": "gsrec.evaluation.evaluator",
     "Recommender": "gsrec.recommend.recommender",
+    "config_for": "gsrec.experiment.run",
     "run_config": "gsrec.experiment.config",
     "open_run": "gsrec.experiment.run",
     "train": "gsrec.experiment.run",

@@ -10,6 +10,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from gsrec import config_for, open_run
+
 Gsrec = Callable[..., tuple[int, str, str]]
 
 SIZES = ("--set", "epochs=2", "--set", "embedding_size=8", "--set", "recurrent_size=8", "--set", "patience=0")
@@ -113,6 +115,16 @@ def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, fold
     weights.append("bundle/popularity.safetensors")
     told = ["bundle/manifest.json", "bundle/vocabulary.json", "history.jsonl", "metrics.json", "run.json"]
     assert found == sorted([*weights, *told])
+
+
+def test_python_and_the_command_line_train_the_same_by_default(gsrec: Gsrec, folder: Path) -> None:
+    rows = (f"{user},{(user * 7 + event * 31) % 5_000},{event}" for user in range(2_500) for event in range(10))
+    Path("sparse.csv").write_text("\n".join(["user,item,time", *rows]), encoding="utf-8")
+    settings = ("epochs=1", "embedding_size=4", "recurrent_size=4", "num_heads=1")
+    assert gsrec("train", "sparse.csv", *(part for one in settings for part in ("--set", one)), "--out", "run")[0] == 0
+    config = config_for("sparse.csv", settings=settings)
+    assert open_run(folder / "run").record.config == config
+    assert config.model.model_dump()["temperature"] == 0.07
 
 
 def test_train_takes_least_interactions_seed_and_preset(gsrec: Gsrec, small_log: Path) -> None:

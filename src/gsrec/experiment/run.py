@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.evaluation.tasks import Progress
-from gsrec.experiment.config import RunConfig
+from gsrec.experiment.config import RunConfig, run_config
+from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import (
     CHECKPOINTS_FOLDER,
     HISTORY_FILE,
@@ -80,6 +81,35 @@ def prepare(
     log = config.data.filtered(open_log(reference.log, columns=reference.columns, progress=progress))
     terms = (SOURCES[reference.log].licence,) if reference.log in SOURCES else ()
     return config.data.cut(log.to_sequences(vocabulary)), (*log.notes, *terms)
+
+
+def config_for(
+    log: str | LogReference,
+    model: str = "gsrec",
+    preset: str = "default",
+    *,
+    file: Path | None = None,
+    settings: Iterable[str] = (),
+    seed: int = 1,
+) -> RunConfig:
+    """The configuration that `gsrec train` trains: `run_config`, the default preset suited to the sizes of the log.
+
+    Args:
+        log: a path or the name of a source, or one with the columns that are meant; it is read for its sizes.
+        model: as for `run_config`, like all that follows.
+        preset: one of the model's presets.
+        file: a TOML file.
+        settings: `key=value` texts.
+        seed: of everything random in the run.
+
+    Raises:
+        ConfigError: if a name or a key is unknown, or a value is out of its range.
+        DataError: if the log cannot be read, or nothing is left of it.
+    """
+    reference, settings = LogReference.of(log) if isinstance(log, str) else log, tuple(settings)
+    split, _ = prepare(reference, run_config(model, preset, file=file, settings=settings, seed=seed))
+    sizes = LogSizes.of(split.sequences)
+    return run_config(model, preset, file=file, settings=settings, seed=seed, sizes=sizes)
 
 
 def train(
