@@ -38,7 +38,7 @@ class ThesisReport:
         """The whole report as markdown."""
         lines = ["### The thesis's three questions"]
         for theirs, ours in zip(self.thesis_answers, self.our_answers, strict=True):
-            lines += [f"**{theirs.question}**", _listed("The thesis", theirs), _listed("Ours", ours)]
+            lines += [f"**{theirs.question}**", _listed("The thesis", theirs), _listed(self._ours, ours)]
         return to_markdown(self.tables) + "\n" + "\n\n".join(lines) + "\n"
 
     def terminal(self) -> Group:
@@ -46,8 +46,13 @@ class ThesisReport:
         parts: list[Text] = []
         for theirs, ours in zip(self.thesis_answers, self.our_answers, strict=True):
             parts += [Text(theirs.question, style="bold"), Text(_listed("The thesis", theirs))]
-            parts += [Text(_listed("Ours", ours)), Text()]
+            parts += [Text(_listed(self._ours, ours)), Text()]
         return Group(to_terminal(self.tables), *parts)
+
+    @property
+    def _ours(self) -> str:
+        """Whose the second answers are, and with what they cannot be trusted."""
+        return f"Ours, run smaller ({'; '.join(self.cuts)})" if self.cuts else "Ours"
 
     def record(self) -> dict[str, object]:
         """The whole report as JSON."""
