@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
@@ -14,13 +13,12 @@ from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
 from safetensors import safe_open
 from safetensors.torch import save, save_file
 
 from gsrec.bundle import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, Bundle, DataFacts, load_bundle, save_bundle
 from gsrec.bundle.inspection import inspect_bundle
-from gsrec.bundle.manifest import Manifest
+from gsrec.bundle.manifest import Manifest, digest_of
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.data.vocabulary import ItemId, Vocabulary
@@ -313,6 +311,15 @@ def test_a_manifest_of_which_a_word_was_changed(folder: Path) -> None:
         load_bundle(folder)
 
 
+def test_a_bundle_from_before_a_setting_existed_is_read_at_its_default(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    del manifest["model"]["temperature"]
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    _sign(folder, files=False)
+    assert load_bundle(folder).config.model_dump()["temperature"] == 0
+    assert inspect_bundle(folder).fault is None
+
+
 @pytest.mark.parametrize("counts", [torch.zeros(3, dtype=torch.int64), torch.zeros(4)])
 def test_counts_that_do_not_fit(folder: Path, counts: torch.Tensor) -> None:
     (folder / POPULARITY).write_bytes(save({"counts": counts}))
@@ -326,8 +333,7 @@ def _sign(folder: Path, *, files: bool = True) -> None:
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     for name in manifest["checksums"] if files else ():
         manifest["checksums"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    with contextlib.suppress(ValidationError):
-        manifest["digest"] = Manifest.model_validate(manifest).signed().digest
+    manifest["digest"] = digest_of(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
 
 

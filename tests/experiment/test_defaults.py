@@ -1,4 +1,4 @@
-"""The default settings suit the log, unless others are given, and other presets are what they are."""
+"""The settings suit the log, unless others are given, and the thesis's presets are what they are."""
 
 from __future__ import annotations
 
@@ -64,6 +64,8 @@ def test_what_is_given_comes_first_and_other_presets_stay(tmp_path: Path) -> Non
     given = run_config("gsrec", settings=["dropout=0.1", "batch_size=7"], sizes=SPARSE)
     assert (given.model.model_dump()["dropout"], given.training.batch_size) == (0.1, 7)
     assert run_config("gsrec", "thesis", sizes=SPARSE) == run_config("gsrec", "thesis")
+    one_negative = run_config("sasrec", "one-negative", sizes=SPARSE)
+    assert (one_negative.model.model_dump()["embedding_size"], one_negative.training.loss) == (256, "sampled-bce")
     file = tmp_path / "presets.toml"
     file.write_text("[narrow.model]\nembedding_size = 32\n", encoding="utf-8")
     (narrow,) = run_configs(["gsrec:narrow"], [1], presets_file=file, sizes=SPARSE)

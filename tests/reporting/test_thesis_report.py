@@ -27,4 +27,5 @@ def test_a_terminal_shows_the_same(write_run: WriteRun) -> None:
     text = file.getvalue()
     assert "The thesis's Table 5.1, and ours" in text
     assert "3. How well does GSRec perform on datasets with different characteristics?" in text
-    assert "- Ours, run smaller (width 8, not 500): Not answered: it takes runs of GSRec and another model on two data sets." in text
+    ours = "- Ours, run smaller (width 8, not 500): "
+    assert f"{ours}Not answered: it takes runs of GSRec and another model on two data sets." in text

@@ -78,24 +78,24 @@ class Manifest(Description):
 
     def signed(self) -> Manifest:
         """The same with its digest."""
-        return self.model_copy(update={"digest": self._sum()})
+        return self.model_copy(update={"digest": digest_of(self.model_dump(mode="json"))})
 
     def check(self, where: Path, files: Mapping[str, bytes]) -> None:
         """Make sure that nothing was changed since it was saved.
 
+        Args:
+            where: the bundle.
+            files: the contents of its files by name, that of the manifest itself included.
+
         Raises:
-            BundleError: if the manifest or one of the files (their contents by name) is not what was saved.
+            BundleError: if the manifest or one of the files is not what was saved.
         """
-        if self.digest != self._sum():
+        if self.digest != digest_of(json.loads(files[MANIFEST])):
             raise BundleError(f"{where}: {MANIFEST} is not the one that was saved. Train or copy it again.")
         for name in CONTENTS:
             content = files.get(name)
             if content is None or checksum(content) != self.checksums.get(name):
                 raise BundleError(f"{where}: {name} is missing or not the one that was saved. Train or copy it again.")
-
-    def _sum(self) -> str:
-        content = self.model_dump(mode="json", exclude={"digest"})
-        return checksum(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
 
 
 def read_manifest(where: Path, content: bytes) -> Manifest:
@@ -114,6 +114,12 @@ def read_manifest(where: Path, content: bytes) -> Manifest:
     except (ValidationError, ValueError, RecursionError) as error:
         reason = first_problem(error) if isinstance(error, ValidationError) else error
         raise BundleError(f"{where}: {MANIFEST} is damaged: {reason}. Train or copy it again.") from error
+
+
+def digest_of(told: Mapping[str, Any]) -> str:
+    """The digest of what a manifest says, as JSON: what a newer version adds to it when it reads does not count."""
+    content = {key: value for key, value in told.items() if key != "digest"}
+    return checksum(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
 
 
 def first_problem(error: ValidationError) -> str:

@@ -22,6 +22,9 @@ from gsrec.models import MODELS, ModelConfig
 from gsrec.models.config import Description, Size
 from gsrec.training.config import TrainingConfig
 
+AS_PUBLISHED = ("thesis", "thesis-ml-1m")
+"""Presets that are what they are, whatever the log."""
+
 
 class DataConfig(Description):
     """Which events count, and how they are split.
@@ -111,7 +114,7 @@ def run_config(
         file: a TOML file with the sections `data`, `model` and `training`; of `model`, what the model has counts.
         settings: `key=value` or `section.key=value`, the value as in TOML, quotes left out where it is plain text.
         seed: of everything random in the run.
-        sizes: of the log, whose default preset then suits it; other presets are what they are.
+        sizes: of the log, which all presets but those of the thesis then suit.
 
     Raises:
         ConfigError: if a name or a key is unknown, or a value is out of its range.
@@ -279,10 +282,13 @@ def _laid(
     """The configuration of a preset with what is given on top."""
     if (name := given.get("model", {}).get("name", model)) != model:
         raise ConfigError(f"the settings are for the model {name!r}, and the model of this run is {model!r}")
-    if preset == "default" or preset in further:
-        below = _over(_over(preset_layer(model, "default"), _suited(model, sizes)), further.get(preset, {}))
+    if preset in further:
+        below = _over(_over(preset_layer(model, "default"), _suited(model, sizes)), further[preset])
+    elif preset == "default":
+        below = _over(preset_layer(model, preset), _suited(model, sizes))
     else:
-        below = preset_layer(model, preset, others=further)
+        of_preset = preset_layer(model, preset, others=further)
+        below = of_preset if preset in AS_PUBLISHED else _over(_suited(model, sizes), of_preset)
     return _checked(_over(_over(below, given), {"model": {"name": model}}), preset, seed)
 
 
