@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gsrec.errors import BundleError, ConfigError, DataError
+from gsrec.errors import BundleError, ConfigError, DataError, StoppedError, TrainingError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.config import run_config
 from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
@@ -89,6 +93,34 @@ def test_what_a_killed_process_left_is_in_nobodys_way(
         (out / name).write_text("half", encoding="utf-8")
     train(small_log, config, out, resume=True)
     assert not list(out.rglob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda identity: identity["config"]["model"].pop("temperature"), None),  # from before there was one
+        (lambda identity: identity["config"]["model"].update(dropout=0.9), "config.model.dropout"),
+        (lambda identity: identity.update(config=None), "is of another training: config"),
+    ],
+)
+def test_a_training_of_an_earlier_version_is_gone_on_with(
+    small_log: str,
+    settings: dict[str, list[str]],
+    runs: dict[str, Run],
+    tmp_path: Path,
+    change: Callable[[dict[str, Any]], object],
+    message: str | None,
+) -> None:
+    config, out, steps = run_config("gsrec", settings=settings["gsrec"]), tmp_path / "run", count(1)
+    with pytest.raises(StoppedError):
+        train(small_log, config, out, stop=lambda: next(steps) == 2)
+    for state in (out / "checkpoints").glob("state-*.json"):
+        told = json.loads(state.read_text(encoding="utf-8"))
+        change(told["identity"])
+        state.write_text(json.dumps(told), encoding="utf-8")
+    with pytest.raises(TrainingError, match=message) if message else nullcontext():
+        resumed = train(small_log, config, out, resume=True)
+        assert resumed.evaluate(TEST).metrics == runs["gsrec"].evaluate(TEST).metrics
 
 
 def test_another_seed_makes_another_run(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from gsrec import __version__
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, save_bundle
@@ -150,10 +151,18 @@ def train(
     claim(out, unfinished=resume)
     identity = {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
     folder = out / CHECKPOINTS_FOLDER
-    keeping = Keeping(folder, seconds=checkpoint_seconds, identity=identity, resume=resume, stop=stop)
+    keeping = Keeping(folder, seconds=checkpoint_seconds, identity=identity, as_now=_as_now, resume=resume, stop=stop)
     with held(out):
         remove_leftovers(out)
         return _train(reference, config, split, keeping, listener or Listener())
+
+
+def _as_now(identity: Any) -> Any:
+    """What a training was begun with, as this version says it: settings that are newer stand at their defaults."""
+    try:
+        return {**identity, "config": RunConfig.model_validate(identity["config"]).model_dump(mode="json")}
+    except (ValidationError, KeyError, TypeError):
+        return identity  # which is then another one, and said to be
 
 
 def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Keeping, listener: Listener) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,12 +70,15 @@ def save_state(state: Snapshot, folder: Path, *, identity: Json) -> None:
         _remove(_path(folder, number))
 
 
-def load_state(folder: Path, *, identity: Json) -> tuple[Snapshot | None, tuple[str, ...]]:
+def load_state(
+    folder: Path, *, identity: Json, as_now: Callable[[Any], Any] = lambda identity: identity
+) -> tuple[Snapshot | None, tuple[str, ...]]:
     """The newest state that is whole; damaged ones behind it are removed.
 
     Args:
         folder: of the checkpoints.
         identity: what must be the same as when it was written.
+        as_now: makes of the identity that was written the one that would be written now.
 
     Returns:
         The state, None if there is none, and what is to be told of damaged ones.
@@ -98,7 +101,7 @@ def load_state(folder: Path, *, identity: Json) -> tuple[Snapshot | None, tuple[
             )
             damaged.append(path)
             continue
-        differences = [*_differences(told.get("identity"), json.loads(json.dumps(identity)), "")]
+        differences = [*_differences(as_now(told.get("identity")), json.loads(json.dumps(identity)), "")]
         if differences:
             raise TrainingError(
                 f"{folder} is of another training: {'; '.join(differences[:3])}. Go on with what it was begun with, or "

@@ -68,6 +68,7 @@ class Keeping:
         folder: for the weights of the best epoch and the states of the training.
         seconds: between two states; there is one at the end of every epoch as well.
         identity: what must be the same where it is gone on with: configuration, data.
+        as_now: makes of the identity that was kept the one that would be kept now.
         lasting: whether the folder is there afterwards, so that a training that was stopped can be gone on with.
         resume: whether to go on from the newest state there is.
         stop: asked after every step whether to stop.
@@ -76,6 +77,7 @@ class Keeping:
     folder: Path
     seconds: float = CHECKPOINT_SECONDS
     identity: Mapping[str, Any] = field(default_factory=dict)
+    as_now: Callable[[Any], Any] = field(default=lambda identity: identity)
     lasting: bool = True
     resume: bool = False
     stop: Callable[[], bool] = field(default=lambda: False)

@@ -94,7 +94,7 @@ def _begun(training: Training, keeping: Keeping, listener: Listener) -> Course:
     """Where to begin: at the first step, or where an earlier training was stopped."""
     if not keeping.resume:
         return Course()
-    state, notes = load_state(keeping.folder, identity=dict(keeping.identity))
+    state, notes = load_state(keeping.folder, identity=dict(keeping.identity), as_now=keeping.as_now)
     for note in notes:
         listener.on_note(note)
     if state is None:
