@@ -125,6 +125,18 @@ def test_what_lies_outside_of_what_is_drawn_is_tried_as_well(split: Split, tmp_p
     assert first["settings"]["training.batch_size"] == 16
 
 
+def test_a_study_of_an_earlier_version_goes_on(split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = RunConfig.model_dump
+    with monkeypatch.context() as earlier:
+        earlier.setattr(RunConfig, "model_dump", lambda config, **how: _without_temperature(told(config, **how)))
+        tried(split, tmp_path, 1)
+    assert len(tried(split, tmp_path, 2)) == 2
+
+
+def _without_temperature(config: dict[str, Any]) -> dict[str, Any]:
+    return {**config, "model": {key: value for key, value in config["model"].items() if key != "temperature"}}
+
+
 def test_what_falls_behind_is_given_up_and_counts(
     split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
-from gsrec.experiment.config import DataConfig, RunConfig
+from gsrec.experiment.config import DataConfig, RunConfig, as_now
 from gsrec.experiment.cost import event_seconds
 from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
 from gsrec.experiment.run import Run, prepare, result_record, train, trained_run
@@ -163,10 +161,7 @@ class _Task:
 
 def says_the_same(recorded: Mapping[str, Any], config: RunConfig) -> bool:
     """Whether a recorded configuration is this one; settings that are newer than the record stand at their defaults."""
-    try:
-        return RunConfig.model_validate(recorded) == config
-    except ValidationError:  # of settings that are no more
-        return False
+    return bool(as_now(recorded) == config.model_dump(mode="json"))
 
 
 def keep_ranks(evaluation: Evaluation, folder: Path) -> None:

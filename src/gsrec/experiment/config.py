@@ -97,6 +97,17 @@ class RunConfig(Description):
         return self.model.name if self.preset == "default" else f"{self.model.name}:{self.preset}"
 
 
+def as_now(recorded: Any) -> Any:
+    """A recorded configuration as this version records it: settings that are newer stand at their defaults.
+
+    What this version cannot read stays as it is.
+    """
+    try:
+        return RunConfig.model_validate(recorded).model_dump(mode="json")
+    except ValidationError:
+        return recorded
+
+
 def run_config(
     model: str,
     preset: str = "default",

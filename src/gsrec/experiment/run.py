@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from gsrec import __version__
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, save_bundle
@@ -24,7 +23,7 @@ from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.evaluation.tasks import Progress
-from gsrec.experiment.config import RunConfig, run_config
+from gsrec.experiment.config import RunConfig, as_now, run_config
 from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import (
     CHECKPOINTS_FOLDER,
@@ -158,11 +157,8 @@ def train(
 
 
 def _as_now(identity: Any) -> Any:
-    """What a training was begun with, as this version says it: settings that are newer stand at their defaults."""
-    try:
-        return {**identity, "config": RunConfig.model_validate(identity["config"]).model_dump(mode="json")}
-    except (ValidationError, KeyError, TypeError):
-        return identity  # which is then another one, and said to be
+    """What a training was begun with, as this version says it."""
+    return {**identity, "config": as_now(identity.get("config"))} if isinstance(identity, dict) else identity
 
 
 def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Keeping, listener: Listener) -> Run:

@@ -13,7 +13,7 @@ from typing import Any
 
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, MissingExtraError
-from gsrec.experiment.config import RunConfig, given_layer, model_keys, run_config
+from gsrec.experiment.config import RunConfig, as_now, given_layer, model_keys, run_config
 from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import LogReference, check_folder
 from gsrec.experiment.run import train
@@ -140,12 +140,17 @@ def _open_study(out: Path, split: Split, tuning: Tuning, drawn: Iterable[str]) -
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING),
     )
-    if study.user_attrs and study.user_attrs["about"] != about:
+    if study.user_attrs and _as_now(study.user_attrs["about"]) != about:
         raise ConfigError(f"{out} holds a study of another log, model or settings. Give another folder with --out.")
     study.set_user_attr("about", about)
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # it was stopped from outside
     return study
+
+
+def _as_now(about: dict[str, Any]) -> dict[str, Any]:
+    """What a study was begun for, as this version says it: settings that are newer stand at their defaults."""
+    return {**about, "fixed": as_now(about["fixed"])}
 
 
 def _asked(study: Any, tuning: Tuning, number: int) -> Any:
