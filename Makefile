@@ -63,7 +63,7 @@ docs: $(VENV)/.run ## write the pages of results out of results/
 results: $(VENV)/.run ## run what is not recorded yet of lines of docs/results.md, such as LINE=A (hours each)
 	@for line in $(LINE); do $(MAKE) --no-print-directory line-$$line parts-$$line || exit 1; done
 
-reproduce: ## run lines of docs/results.md again from nothing, such as LINE=A, into $(AGAIN); stopped, it goes on
+reproduce: ## run lines of docs/results.md again from nothing, such as LINE=A, into runs/again; stopped, it goes on
 	$(MAKE) --no-print-directory results RESULTS=$(AGAIN)
 
 line-%: $(VENV)/.run

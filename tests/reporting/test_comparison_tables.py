@@ -8,7 +8,7 @@ from gsrec.reporting.tables import Cell, to_markdown
 from .conftest import MakeRecord, WriteRun
 
 
-def test_metrics_stand_with_their_deviation_and_the_best_is_bold(write_run: WriteRun) -> None:
+def test_metrics_stand_with_their_deviation_the_best_first_and_bold(write_run: WriteRun) -> None:
     runs = [write_run("poprec", [4, 20]), write_run("sasrec", [1, 11]), write_run("sasrec", [1, 1], 2)]
     table = metrics_table(compare_runs(runs))
     headings = [column.heading for column in table.columns]
@@ -16,7 +16,7 @@ def test_metrics_stand_with_their_deviation_and_the_best_is_bold(write_run: Writ
         *("Model", "HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"),
         *("Seeds", "Parameters", "Epoch", "Best epoch", "To best", "Event"),
     ]
-    poprec, sasrec = (dict(zip(headings, row, strict=True)) for row in table.rows)
+    sasrec, poprec = (dict(zip(headings, row, strict=True)) for row in table.rows)
     assert poprec["HR@5"] == Cell("0.5000")
     assert poprec["NDCG@10"] == Cell("0.2153")  # 1 / log2(5) / 2
     assert sasrec["HR@5"] == Cell("0.7500 ± 0.3536", bold=True)

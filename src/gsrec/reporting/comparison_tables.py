@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gsrec.reporting.comparison import Comparison, ModelSummary
+from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary
 from gsrec.reporting.pairs import SIGNIFICANT, Pair
 from gsrec.reporting.phrases import audit_sentence, conditions, duration, headline, p_value_text, sampling_warning
 from gsrec.reporting.tables import Cell, Column, Table
@@ -22,7 +22,7 @@ def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
 
 
 def metrics_table(comparison: Comparison) -> Table:
-    """Models as rows, metrics as columns: mean over seeds, with its standard deviation; the best is bold."""
+    """Models as rows, the best first, metrics as columns: mean over seeds, with its deviation; the best is bold."""
     count = len(comparison.models)
     names = [name for name in METRICS if all(name in model.means for model in comparison.models)]
     best = {name: max(_rounded(model, name) for model in comparison.models) for name in names}
@@ -34,7 +34,7 @@ def metrics_table(comparison: Comparison) -> Table:
             *(Cell(mean_and_deviation(model, name), bold=_rounded(model, name) == best[name]) for name in names),
             *_cost_cells(model),
         )
-        for model in comparison.models
+        for model in sorted(comparison.models, key=lambda model: -model.means.get(HEADLINE_METRIC, 0.0))
     ]
     return Table(
         title=f"{headline(comparison)}: {count} {'model' if count == 1 else 'models'}",
