@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gsrec.data.splits import Split
-from gsrec.errors import ConfigError, MissingExtraError
+from gsrec.errors import ConfigError, MissingExtraError, TrainingError
 from gsrec.experiment import tune as tuning_module
 from gsrec.experiment.config import RunConfig, run_config
 from gsrec.experiment.defaults import LogSizes
@@ -146,6 +146,21 @@ def test_what_falls_behind_is_given_up_and_counts(
     assert len(trials) == 5
     assert "pruned" in {trial["state"] for trial in trials}
     assert trials[0]["state"] == "complete"
+
+
+def test_what_cannot_be_trained_counts_and_is_told(
+    split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise TrainingError("the loss became nan")
+
+    tried(split, tmp_path, 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(tuning_module, "train", failing)
+        tried(split, tmp_path, 2)
+    trials = tried(split, tmp_path, 3)
+    assert [(trial["number"], trial["error"]) for trial in trials if trial["error"]] == [(1, "the loss became nan")]
+    assert trials[-1]["validation"] == 0
 
 
 def test_a_study_of_something_else_is_not_gone_on_with(split: Split, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 import numpy as np
@@ -425,3 +426,22 @@ def test_one_items_catalogue_trains(tmp_path: Path) -> None:
         config = TrainingConfig(loss=loss, epochs=1)
         fitted = fit(model, batches, config, validate=rising(), keeping=Keeping(tmp_path / loss))
         assert np.isfinite(fitted.epochs[0].loss)
+
+
+def test_cosines_are_validated_as_the_weights_are_now() -> None:
+    config = CALM.model_copy(update={"temperature": 0.1})
+    model = small_model(config)
+    seen: list[Tensor] = []
+
+    def validate() -> dict[str, float]:
+        with torch.no_grad():
+            directions, table = model.item_weights.clone(), model.items.weight
+            assert directions.equal(F.normalize(table))
+        seen.append(directions)
+        return {"NDCG@10": float(len(seen))}
+
+    with TemporaryDirectory() as folder:
+        settings = TrainingConfig(epochs=3, batch_size=4, averaging=0.0)
+        fit(model, BATCHES, settings, validate=validate, keeping=Keeping(Path(folder)))
+    assert len(seen) == 3
+    assert not seen[0].equal(seen[2])

@@ -90,7 +90,11 @@ class Manifest(Description):
         Raises:
             BundleError: if the manifest or one of the files is not what was saved.
         """
-        if self.digest != digest_of(json.loads(files[MANIFEST])):
+        try:
+            intact = self.digest == digest_of(json.loads(files[MANIFEST]))
+        except (ValueError, RecursionError):  # of what could be read, but never was written
+            intact = False
+        if not intact:
             raise BundleError(f"{where}: {MANIFEST} is not the one that was saved. Train or copy it again.")
         for name in CONTENTS:
             content = files.get(name)

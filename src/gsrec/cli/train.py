@@ -45,7 +45,7 @@ def train(
     )
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
-    from gsrec.experiment.config import AS_PUBLISHED, run_config
+    from gsrec.experiment.config import AS_PUBLISHED, run_config, suited
     from gsrec.experiment.defaults import LogSizes, suited_note
     from gsrec.experiment.folder import LogReference, claim
     from gsrec.training.precision import precision_note
@@ -59,8 +59,8 @@ def train(
         split, notes = run.prepare(reference, chosen, progress=progress)
     sizes = LogSizes.of(split.sequences)
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
-    suited = suited_note(sizes, model) if preset not in AS_PUBLISHED else ()
-    print_notes((*notes, *suited, precision_note(chosen.training.precision)), quiet=quiet)
+    suits = suited_note(suited(model, sizes)) if preset not in AS_PUBLISHED else ()
+    print_notes((*notes, *suits, precision_note(chosen.training.precision)), quiet=quiet)
     with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener, stopped_by_signals() as stop:
         trained = run.train(
             reference,

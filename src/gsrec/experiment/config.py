@@ -294,17 +294,17 @@ def _laid(
     if (name := given.get("model", {}).get("name", model)) != model:
         raise ConfigError(f"the settings are for the model {name!r}, and the model of this run is {model!r}")
     if preset in further:
-        below = _over(_over(preset_layer(model, "default"), _suited(model, sizes)), further[preset])
+        below = _over(_over(preset_layer(model, "default"), suited(model, sizes)), further[preset])
     elif preset == "default":
-        below = _over(preset_layer(model, preset), _suited(model, sizes))
+        below = _over(preset_layer(model, preset), suited(model, sizes))
     else:
         of_preset = preset_layer(model, preset, others=further)
-        below = of_preset if preset in AS_PUBLISHED else _over(_suited(model, sizes), of_preset)
+        below = of_preset if preset in AS_PUBLISHED else _over(suited(model, sizes), of_preset)
     return _checked(_over(_over(below, given), {"model": {"name": model}}), preset, seed)
 
 
-def _suited(model: str, sizes: LogSizes | None) -> Layer:
-    """What suits a log of these sizes, of what the model has."""
+def suited(model: str, sizes: LogSizes | None) -> Layer:
+    """What suits a log of these sizes, of what the model has, where nothing else is given."""
     layer, keys = suited_layer(sizes, model) if sizes else {}, model_keys(model)
     return layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys}}
 

@@ -84,8 +84,7 @@ def _batch_size(sizes: LogSizes, *, most: int) -> int:
     return min(max(1 << (histories // STEPS).bit_length() >> 1, 16), most)
 
 
-def suited_note(sizes: LogSizes, model: str = "gsrec") -> tuple[str, ...]:
-    """What is told of them, if there are any."""
-    layer = suited_layer(sizes, model)
+def suited_note(layer: Layer) -> tuple[str, ...]:
+    """What is told of settings that suit, if there are any."""
     told = ", ".join(f"{key}={value}" for section in layer.values() for key, value in section.items())
     return (f"settings that suit a log of these sizes, unless given: {told}",) if told else ()

@@ -92,7 +92,7 @@ def config_for(
     settings: Iterable[str] = (),
     seed: int = 1,
 ) -> RunConfig:
-    """The configuration that `gsrec train` trains: `run_config`, the default preset suited to the sizes of the log.
+    """The configuration that `gsrec train` trains: `run_config`, suited to the sizes of the log.
 
     Args:
         log: a path or the name of a source, or one with the columns that are meant; it is read for its sizes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gsrec.data.splits import Split
-from gsrec.errors import ConfigError, MissingExtraError
+from gsrec.errors import ConfigError, MissingExtraError, TrainingError
 from gsrec.experiment.config import RunConfig, as_now, given_layer, model_keys, run_config
 from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import LogReference, check_folder
@@ -62,6 +62,15 @@ class Tuning:
         config = self.config().model_dump()
         return {key: config[key.partition(".")[0]][key.partition(".")[2]] for key in self.drawn()}
 
+    def space(self) -> dict[str, list[Any]]:
+        """What the drawn keys are drawn from: all choices, or the least and the most."""
+        return {
+            key: sorted({*CHOICES[key], anyway})
+            if key in CHOICES
+            else [min(RANGES[key][0], anyway), max(RANGES[key][1], anyway)]
+            for key, anyway in self.undrawn().items()
+        }
+
     def config(self, drawn: Mapping[str, object] | None = None) -> RunConfig:
         """The configuration with these drawn values."""
         values = (f"{key}={value}" for key, value in (drawn or {}).items())
@@ -88,9 +97,9 @@ def tune(
 ) -> list[dict[str, Any]]:
     """Try settings until the study has so many trials, and write the best ones as a file for `--config`.
 
-    The first trial is what would be trained without tuning. One that is behind the median of those before it, epoch
-    by epoch, is given up; it counts as a trial. The study is kept in `study.sqlite`, and a study that was stopped goes
-    on with the trial after the last one that ended.
+    The first trial is what would be trained without tuning. One that is behind the median of those before it, epoch by
+    epoch, is given up, and so is one that cannot be trained; it counts as a trial. The study is kept in
+    `study.sqlite`, and a study that was stopped goes on with the trial after the last one that ended.
 
     Args:
         reference: the log.
@@ -101,7 +110,8 @@ def tune(
         narrator: is told how it goes on.
 
     Returns:
-        All trials, the best first: `number`, `state`, `validation` (NDCG@10 at the best epoch), `settings`, `seconds`.
+        All trials, the best first: `number`, `state`, `validation` (NDCG@10 at the best epoch), `settings`, `seconds`,
+        and the `error` of a training that could not go on.
 
     Raises:
         ConfigError: if nothing is left to draw, or `out` holds the study of something else.
@@ -109,12 +119,12 @@ def tune(
     """
     if find_spec("optuna") is None:
         raise MissingExtraError("optuna", "tune")
-    if not (drawn := tuning.drawn()):
+    if not tuning.drawn():
         raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
     narrator = narrator or Narrator()
     check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
-    study = _open_study(out, split, tuning, drawn)
+    study = _open_study(out, split, tuning)
     while (number := len(_trials(study))) < num_trials:
         trial = _asked(study, tuning, number)
         _try(study, trial, reference, split, tuning, out, narrator)
@@ -124,14 +134,14 @@ def tune(
     return _trials(study)
 
 
-def _open_study(out: Path, split: Split, tuning: Tuning, drawn: Iterable[str]) -> Any:
+def _open_study(out: Path, split: Split, tuning: Tuning) -> Any:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     about = {
         "data": split.sequences.fingerprint,
         "fixed": tuning.config().model_dump(mode="json"),
-        "drawn": sorted(drawn),
+        "drawn": tuning.space(),
     }
     study = optuna.create_study(
         storage=f"sqlite:///{out.resolve() / STUDY_FILE}",
@@ -170,11 +180,11 @@ def _try(
     import optuna
 
     values: dict[str, object] = {}
-    for key, anyway in tuning.undrawn().items():
+    for key, among in tuning.space().items():
         if key in CHOICES:
-            values[key] = trial.suggest_categorical(key, sorted({*CHOICES[key], anyway}))
+            values[key] = trial.suggest_categorical(key, among)
         else:
-            low, high = min(RANGES[key][0], anyway), max(RANGES[key][1], anyway)
+            low, high = among
             values[key] = float(f"{trial.suggest_float(key, low, high, log=key.endswith('learning_rate')):.3g}")
     config = tuning.config(values)
     trial.set_user_attr("settings", values)
@@ -194,6 +204,9 @@ def _try(
         try:
             train(reference, config, out / TRIAL_FOLDER, split=split, listener=Listener(listener.on_step, on_epoch))
             study.tell(trial, best)
+        except TrainingError as error:  # these settings cannot be trained: a trial that is behind all others
+            trial.set_user_attr("error", str(error))
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         except optuna.TrialPruned:
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         finally:
@@ -213,6 +226,7 @@ def _record(trial: Any) -> dict[str, Any]:
         "state": trial.state.name.lower(),
         "validation": reached,
         "settings": trial.user_attrs.get("settings", {}),
+        "error": trial.user_attrs.get("error"),
         "seconds": trial.duration.total_seconds() if trial.duration else 0.0,
     }
 

@@ -52,7 +52,7 @@ class ThesisReport:
     @property
     def _ours(self) -> str:
         """Whose the second answers are, and with what they cannot be trusted."""
-        return f"Ours, run smaller ({'; '.join(self.cuts)})" if self.cuts else "Ours"
+        return f"Ours, run otherwise ({'; '.join(self.cuts)})" if self.cuts else "Ours"
 
     def record(self) -> dict[str, object]:
         """The whole report as JSON."""

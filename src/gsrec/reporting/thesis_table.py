@@ -84,7 +84,7 @@ def _size(outcomes: Sequence[Outcome], cuts: Sequence[str]) -> str:
         return "Ours was not run."
     if not cuts:
         return "Ours was run at the thesis's full size."
-    return f"Ours was run smaller than the thesis: {'; '.join(cuts)}. Its numbers do not answer for the full size."
+    return f"Ours was run otherwise than the thesis: {'; '.join(cuts)}. Its numbers do not answer for the thesis's own."
 
 
 def _audit(outcome: Outcome) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 
 from gsrec.data.batches import Batches
 from gsrec.errors import StoppedError, TrainingError
@@ -132,6 +133,7 @@ class Training:
         self.criterion = Criterion(config, model, self.generator, precision=self.precision, sparse=bool(by_rows))
         rows = [table.weight for table in by_rows]
         self.averaging = Averaging(module, config.averaging, by_rows=rows) if config.averaging else None
+        self.parameters = list(module.parameters())
         self.best = self.model.state_dict()
         rising = max(config.warm_up_steps, 1)
         self.schedules = [
@@ -244,6 +246,7 @@ class Training:
         with self.averaging.step() if self.averaging else nullcontext():
             for optimizer in self.optimizers:
                 optimizer.step()
+        increment_version(self.parameters)  # fused steps do not; what is kept of a table would go stale
         for schedule in self.schedules:
             schedule.step()
 
