@@ -18,6 +18,7 @@ AMONG_F = --candidates popularity:100 --trained $(RESULTS)/A
 AMONG_G = --candidates popularity:100 --trained $(RESULTS)/E
 SPLIT_H := --set split=temporal
 PARTS_A := sasrec:one-negative,sasrec:neighbours
+PARTS_F := sasrec:neighbours
 PARTS_D := sasrec:neighbours,sasrec:cosines-neighbours
 RESULTS := results
 AGAIN := runs/again
@@ -33,7 +34,7 @@ install = $(BIN)/python -m pip install --constraint constraints.txt
 install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format docs results reproduce ablations peers bench fuzz reliability audit clean
+.PHONY: help quickstart test check format docs results reproduce thesis ablations peers bench fuzz reliability audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -70,14 +71,17 @@ line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
 		$(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
 
-# What lines A and D have besides the five models, one seed each: GSRec's start and scores for SASRec, no recurrence.
+# What some lines have besides the five models, one seed each: SASRec with GSRec's start and scores, no recurrence.
 parts-%: ;
 
-parts-A parts-D: parts-%: $(VENV)/.run
+parts-A parts-D parts-F: parts-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(PARTS_$*) --presets experiments/baselines.toml \
-		--config experiments/$(LOG_$*).toml --out $(RESULTS)/$*
+		--config experiments/$(LOG_$*).toml $(AMONG_$*) --out $(RESULTS)/$*
 	$(BIN)/gsrec compare $(LOG_$*) --models gsrec:cell-none --presets experiments/ablations.toml \
-		--config experiments/$(LOG_$*).toml --out $(RESULTS)/$*
+		--config experiments/$(LOG_$*).toml $(AMONG_$*) --out $(RESULTS)/$*
+
+thesis: $(VENV)/.run ## run the thesis's experiment, cut down to minutes, for docs/thesis.md; what is recorded is not redone
+	$(BIN)/gsrec thesis --small --out results/thesis
 
 ablations: ablations-A ablations-D ## train GSRec without each of its parts, and the other hybrids, on two data sets (hours a seed), and write docs/ablations.md
 	$(BIN)/python benchmarks/ablations.py results/ablations experiments/questions.toml docs/ablations.md

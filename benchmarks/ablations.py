@@ -28,7 +28,7 @@ REFERENCE = "gsrec"
 HEAD = """# What GSRec is without each of its parts
 
 Written by `make ablations`. One thing is changed at a time ([presets](../experiments/ablations.toml)); all else is
-as in the files of [experiments](../experiments), except that every model gets the same eight epochs, judged on
+as in the files of [experiments](../experiments), except that every model gets at most eight epochs, judged on
 validation at every second one; the best of these is judged on test, once. Eight epochs are about where GSRec is
 best on Beauty; on ml-1m all would go on learning. So what only learns slowly (one target a history, noise, the
 losses with negatives) looks worse here than it is in the end.

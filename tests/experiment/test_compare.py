@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from gsrec.errors import ConfigError, DataError
+from gsrec.errors import ConfigError, DataError, StoppedError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.compare import Narrator, compare_models
 from gsrec.experiment.config import RunConfig, run_configs
@@ -168,6 +169,25 @@ def test_what_another_comparison_trained_is_only_judged_anew(
     folder.rename(folder.with_name(f"{folder.name[:-8]}00000000"))  # as a version with other settings called it
     [again] = compare_models(reference, asked, tmp_path / "new", trained=tmp_path / "full")
     assert again.metrics == full.metrics
+
+
+def test_a_training_that_was_stopped_is_gone_on_with_under_whatever_name_it_was_begun(
+    reference: LogReference, settings: list[str], tmp_path: Path
+) -> None:
+    asked = configs(settings, 1, models=["gru4rec"])
+    [expected] = compare_models(reference, asked, tmp_path / "once")
+    steps = count(1)
+    with pytest.raises(StoppedError):
+        compare_models(reference, asked, tmp_path / "out", stop=lambda: next(steps) == 2)
+    [folder] = (tmp_path / "out/runs").iterdir()
+    begun = folder.rename(folder.with_name(f"{folder.name[:-8]}00000000"))  # as an earlier version called it
+    (begun.with_name(f"{folder.name[:-8]}11111111") / "checkpoints").mkdir(parents=True)
+    notes: list[str] = []
+    narrator = Narrator(listens=lambda config: nullcontext(Listener(on_note=notes.append)))
+    [result] = compare_models(reference, asked, tmp_path / "out", narrator=narrator)
+    assert [note[:23] for note in notes] == ["going on with epoch 2, "]
+    assert result.metrics == expected.metrics
+    assert result.run == f"runs/{begun.name}"
 
 
 @pytest.mark.parametrize("change", ["setting", "candidates", "log"])

@@ -17,7 +17,7 @@ from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig, as_now
 from gsrec.experiment.cost import event_seconds
 from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
-from gsrec.experiment.run import Run, prepare, result_record, train, trained_run
+from gsrec.experiment.run import Run, is_begun, prepare, result_record, train, trained_run
 from gsrec.files import held
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
@@ -125,7 +125,7 @@ class _Task:
 
     def run(self, out: Path, listener: Listener, stop: Callable[[], bool]) -> RunResult:
         """Train, unless that is done, judge once on test, record."""
-        folder = Path(RUNS_FOLDER) / self._name()
+        folder = Path(RUNS_FOLDER) / self._name(out)
         trained = self._trained(out)
         if trained is None and self.trained is not None:
             trained = self._trained(self.trained)
@@ -144,14 +144,18 @@ class _Task:
 
     def _trained(self, comparison: Path) -> Run | None:
         """This very run among those of a comparison, by what it says: a new setting changes the name, not the run."""
-        folders = sorted((comparison / RUNS_FOLDER).glob(f"{glob.escape(self._begin)}*"))
-        found = (trained_run(folder, self.config, self.split) for folder in folders)
+        found = (trained_run(folder, self.config, self.split) for folder in self._folders(comparison))
         return next((run for run in found if run is not None), None)
 
-    def _name(self) -> str:
-        """A folder name that no other run has."""
+    def _name(self, out: Path) -> str:
+        """The folder that it was begun in, under whatever name, or one that no other run has."""
+        begun = (folder.name for folder in self._folders(out) if is_begun(folder, self.config, self.split))
         all_of_it = (self.config.model_dump_json(), self.split.sequences.fingerprint)
-        return self._begin + hashlib.sha256("\n".join(all_of_it).encode()).hexdigest()[:8]
+        return next(begun, self._begin + hashlib.sha256("\n".join(all_of_it).encode()).hexdigest()[:8])
+
+    def _folders(self, comparison: Path) -> list[Path]:
+        """The folders of runs of this label and seed."""
+        return sorted((comparison / RUNS_FOLDER).glob(f"{glob.escape(self._begin)}*"))
 
     @property
     def _begin(self) -> str:

@@ -39,7 +39,7 @@ from gsrec.experiment.folder import (
 from gsrec.files import held, remove_leftovers, write_json, write_text
 from gsrec.models import Model, PopRec, SequenceEncoder, build_model
 from gsrec.models.neighbours import start_from_neighbours
-from gsrec.training.checkpoint import clear_states
+from gsrec.training.checkpoint import clear_states, kept_identity
 from gsrec.training.course import CHECKPOINT_SECONDS, Epoch, Fit, Keeping, Listener
 from gsrec.training.trainer import fit
 
@@ -148,12 +148,22 @@ def train(
     if resume and (done := trained_run(out, config, split)):
         return done
     claim(out, unfinished=resume)
-    identity = {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
+    identity = _identity(config, split)
     folder = out / CHECKPOINTS_FOLDER
     keeping = Keeping(folder, seconds=checkpoint_seconds, identity=identity, as_now=_as_now, resume=resume, stop=stop)
     with held(out):
         remove_leftovers(out)
         return _train(reference, config, split, keeping, listener or Listener())
+
+
+def is_begun(folder: Path, config: RunConfig, split: Split) -> bool:
+    """Whether a training of this very configuration and split was stopped in the folder, and is kept there."""
+    return bool(_as_now(kept_identity(folder / CHECKPOINTS_FOLDER)) == _identity(config, split))
+
+
+def _identity(config: RunConfig, split: Split) -> dict[str, Any]:
+    """What must be the same for a training to be gone on with."""
+    return {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
 
 
 def _as_now(identity: Any) -> Any:

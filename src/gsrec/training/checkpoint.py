@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,14 @@ def load_state(
     for path in damaged:
         _remove(path)
     return state, tuple(notes)
+
+
+def kept_identity(folder: Path) -> Any:
+    """Of which training the newest state is, as `save_state` was told; None where there is none that can be read."""
+    for _, path in sorted(_states(folder), reverse=True):
+        with suppress(OSError, ValueError, RecursionError, AttributeError):
+            return json.loads(path.with_suffix(".json").read_text(encoding="utf-8")).get("identity")
+    return None
 
 
 def clear_states(folder: Path) -> None:
