@@ -34,7 +34,7 @@ install = $(BIN)/python -m pip install --constraint constraints.txt
 install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format docs results reproduce thesis ablations peers bench fuzz reliability audit clean
+.PHONY: help quickstart test check format docs results reproduce thesis ablations ablations-page peers bench fuzz reliability audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -57,7 +57,7 @@ format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.run ## write the pages of results out of results/
+docs: ablations-page ## write the pages of results out of results/
 	$(BIN)/gsrec report $(wildcard $(LINES:%=results/%)) --out docs/results.md --fill README.md
 	cp results/thesis/thesis.md docs/thesis.md
 
@@ -83,10 +83,12 @@ parts-A parts-D parts-F: parts-%: $(VENV)/.run
 thesis: $(VENV)/.run ## run the thesis's experiment, cut down to minutes, for docs/thesis.md; what is recorded is not redone
 	$(BIN)/gsrec thesis --small --out results/thesis
 
-ablations: ablations-A ablations-D ## train GSRec without each of its parts, and the other hybrids, on two data sets (hours a seed), and write docs/ablations.md
+ablations: ablations-A ablations-D ablations-page ## train GSRec without each of its parts, and the other hybrids, on two data sets (hours a seed), and write docs/ablations.md
+
+ablations-page: $(VENV)/.run
 	$(BIN)/python benchmarks/ablations.py results/ablations experiments/questions.toml docs/ablations.md
 
-ablations-%: $(VENV)/.run
+ablations-A ablations-D: ablations-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(ABLATED) --presets experiments/ablations.toml --seeds $(ABLATION_SEEDS) \
 		--config experiments/$(LOG_$*).toml --set epochs=8 --set validate_every=2 --out results/ablations/$(LOG_$*)
 

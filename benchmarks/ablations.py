@@ -57,6 +57,13 @@ class Question(BaseModel, frozen=True):
     answer: str = ""
 
 
+def run_of(question: Question, comparisons: Sequence[Comparison]) -> Question:
+    """The question about those of its models that were run on a data set at least."""
+    known = {label for comparison in comparisons for label in summaries(comparison)}
+    models = {meant: label for meant, label in question.models.items() if label in known}
+    return question.model_copy(update={"models": models})
+
+
 def table(question: Question, comparisons: Sequence[Comparison]) -> Table:
     """The question's models as rows, the data sets as columns."""
     headings = [
@@ -141,12 +148,15 @@ def main() -> None:
     tests = " and ".join(str(comparison.significance.num_tests) for comparison in comparisons)
     parts = [HEAD.format(significant=SIGNIFICANT, tests=tests)]
     parts += [f"{line}\n" for comparison in comparisons for line in conditions(comparison)]
-    for question in (Question.model_validate(one) for one in found):
+    questions = [run_of(Question.model_validate(one), comparisons) for one in found]
+    for question in (question for question in questions if len(question.models) > 1):
         drawn = given.folder / f"{question.name}.png"
         with replacing(drawn) as new:
             new.write_bytes(image(plot(question, comparisons), "png"))
         link = Path(os.path.relpath(drawn, given.page.parent)).as_posix()
         parts += [to_markdown([table(question, comparisons)], level=2), f"![{question.asks}]({link})\n"]
+    if unasked := [question.asks for question in questions if len(question.models) < 2]:
+        parts.append(f"## Not run yet\n\n{' '.join(unasked)}\n")
     write_text(given.page, "\n".join(parts))
 
 
