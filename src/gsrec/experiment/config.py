@@ -293,13 +293,11 @@ def _laid(
     """The configuration of a preset with what is given on top."""
     if (name := given.get("model", {}).get("name", model)) != model:
         raise ConfigError(f"the settings are for the model {name!r}, and the model of this run is {model!r}")
-    if preset in further:
-        below = _over(_over(preset_layer(model, "default"), suited(model, sizes)), further[preset])
-    elif preset == "default":
-        below = _over(preset_layer(model, preset), suited(model, sizes))
+    suits = {} if preset in AS_PUBLISHED else suited(model, sizes)
+    if preset == "default" or preset in further:
+        below = _over(_over(preset_layer(model, "default"), suits), further.get(preset, {}))
     else:
-        of_preset = preset_layer(model, preset, others=further)
-        below = of_preset if preset in AS_PUBLISHED else _over(suited(model, sizes), of_preset)
+        below = _over(suits, preset_layer(model, preset, others=further))
     return _checked(_over(_over(below, given), {"model": {"name": model}}), preset, seed)
 
 
