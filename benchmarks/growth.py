@@ -25,7 +25,7 @@ from gsrec import read_log
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
-from gsrec.experiment.config import run_config
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.run import batches_of
 from gsrec.files import write_json
 from gsrec.models import PopRec, build_model

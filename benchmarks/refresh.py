@@ -28,7 +28,8 @@ from gsrec.data.splits import Split, at_moments
 from gsrec.evaluation.evaluator import Evaluation, Protocol, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import paired_test
-from gsrec.experiment.config import RunConfig, run_config
+from gsrec.experiment.config import RunConfig
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.refresh import Plan, go_on
 from gsrec.experiment.run import batches_of, new_model
 from gsrec.files import write_json

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from gsrec.experiment.config import DataConfig, model_keys, presets
+from gsrec.experiment.config import DataConfig
+from gsrec.experiment.layers import model_keys, presets
 from gsrec.models import MODELS
 from gsrec.training.config import TrainingConfig
 

@@ -15,7 +15,7 @@ _HOMES = {
     "Protocol": "gsrec.evaluation.evaluator",
     "Recommender": "gsrec.recommend.recommender",
     "config_for": "gsrec.experiment.run",
-    "run_config": "gsrec.experiment.config",
+    "run_config": "gsrec.experiment.configure",
     "open_run": "gsrec.experiment.run",
     "train": "gsrec.experiment.run",
 }

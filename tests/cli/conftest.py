@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from gsrec.cli import main
-from gsrec.experiment.config import run_config
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.run import train
 
 SIZES = ("epochs=1", "embedding_size=8", "recurrent_size=8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gsrec.cli.console import TrainingDisplay, narrator, print_json, print_metrics, print_notes, progress_bar
-from gsrec.experiment.config import run_config
+from gsrec.experiment.configure import run_config
 from gsrec.training.course import Epoch, Step
 
 

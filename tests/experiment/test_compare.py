@@ -14,7 +14,8 @@ import pytest
 from gsrec.errors import ConfigError, DataError, StoppedError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.compare import Narrator, compare_models
-from gsrec.experiment.config import RunConfig, run_configs
+from gsrec.experiment.config import RunConfig
+from gsrec.experiment.configure import run_configs
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.run import open_run, train
 from gsrec.reporting.ranks import read_ranks

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gsrec.experiment.config import run_config, run_configs, suited
+from gsrec.experiment.configure import run_config, run_configs, suited
 from gsrec.experiment.defaults import LogSizes, suited_layer, suited_note
 from gsrec.models import MODELS, GSRecConfig, build_model
 

@@ -16,7 +16,7 @@ from gsrec.cli import app
 from gsrec.data.log import InteractionLog, log_from_frame
 from gsrec.data.splits import leave_one_out
 from gsrec.errors import ConfigError, DataError
-from gsrec.experiment.config import run_config
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.drift import Drift, drift
 from gsrec.experiment.folder import open_bundle
 from gsrec.experiment.run import train

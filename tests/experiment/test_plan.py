@@ -10,7 +10,7 @@ from gsrec.data.splits import Split, leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import ConfigError
 from gsrec.experiment import plan as planning
-from gsrec.experiment.config import run_config
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.plan import Plan, available_bytes, peak_bytes, plan_training
 from gsrec.models import SASRec, SASRecConfig
 from gsrec.training.trainer import Training

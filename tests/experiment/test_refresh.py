@@ -18,7 +18,7 @@ from gsrec.cli import app
 from gsrec.data.log import InteractionLog, log_from_frame
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
-from gsrec.experiment.config import run_config
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import open_bundle
 from gsrec.experiment.refresh import Plan, cut_newest, refresh, training_of
 from gsrec.experiment.run import train

@@ -14,7 +14,7 @@ import pytest
 
 from gsrec.errors import BundleError, ConfigError, DataError, StoppedError, TrainingError
 from gsrec.evaluation.evaluator import Protocol
-from gsrec.experiment.config import run_config
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
 from gsrec.experiment.run import Run, new_model, open_run, prepare, result_record, train
 from gsrec.models import MODELS

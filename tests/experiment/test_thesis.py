@@ -9,7 +9,7 @@ import pytest
 
 from gsrec.errors import ConfigError
 from gsrec.experiment.compare import Narrator
-from gsrec.experiment.config import run_configs
+from gsrec.experiment.configure import run_configs
 from gsrec.experiment.thesis import MODELS, SMALL_SETTINGS, datasets, run_thesis
 
 FAST = ("embedding_size=4", "recurrent_size=4", "max_length=5", "epochs=1")

@@ -22,7 +22,7 @@ from gsrec.data.readers import read_log
 from gsrec.data.sources import open_log
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import ConfigError, DataError, TrainingError
-from gsrec.experiment.config import run_config
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.run import train
 from gsrec.serving.sqlite_store import SQLiteStore
 from gsrec.serving.store import SessionKey

@@ -29,7 +29,7 @@ from gsrec.data.sources import open_log
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import GSRecError
-from gsrec.experiment.config import run_config
+from gsrec.experiment.configure import run_config
 from gsrec.models import GSRecConfig, SequenceEncoder, build_model
 from gsrec.recommend.onnx_runtime import FACTS, read_facts
 from gsrec.recommend.session import Session, session_from_bytes

@@ -37,7 +37,7 @@ def compare(
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
     from gsrec.cli.console import narrator, print_json, print_parts, stopped_by_signals
     from gsrec.experiment.compare import compare_models
-    from gsrec.experiment.config import run_configs
+    from gsrec.experiment.configure import run_configs
     from gsrec.experiment.defaults import LogSizes
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.run import prepare

@@ -29,7 +29,7 @@ def plan(
 
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
     from gsrec.experiment import run
-    from gsrec.experiment.config import run_config
+    from gsrec.experiment.configure import run_config
     from gsrec.experiment.defaults import LogSizes
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.plan import plan_training

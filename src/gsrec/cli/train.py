@@ -45,7 +45,7 @@ def train(
     )
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
-    from gsrec.experiment.config import AS_PUBLISHED, run_config, suited
+    from gsrec.experiment.configure import AS_PUBLISHED, run_config, suited
     from gsrec.experiment.defaults import LogSizes, suited_note
     from gsrec.experiment.folder import LogReference, claim
     from gsrec.training.precision import precision_note

@@ -23,7 +23,8 @@ from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.evaluation.tasks import Progress
-from gsrec.experiment.config import RunConfig, as_now, run_config
+from gsrec.experiment.config import RunConfig, as_now
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import (
     CHECKPOINTS_FOLDER,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gsrec.data.sources import find_local
 from gsrec.experiment.compare import Narrator, compare_models
-from gsrec.experiment.config import run_configs
+from gsrec.experiment.configure import run_configs
 from gsrec.experiment.folder import LogReference
 from gsrec.reporting.plots import plots_available
 from gsrec.reporting.report import write_report, write_thesis_report

@@ -13,9 +13,11 @@ from typing import Any
 
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, MissingExtraError, TrainingError
-from gsrec.experiment.config import RunConfig, as_now, given_layer, model_keys, run_config
+from gsrec.experiment.config import RunConfig, as_now
+from gsrec.experiment.configure import run_config
 from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import LogReference, check_folder
+from gsrec.experiment.layers import given_layer, model_keys
 from gsrec.experiment.run import train
 from gsrec.files import write_json, write_text
 from gsrec.training.course import Epoch, Listener

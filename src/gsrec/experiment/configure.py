@@ -1,0 +1,136 @@
+"""The configuration of a run: presets, what suits the log, files and single settings, laid over each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from pydantic import ValidationError
+
+from gsrec.errors import ConfigError
+from gsrec.experiment.config import RunConfig
+from gsrec.experiment.defaults import Layer, LogSizes, suited_layer
+from gsrec.experiment.layers import given_layer, model_keys, over, preset_layer, read_presets, section_keys, unknown
+from gsrec.models import MODELS
+
+AS_PUBLISHED = ("thesis", "thesis-ml-1m")
+"""Presets that are what they are, whatever the log."""
+
+
+def run_config(
+    model: str,
+    preset: str = "default",
+    *,
+    file: Path | None = None,
+    settings: Iterable[str] = (),
+    seed: int = 1,
+    sizes: LogSizes | None = None,
+) -> RunConfig:
+    """Lay a preset, what suits the log, a TOML file and single settings over each other, the later ones on top.
+
+    Args:
+        model: a model's name.
+        preset: one of the model's presets.
+        file: a TOML file with the sections `data`, `model` and `training`; of `model`, what the model has counts.
+        settings: `key=value` or `section.key=value`, the value as in TOML, quotes left out where it is plain text.
+        seed: of everything random in the run.
+        sizes: of the log, which all presets but those of the thesis then suit.
+
+    Raises:
+        ConfigError: if a name or a key is unknown, or a value is out of its range.
+    """
+    return _laid(model, preset, given_layer(file, settings, [model]), seed, sizes)
+
+
+def run_configs(
+    models: Iterable[str],
+    seeds: Iterable[int],
+    *,
+    file: Path | None = None,
+    settings: Iterable[str] = (),
+    presets_file: Path | None = None,
+    sizes: LogSizes | None = None,
+) -> list[RunConfig]:
+    """A configuration for every model and seed; a setting of models goes to those that have it.
+
+    Args:
+        models: each as `name` or `name:preset`.
+        seeds: one configuration a model and seed.
+        file: as for `run_config`.
+        settings: as for `run_config`.
+        presets_file: a TOML file with further presets, as `[name.model]` and `[name.training]`; each lies on top of the
+            model's default preset.
+        sizes: as for `run_config`.
+
+    Raises:
+        ConfigError: if a name is unknown or given twice, no model has a setting, or a value is out of its range.
+    """
+    further = read_presets(presets_file) if presets_file else {}
+    named = [(name, preset or "default") for name, _, preset in (model.strip().partition(":") for model in models)]
+    for twice in (one for place, one in enumerate(named) if one in named[:place]):
+        raise ConfigError(f"the models name {':'.join(twice)} twice. To run a model several times, give more --seeds.")
+    keys = {name: model_keys(name) for name, _ in named}
+    layer = given_layer(file, settings, keys)
+    for key in layer.get("model", {}):
+        if not any(key in known for known in keys.values()):
+            raise ConfigError(unknown("setting of these models", key, sorted(set().union(*keys.values()))))
+    fitting = {
+        name: layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys[name]}}
+        for name, _ in named
+    }
+    return [_laid(name, preset, fitting[name], seed, sizes, further) for seed in seeds for name, preset in named]
+
+
+def suited(model: str, sizes: LogSizes | None) -> Layer:
+    """What suits a log of these sizes, of what the model has, where nothing else is given."""
+    layer, keys = suited_layer(sizes, model) if sizes else {}, model_keys(model)
+    return layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys}}
+
+
+def _laid(
+    model: str,
+    preset: str,
+    given: Layer,
+    seed: int,
+    sizes: LogSizes | None = None,
+    further: Mapping[str, Layer] = MappingProxyType({}),
+) -> RunConfig:
+    """The configuration of a preset with what is given on top."""
+    if (name := given.get("model", {}).get("name", model)) != model:
+        raise ConfigError(f"the settings are for the model {name!r}, and the model of this run is {model!r}")
+    suits = {} if preset in AS_PUBLISHED else suited(model, sizes)
+    if preset == "default" or preset in further:
+        below = over(over(preset_layer(model, "default"), suits), further.get(preset, {}))
+    else:
+        below = over(suits, preset_layer(model, preset, others=further))
+    return _checked(over(over(below, given), {"model": {"name": model}}), preset, seed)
+
+
+def _checked(merged: Layer, preset: str, seed: int) -> RunConfig:
+    model = str(merged["model"]["name"])
+    try:
+        config = RunConfig.model_validate({**merged, "preset": preset, "seed": seed}, strict=True)
+    except ValidationError as error:
+        raise ConfigError(_problems(error, model)) from error
+    if (config.training.objective == "masked-item") != (model == "bert4rec"):
+        raise ConfigError(
+            "training.objective: bert4rec, which sees both sides of an item, is trained with masked-item, and no other "
+            f"model is; found {config.training.objective!r} for {model}"
+        )
+    return config
+
+
+def _problems(error: ValidationError, model: str) -> str:
+    """What is wrong, setting by setting; of a setting that may be one thing or another, what is wrong with each."""
+    told: dict[str, str] = {}
+    for problem in error.errors():
+        path = [str(place) for place in problem["loc"] if place not in MODELS][:2]  # behind it: which of the things
+        key, reason = ".".join(path), problem["msg"].lower()
+        if problem["type"] == "extra_forbidden":
+            keys = section_keys(model)
+            told[key] = unknown("setting", key, keys[path[0]] if len(path) > 1 else keys)
+        else:
+            before = f"{told[key]}, or " if key in told else f"{key}, found {problem['input']!r}: "
+            told[key] = before + reason
+    return "; ".join(told.values())

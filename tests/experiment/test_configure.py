@@ -1,0 +1,160 @@
+"""Presets, files and single settings are laid over each other; what is unknown is named, with a hint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gsrec.errors import ConfigError
+from gsrec.experiment.config import DataConfig, RunConfig
+from gsrec.experiment.configure import run_config, run_configs
+from gsrec.models import GSRecConfig, PopRecConfig, SASRecConfig
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text("[model]\ndropout = 0.3\nmax_length = 20\n[training]\nepochs = 7\n", encoding="utf-8")
+    return path
+
+
+def gsrec_model(config: RunConfig) -> GSRecConfig:
+    assert isinstance(config.model, GSRecConfig)
+    return config.model
+
+
+def test_what_is_given_later_lies_on_top(file: Path) -> None:
+    preset = run_config("gsrec", "thesis")
+    with_file = run_config("gsrec", "thesis", file=file)
+    with_all = run_config("gsrec", "thesis", file=file, settings=["dropout=0.4", "epochs=8", "epochs=9"])
+    assert (gsrec_model(preset).dropout, preset.training.epochs, gsrec_model(preset).max_length) == (0.2, 400, 150)
+    assert (gsrec_model(with_file).dropout, with_file.training.epochs) == (0.3, 7)
+    assert (gsrec_model(with_all).dropout, with_all.training.epochs, gsrec_model(with_all).max_length) == (0.4, 9, 20)
+    assert with_all.training.loss == preset.training.loss == "bce"
+
+
+def test_without_anything_given_it_is_the_default_preset() -> None:
+    config = run_config("gsrec")
+    assert (config.preset, config.seed, config.label) == ("default", 1, "gsrec")
+    assert config == run_config("gsrec", "default", seed=1)
+    assert config.data == DataConfig()
+
+
+@pytest.mark.parametrize(
+    ("model", "preset", "setting", "message"),
+    [
+        (
+            "gsrec",
+            "default",
+            "learn_rate=1",
+            "unknown setting 'learn_rate'. Did you mean 'learning_rate'? There are: act",
+        ),
+        (
+            "gsrec",
+            "default",
+            "model.blocks=1",
+            "unknown setting 'model.blocks'. Did you mean 'num_blocks'? There are: c",
+        ),
+        (
+            "gsrec",
+            "default",
+            "modell.window=1",
+            "unknown setting 'modell'. Did you mean 'model'? There are: data, model",
+        ),
+        ("gsrec", "default", "zzz=1", "unknown setting 'zzz'. There are: activation, averaging"),
+        ("gsrec", "default", "model.zzz=1", "unknown setting 'model.zzz'. There are: cell, dropout"),
+        ("poprec", "default", "window=3", "unknown setting 'model.window'. There are: days"),
+        ("sasrek", "default", "epochs=1", "unknown model 'sasrek'. Did you mean 'sasrec'? There are: poprec, gru4rec"),
+        ("sasrec", "one-negativ", "epochs=1", "unknown preset of sasrec 'one-negativ'. Did you mean 'one-negative'?"),
+    ],
+)
+def test_what_is_unknown_is_named_with_a_hint(model: str, preset: str, setting: str, message: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        run_config(model, preset, settings=[setting])
+    assert str(told.value).startswith(message)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(ConfigError) as told:
+        run_config("gsrec", settings=["epochs=0", "model.windw=3", "window=-1"], seed=-1)
+    assert [part.split(",")[0] for part in str(told.value).split("; ")] == [
+        "model.window",
+        "unknown setting 'model.windw'. Did you mean 'window'? There are: cell",
+        "training.epochs",
+        "seed",
+    ]
+
+
+def test_the_name_of_the_model_cannot_be_set_to_another() -> None:
+    assert run_config("sasrec", settings=["model.name=sasrec"]) == run_config("sasrec")
+    with pytest.raises(ConfigError, match="the settings are for the model 'gsrec', and the model of this run is 'sas"):
+        run_config("sasrec", settings=["model.name=gsrec"])
+
+
+def test_configurations_go_seed_by_seed_through_the_models() -> None:
+    configs = run_configs(["poprec", " gsrec:thesis"], [4, 5])
+    assert [(config.label, config.seed) for config in configs] == [
+        ("poprec", 4),
+        ("gsrec:thesis", 4),
+        ("poprec", 5),
+        ("gsrec:thesis", 5),
+    ]
+
+
+def test_a_setting_goes_to_the_models_that_have_it(file: Path) -> None:
+    poprec, gru4rec, gsrec = run_configs(
+        ["poprec", "gru4rec", "gsrec"], [1], file=file, settings=["window=8", "epochs=3", "days=7"]
+    )
+    assert poprec.model == PopRecConfig(days=7)
+    assert gru4rec == run_config("gru4rec", file=file, settings=["epochs=3"])
+    assert gsrec == run_config("gsrec", file=file, settings=["window=8", "epochs=3"])
+    assert {config.training.epochs for config in (poprec, gru4rec, gsrec)} == {3}
+
+
+def test_a_file_may_be_for_several_models(tmp_path: Path) -> None:
+    file = tmp_path / "all.toml"
+    file.write_text("[model]\nrecurrent_size = 32\nembedding_size = 16\n", encoding="utf-8")
+    for config in (run_config("sasrec", file=file), *run_configs(["sasrec"], [1], file=file)):
+        assert config.model == SASRecConfig(embedding_size=16)
+    with pytest.raises(ConfigError, match=r"unknown setting 'model\.recurrent_size'"):
+        run_config("sasrec", settings=["recurrent_size=32"])
+    file.write_text("[model]\nrecurent_size = 32\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"unknown setting 'model\.recurent_size'"):
+        run_config("sasrec", file=file)
+
+
+def test_a_setting_that_no_model_has_is_unknown() -> None:
+    with pytest.raises(ConfigError, match=r"unknown setting of these models 'window'\. There are: activation, days"):
+        run_configs(["poprec", "sasrec"], [1], settings=["window=3"])
+
+
+def test_further_presets_lie_on_top_of_the_default_one(tmp_path: Path) -> None:
+    file = tmp_path / "presets.toml"
+    file.write_text('[plain.model]\ncell = "none"\n[plain.training]\nepochs = 4\n', encoding="utf-8")
+    first, second = run_configs(["gsrec", "gsrec:plain"], [1], settings=["batch_size=32"], presets_file=file)
+    assert (second.label, second.training.learning_rate) == ("gsrec:plain", first.training.learning_rate)
+    assert second.model == first.model.model_copy(update={"cell": "none"})
+    assert (second.training.epochs, second.training.batch_size) == (4, 32)
+    with pytest.raises(ConfigError, match=r"unknown preset of gsrec 'plan'. Did you mean 'plain'\?"):
+        run_configs(["gsrec:plan"], [1], presets_file=file)
+    file.write_text("[plain]\ncell = 1\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"expected presets as \[plain.model\], \[plain.training\], found plain = "):
+        run_configs(["gsrec:plain"], [1], presets_file=file)
+
+
+def test_a_model_is_compared_once() -> None:
+    assert len(run_configs(["gsrec", "gsrec:thesis"], [1])) == 2
+    with pytest.raises(ConfigError, match="the models name gsrec:default twice"):
+        run_configs(["gsrec", "poprec", "gsrec:default"], [1])
+
+
+@pytest.mark.parametrize(("model", "objective"), [("bert4rec", "next-item"), ("sasrec", "masked-item")])
+def test_only_bert4rec_fills_in_masked_items(model: str, objective: str) -> None:
+    with pytest.raises(ConfigError, match=f"found '{objective}' for {model}"):
+        run_config(model, settings=[f"objective={objective}"])
+
+
+def test_a_setting_is_finite() -> None:
+    with pytest.raises(ConfigError, match=r"training\.learning_rate.*finite"):
+        run_config("sasrec", settings=["learning_rate=inf"])
