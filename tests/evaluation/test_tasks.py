@@ -45,8 +45,8 @@ def plain_ranks(task: RankingTask, scorer: FakeScorer) -> list[int]:
         among = range(1, NUM_ITEMS + 1) if task.candidates is None else task.candidates[row].tolist()
         seen = set(history) if task.filter_seen else set()
         candidates = (set(among) - seen - {0}) | {target}
-        beaten = 0 if target in seen else sum(scores[item] < scores[target] for item in candidates)
-        ranks.append(len(candidates) - beaten)
+        beaten = sum(scores[item] < scores[target] for item in candidates)
+        ranks.append(max(len(candidates), 11) if target in seen else len(candidates) - beaten)
     return ranks
 
 
@@ -84,7 +84,7 @@ def test_ranks_are_those_of_plain_loops_whatever_the_tiles(
     scorer = FakeScorer(max_length=max_length)
     ranks, top_items = task.rank(scorer, memory_budget=memory_budget)
     assert ranks.tolist() == plain_ranks(task, scorer)
-    assert ((ranks >= 1) & (ranks <= task.num_candidates)).all()
+    assert ((ranks >= 1) & (ranks <= task.num_candidates) | (ranks == task.miss_ranks)).all()
     whole_ranks, whole_items = task.rank(scorer, memory_budget=2**20)
     assert np.array_equal(ranks, whole_ranks)
     assert np.array_equal(top_items, whole_items)
@@ -134,14 +134,14 @@ def test_a_model_that_cannot_tell_items_apart_earns_the_last_rank(
     assert task.rank(FakeScorer(levels=1), memory_budget=2**20)[0].tolist() == [expected]
 
 
-def test_nan_earns_the_last_rank(sequences_of: Maker) -> None:
+def test_nan_is_a_miss(sequences_of: Maker) -> None:
     class Broken(FakeScorer):
         def score(self, items: Tensor) -> Tensor:
             return super().score(items) * torch.nan
 
     task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS))
     ranks, top_items = task.rank(Broken(), memory_budget=2**20)
-    assert (ranks.tolist(), top_items.tolist()) == ([7], [[0] * TOP])
+    assert (ranks.tolist(), top_items.tolist()) == ([11], [[0] * TOP])
 
 
 def test_scores_need_no_gradient(sequences_of: Maker) -> None:

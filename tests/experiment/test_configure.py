@@ -158,3 +158,9 @@ def test_only_bert4rec_fills_in_masked_items(model: str, objective: str) -> None
 def test_a_setting_is_finite() -> None:
     with pytest.raises(ConfigError, match=r"training\.learning_rate.*finite"):
         run_config("sasrec", settings=["learning_rate=inf"])
+
+
+def test_bert4rec_needs_an_event_to_fill_in_and_one_beside_it() -> None:
+    assert run_config("bert4rec", settings=["max_length=2"]).label == "bert4rec"
+    with pytest.raises(ConfigError, match=r"model\.max_length, found 1: .*greater than or equal to 2"):
+        run_config("bert4rec", settings=["max_length=1"])

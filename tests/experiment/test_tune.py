@@ -20,6 +20,7 @@ from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.run import prepare
 from gsrec.experiment.tune import CHOICES, RANGES, Narrator, Tuning, tune
+from gsrec.files import held
 from gsrec.training.course import Listener, Step
 
 REFERENCE = LogReference(log="synthetic")
@@ -175,6 +176,13 @@ def test_nothing_to_tune(split: Split, tmp_path: Path) -> None:
     given = ("embedding_size=8", "batch_size=8", "dropout=0.1", "learning_rate=0.1")
     with pytest.raises(ConfigError, match="there is nothing to tune"):
         tried(split, tmp_path, 1, Tuning("sasrec", settings=given))
+    with pytest.raises(ConfigError, match="poprec only counts: there is nothing to tune"):
+        tried(split, tmp_path, 1, Tuning("poprec"))
+
+
+def test_two_processes_do_not_share_a_study(split: Split, tmp_path: Path) -> None:
+    with held(tmp_path), pytest.raises(ConfigError, match="another process is writing into"):
+        tried(split, tmp_path, 1)
 
 
 def test_without_optuna(split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,9 +155,15 @@ def test_two_results_of_one_run_are_an_error(write_run: WriteRun) -> None:
         group_by_model(results)
 
 
+def test_a_setting_that_came_between_two_seeds_keeps_them_together(write_run: WriteRun) -> None:
+    newer = {"model": {"name": "sasrec", "temperature": 0.0}, "seed": 2}
+    groups = group_by_model([write_run("sasrec", [1]), write_run("sasrec", [1], 2, config=newer)])
+    assert [run.seed for run in groups["sasrec"]] == [1, 2]
+
+
 def test_runs_of_one_label_differ_in_nothing_but_their_seed(write_run: WriteRun) -> None:
-    wider = {"model": {"name": "sasrec", "embedding_size": 8}, "seed": 2}
-    results = [write_run("sasrec", [1]), write_run("sasrec", [1], 2, config=wider)]
+    narrow, wider = ({"model": {"name": "sasrec", "embedding_size": size}} for size in (4, 8))
+    results = [write_run("sasrec", [1], config=narrow), write_run("sasrec", [1], 2, config=wider)]
     with pytest.raises(DataError, match="sasrec with seed 1 and sasrec with seed 2 share a label but not their model"):
         group_by_model(results)
 

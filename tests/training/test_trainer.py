@@ -192,6 +192,7 @@ class Judge:
         pytest.param([0.5, 0.4, 0.3, 0.2, 0.1, 0.0], {"patience": 0}, 6, 1, id="no patience never stops"),
         pytest.param([0.0, 0.0], {"patience": 1}, 2, 1, id="nothing is better than zero"),
         pytest.param([0.2, 0.1], {"patience": 2, "validate_every": 2}, 4, 2, id="patience is in epochs"),
+        pytest.param([0.2, 0.3, 0.1], {"patience": 1, "validate_every": 2}, 6, 4, id="no stop between validations"),
         pytest.param([0.1, 0.2], {"patience": 9, "validate_every": 4}, 6, 6, id="the last epoch is always judged"),
         pytest.param([0.1, 0.3, 0.2], {"patience": 1, "averaging": 0.9}, 3, 2, id="with averaged weights"),
     ],

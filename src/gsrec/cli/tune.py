@@ -57,7 +57,8 @@ def tune(
     ]
     header = ("trial", "state", "validation NDCG@10", "time", "settings")
     print_table(f"{wanted.config().label} on {split.sequences.name}, best first", rows, header=header)
-    typer.echo(f"written: {out / tuning.BEST_FILE}, {out / tuning.TRIALS_FILE}")
+    written = [out / name for name in (tuning.BEST_FILE, tuning.TRIALS_FILE) if (out / name).exists()]
+    typer.echo(f"written: {', '.join(map(str, written))}")
 
 
 def _told(trial: dict[str, Any]) -> str:

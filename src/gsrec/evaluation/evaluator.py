@@ -60,7 +60,7 @@ class Evaluation:
     Attributes:
         protocol: how the targets were judged.
         users: (M,) int64, whose target it is.
-        ranks: (M,) int64, from 1 to `num_candidates`.
+        ranks: (M,) int64, from 1 to `num_candidates`; of a miss at least 11, so that it never counts as a hit.
         num_candidates: (M,) int64, how many items each target was ranked among, itself included.
         history_lengths: (M,) int64, events before the target.
         target_popularity: (M,) int64, training events of the target's item.
@@ -125,7 +125,7 @@ class Evaluator:
         """Judge a scorer; arguments and errors are those of the function `evaluate`."""
         ranks, top_items = self._task.rank(scorer, memory_budget=self.memory_budget, progress=progress)
         targets, popularity = self._task.targets, self._popularity[self._task.items]
-        ranks = np.where(popularity == 0, self._task.num_candidates, ranks)
+        ranks = np.where(popularity == 0, self._task.miss_ranks, ranks)
         return Evaluation(
             protocol=self.protocol,
             users=targets.users,
@@ -175,7 +175,8 @@ def evaluate(
     """Judge a scorer once. To judge several under one protocol, or one again and again, keep an `Evaluator`.
 
     Seen items are no candidates unless the protocol says otherwise. A target that no training event is of, or that
-    cannot be ranked because it was seen or has no finite score, is a miss: its rank is the number of candidates.
+    cannot be ranked because it was seen or has no finite score, is a miss: its rank is the number of candidates, or 11
+    where they are fewer, so that it is no hit of any metric.
 
     Args:
         scorer: what is judged, as it is: dropout and the like are the caller's to switch off.

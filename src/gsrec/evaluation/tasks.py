@@ -65,6 +65,11 @@ class RankingTask:
         seen = distinct[self.targets.positions] - distinct[self.targets.starts]
         return np.asarray(self.sequences.num_items - seen + ~first[self.targets.positions])
 
+    @cached_property
+    def miss_ranks(self) -> np.ndarray:
+        """(M,) int64, the rank of a target that is missed: the last one, and never among the first K."""
+        return np.asarray(np.maximum(self.num_candidates, TOP + 1))
+
     def rank(
         self, scorer: Scorer, *, memory_budget: int, progress: Progress | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -76,8 +81,8 @@ class RankingTask:
             progress: told after every tile.
 
         Returns:
-            The ranks (M,) int64 from 1 to `num_candidates`, and the best items (M, K) int32 of the whole catalogue,
-            0 where there are fewer; both in the order of the targets.
+            The ranks (M,) int64 from 1 to `num_candidates`, that of a miss `miss_ranks`, and the best items (M, K)
+            int32 of the whole catalogue, 0 where there are fewer; both in the order of the targets.
 
         Raises:
             DataError: if the scorer knows another number of items.
@@ -97,7 +102,7 @@ class RankingTask:
             done += rows.size
             if progress is not None:
                 progress(done, ranks.size)
-        return np.minimum(ranks, self.num_candidates), top_items
+        return np.where(ranks > self.num_candidates, self.miss_ranks, ranks), top_items
 
     def _check(self, scorer: Scorer) -> None:
         if scorer.num_items != self.sequences.num_items:
@@ -123,6 +128,8 @@ class RankingTask:
         else:
             candidates = torch.from_numpy(self.candidates[rows].astype(np.int64))
             ranks = rank_among(scores, targets, candidates.to(scores.device))
+            can_be_hit = scores.gather(1, targets[:, None]).squeeze(1) > -torch.inf
+            ranks = torch.where(can_be_hit, ranks, scores.shape[1])  # as `rank_of` ranks what it cannot compare
         return ranks.cpu().numpy(), top_k(scores, TOP)[1].cpu().numpy()
 
 

@@ -14,11 +14,12 @@ from gsrec.errors import BundleError, ConfigError
 from gsrec.experiment.config import RunConfig
 from gsrec.files import LOCK, is_leftover
 from gsrec.models.config import Description
+from gsrec.reporting.ranks import RANKS_FILE
 
 RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
 CHECKPOINTS_FOLDER = "checkpoints"
-OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, LOCK}
-"""What the folder of a run may hold before it is done."""
+OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, RANKS_FILE, LOCK}
+"""What the folder of a run may hold before it is done, or done again."""
 
 
 class LogReference(Description):

@@ -19,7 +19,7 @@ from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import LogReference, check_folder
 from gsrec.experiment.layers import given_layer, model_keys
 from gsrec.experiment.run import train
-from gsrec.files import write_json, write_text
+from gsrec.files import held, write_json, write_text
 from gsrec.training.course import Epoch, Listener
 from gsrec.training.trainer import MONITORED
 
@@ -116,24 +116,26 @@ def tune(
         and the `error` of a training that could not go on.
 
     Raises:
-        ConfigError: if nothing is left to draw, or `out` holds the study of something else.
+        ConfigError: if nothing is left to draw, or `out` holds the study of something else, or one that goes on now.
         MissingExtraError: if Optuna is not installed.
     """
     if find_spec("optuna") is None:
         raise MissingExtraError("optuna", "tune")
+    if tuning.model == "poprec":
+        raise ConfigError("poprec only counts: there is nothing to tune. Name another model with --model.")
     if not tuning.drawn():
         raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
     narrator = narrator or Narrator()
     check_folder(out)
-    out.mkdir(parents=True, exist_ok=True)
-    study = _open_study(out, split, tuning)
-    while (number := len(_trials(study))) < num_trials:
-        trial = _asked(study, tuning, number)
-        _try(study, trial, reference, split, tuning, out, narrator)
-        narrator.on_trial(_record(study.trials[trial.number]))
+    with held(out):
+        study = _open_study(out, split, tuning)
+        while (number := len(_trials(study))) < num_trials:
+            trial = _asked(study, tuning, number)
+            _try(study, trial, reference, split, tuning, out, narrator)
+            narrator.on_trial(_record(study.trials[trial.number]))
+            _write(out, study, tuning)
         _write(out, study, tuning)
-    _write(out, study, tuning)
-    return _trials(study)
+        return _trials(study)
 
 
 def _open_study(out: Path, split: Split, tuning: Tuning) -> Any:

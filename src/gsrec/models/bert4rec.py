@@ -5,8 +5,9 @@ Legend: B batch, L length, D hidden, V items.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,13 +18,16 @@ from gsrec.models.scores import item_scores
 
 
 class BERT4RecConfig(Description):
-    """The size of a BERT4Rec; the paper has 2 blocks, 2 heads, a feed-forward of 4 and dropout 0.1."""
+    """The size of a BERT4Rec; the paper has 2 blocks, 2 heads, a feed-forward of 4 and dropout 0.1.
+
+    A row holds two events at least: one to be filled in, and one to learn it from.
+    """
 
     name: Literal["bert4rec"] = "bert4rec"
     embedding_size: Size = 64
     num_blocks: Size = 2
     num_heads: Size = 2
-    max_length: Size = 200
+    max_length: Annotated[Size, Field(ge=2)] = 200
     dropout: Share = 0.2
 
 

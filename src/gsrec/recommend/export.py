@@ -63,8 +63,6 @@ def export_bundle(bundle: Bundle, folder: Path) -> OnnxFacts:
         raise ConfigError(
             f"the weights take {size:,} bytes, and an ONNX file holds {MAX_BYTES:,}: train a smaller model"
         )
-    if bundle.model.max_length == 0:
-        raise ConfigError(f"this {bundle.config.name} has no place for an event: train it with a greater max_length")
     if isinstance(bundle.model, PopRec):
         bundle.model.score(torch.ones(1, 1, dtype=torch.int64))  # tells if it has not counted yet
     with _quiet(), torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):

@@ -240,18 +240,15 @@ def _check_seeds_only_differ(runs: list[RunResult]) -> None:
                 f"there are two results of {run.name}, in {previous.source} and {run.source}. "
                 "Delete the line that is not meant, or give one of them another label."
             )
-        if (run.model, run.preset, _without_seeds(run.config)) != (
-            first.model,
-            first.preset,
-            _without_seeds(first.config),
-        ):
+        if (run.model, run.preset) != (first.model, first.preset) or not _agree(run.config, first.config):
             raise DataError(
                 f"the runs {first.name} and {run.name} share a label but not their model, preset and config: "
                 "a mean over them says nothing. Give one of them another label."
             )
 
 
-def _without_seeds(config: JsonValue) -> JsonValue:
-    if isinstance(config, dict):
-        return {key: _without_seeds(value) for key, value in config.items() if key != "seed"}
-    return config
+def _agree(one: JsonValue, other: JsonValue) -> bool:
+    """Whether two configurations say the same but for the seed; a setting that only one knows came later."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_agree(one[key], other[key]) for key in one.keys() & other.keys() - {"seed"})
+    return one == other

@@ -41,7 +41,8 @@ class TrainingConfig(Description):
             last ones. 0: no averaging.
         clip_norm: the most that the norm of all gradients may be; 0: no limit.
         epochs: the most epochs.
-        patience: epochs without a better validation NDCG@10 before training stops; 0: never stops early.
+        patience: epochs without a better validation NDCG@10, the last of them validated, before training stops; 0:
+            never stops early.
         validate_every: epochs between validations.
     """
 

@@ -110,9 +110,10 @@ def _begun(training: Training, keeping: Keeping, listener: Listener) -> Course:
 
 
 def _has_waited(course: Course, config: TrainingConfig) -> bool:
-    """Whether no validation has been better for long enough."""
-    waited = course.epoch - 1 - course.best_epoch
-    return bool(config.patience and course.best_epoch and waited >= config.patience)
+    """Whether the validation just done was not better, nor those before it for long enough."""
+    if not (config.patience and course.best_epoch and course.epochs[-1].validation):
+        return False
+    return course.epochs[-1].epoch - course.best_epoch >= config.patience
 
 
 class Training:
