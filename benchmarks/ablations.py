@@ -30,12 +30,12 @@ HEAD = """# What GSRec is without each of its parts
 Written by `make ablations`. One thing is changed at a time ([presets](../experiments/ablations.toml)); all else is
 as in the files of [experiments](../experiments), except that every model gets at most eight epochs, judged on
 validation at every second one; the best of these is judged on test, once. Eight epochs are about where GSRec is
-best on Beauty; on ml-1m all would go on learning. So what only learns slowly (one target a history, noise, the
-losses with negatives) looks worse here than it is in the end.
+best on Beauty; on ml-1m most would go on learning. So what only learns slowly (noise, losses with negatives) may
+look worse here than it is in the end.
 
 Nor is one change always one thing. Losses other than softmax keep the temperature that was found with it. The
 hybrids have cosines and start as GSRec has them, but the attention of their papers, over the whole row by
-position, and no feed-forward behind the recurrence.
+position, and no feed-forward behind the recurrence; GAT4Rec and FDG-Trans have other parts besides.
 
 Differences are to GSRec as it is, over the same users, with 95% intervals; bold: p below {significant} by the
 paired randomisation test after Holm's correction for all {tests} tests of a data set. They are about these trained

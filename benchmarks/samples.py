@@ -15,7 +15,7 @@ from gsrec.data.log import InteractionLog
 from gsrec.data.sources import open_log
 from gsrec.data.synthetic import synthetic_log
 
-SAMPLES = {"ml-1m": (150, 600), "amazon-beauty-5core": (4_000,), "amazon-beauty-bert4rec": (8_000,)}
+SAMPLES = {"ml-1m": (50, 150, 600), "amazon-beauty-5core": (1_000, 4_000), "amazon-beauty-bert4rec": (8_000,)}
 """How many users, drawn at random, with all their events."""
 
 MADE_UP: dict[str, dict[str, int]] = {

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from gsrec.experiment.config import DataConfig
+from gsrec.experiment.config import DataConfig, RunConfig
 from gsrec.experiment.layers import model_keys, presets
 from gsrec.models import MODELS
 from gsrec.training.config import TrainingConfig
@@ -11,12 +11,24 @@ from gsrec.training.config import TrainingConfig
 ROOT = Path(__file__).parent.parent
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 TOLD = set(re.findall(r"`([a-z0-9_-]+)`", CONFIGURATION))
+DEFAULTS = {model: RunConfig.model_validate({"model": {"name": model}}).model.model_dump() for model in MODELS}
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_setting_of_a_model_is_told(model: str) -> None:
     assert model_keys(model) <= TOLD
+
+
+@pytest.mark.parametrize("key", sorted(set().union(*map(model_keys, MODELS))))
+def test_defaults_of_models_are_as_told(key: str) -> None:
+    [row] = re.findall(rf"^\| (?=[^|]*`{key}`)([^|]*) \|[^|]*\| ([^|]*) \|", CONFIGURATION, flags=re.MULTILINE)
+    place = re.findall(r"\w+", row[0]).index(key)
+    told = row[1].partition("; ")[0].split(", ")[place].strip('`"')
+    configs = [config for model, config in DEFAULTS.items() if key in config and model != "sasrec"] or [
+        DEFAULTS["sasrec"]
+    ]
+    assert {str(config[key]).lower() for config in configs} == {told}
 
 
 def test_every_setting_of_data_and_training_is_told() -> None:

@@ -23,7 +23,7 @@ SHORT = 25.0
 """Events a user below which histories are short."""
 
 ENOUGH = 20_000
-"""Events from which a log can teach more than the presets' own settings do."""
+"""Events from which a log can teach a wide model."""
 
 MANY_ITEMS = 30_000
 """Items from which width costs more than it brings."""
@@ -61,10 +61,9 @@ def suited_layer(sizes: LogSizes, model: str = "gsrec") -> Layer:
     >>> suited_layer(LogSizes(22_363, 12_101, 198_502))["model"]["embedding_size"]
     256
     """
-    if sizes.num_interactions < ENOUGH:
-        return {}
     per_item = sizes.num_interactions / sizes.num_items
-    if per_item < FEW and sizes.num_interactions / sizes.num_users < SHORT:
+    short = sizes.num_interactions / sizes.num_users < SHORT
+    if sizes.num_interactions >= ENOUGH and per_item < FEW and short:
         width = 128 if sizes.num_items > MANY_ITEMS else 256
         widths = {"embedding_size": width, "recurrent_size": width}
         cosines = {"temperature": 0.07} if model in COSINES else {}

@@ -49,7 +49,7 @@ def export_bundle(bundle: Bundle, folder: Path) -> OnnxFacts:
 
     Raises:
         MissingExtraError: if onnx or onnxscript is not installed.
-        ConfigError: if the weights are more than an ONNX file can hold, or the model looks at no event.
+        ConfigError: if the weights are more than an ONNX file can hold.
         NotFittedError: if the model was never trained.
         DataError: if the disk does not take it.
     """
