@@ -28,7 +28,7 @@ def test_defaults_of_models_are_as_told(key: str) -> None:
     configs = [config for model, config in DEFAULTS.items() if key in config and model != "sasrec"] or [
         DEFAULTS["sasrec"]
     ]
-    assert {str(config[key]).lower() for config in configs} == {told}
+    assert {str(config[key]).lower().removesuffix(".0") for config in configs} == {told}
 
 
 def test_every_setting_of_data_and_training_is_told() -> None:
