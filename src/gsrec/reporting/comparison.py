@@ -12,6 +12,7 @@ from gsrec.errors import DataError
 from gsrec.reporting.pairs import BEST, Significance, paired_tests
 from gsrec.reporting.per_user import values_over_seeds
 from gsrec.reporting.results import DataRecord, ProtocolRecord, RunResult, group_by_model
+from gsrec.reporting.settings import set_differently
 
 HEADLINE_METRIC = "NDCG@10"
 """What models are tested on and ordered by."""
@@ -208,7 +209,9 @@ def can_be_paired(runs: Sequence[RunResult]) -> bool:
 
 def _notes(groups: Mapping[str, Sequence[RunResult]]) -> tuple[str, ...]:
     rising = [label for label, group in groups.items() if any(map(_was_cut_short, group))]
-    notes = [f"Best at the last epoch they were given, so more might be better: {', '.join(rising)}."] if rising else []
+    notes = [told] if (told := set_differently(groups)) else []
+    if rising:
+        notes.append(f"Best at the last epoch they were given, so more might be better: {', '.join(rising)}.")
     without = [label for label, group in groups.items() if not can_be_paired(group)]
     if any(run.num_users_evaluated < 2 for group in groups.values() for run in group):
         notes.append("No paired tests and no breakdown: they need at least two users, and one was judged.")
