@@ -60,14 +60,15 @@ def test_plan_tells_what_a_training_takes(gsrec: Gsrec, small_log: Path, folder:
     assert code == 0
     assert out.splitlines()[0] == "sasrec on small"
     facts = {line[:31].strip(): line[31:].strip() for line in out.splitlines()[1:]}
-    assert facts["steps an epoch"] == "1"
+    assert facts["steps an epoch"] == "2"
     assert facts["memory at its peak"].endswith("GB")
-    assert {"an epoch", "a validation", "200 epochs, if none is spared", "products in"} <= set(facts)
+    assert {"before the first step", "an epoch", "a validation", "200 epochs, if none is spared", "products in"} <= set(facts)
     assert "note: trying the largest batches" in err
     code, out, err = gsrec("plan", small_log, "--set", "embedding_size=8", "--set", "epochs=3", "--json", "--quiet")
     record = json.loads(out)
     assert (code, err, record["model"], record["epochs"]) == (0, "", "gsrec", 3)
-    assert record["seconds_at_most"] == pytest.approx(3 * (record["seconds_an_epoch"] + record["seconds_a_validation"]))
+    each = record["seconds_an_epoch"] + record["seconds_a_validation"]
+    assert record["seconds_at_most"] == pytest.approx(record["seconds_to_begin"] + 3 * each)
     assert list(folder.iterdir()) == []
 
 
@@ -76,7 +77,7 @@ def test_plan_says_what_to_change(gsrec: Gsrec, small_log: Path, monkeypatch: py
     code, out, _ = gsrec("plan", small_log, "--set", "embedding_size=8")
     assert code == 0
     assert "an epoch" in out
-    assert "does not fit; try --set batch_size=32: half the events a step" in out
+    assert "does not fit; try --set batch_size=8: half the events a step" in out
     assert json.loads(gsrec("plan", small_log, "--set", "embedding_size=8", "--json")[1])["fits"] is False
 
 
@@ -108,8 +109,9 @@ def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, fold
     assert "audit: leakage 0.9667, cold 0" in out
     lines = err.splitlines()
     assert lines[0].startswith("note: columns guessed")
-    assert lines[1].startswith("note: products in ")
-    assert [line.split(",")[0] for line in lines[2:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
+    assert lines[1] == "note: settings that suit a log of these sizes, unless given: batch_size=16"
+    assert lines[2].startswith("note: products in ")
+    assert [line.split(",")[0] for line in lines[3:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
     found = sorted(str(path.relative_to("run")) for path in Path("run").rglob("*") if path.is_file())
     weights = [f"{place}.safetensors" for place in ("bundle/weights", "checkpoints/best")]
     weights.append("bundle/popularity.safetensors")

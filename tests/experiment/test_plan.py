@@ -38,7 +38,8 @@ def test_a_plan_tells_time_and_memory(split: Split) -> None:
     assert plan.seconds_an_epoch > 0
     assert plan.seconds_a_validation is not None
     assert 0 < plan.seconds_a_validation < 60
-    assert 2**26 < plan.peak_bytes <= peak_bytes()
+    assert 2**26 < plan.peak_bytes <= peak_bytes() + 2**24
+    assert plan.seconds_to_begin > 0
     assert plan.record()["fits"] is True
 
 
@@ -66,7 +67,7 @@ def test_what_will_not_fit_is_not_tried(
     sizes: list[int] = []
     monkeypatch.setattr(planning, "peak_bytes", lambda: next(peaks))
     monkeypatch.setattr(planning, "available_bytes", lambda: 3_000)
-    monkeypatch.setattr(planning, "build_model", lambda *_, **__: planning_model(split))
+    monkeypatch.setattr(planning, "new_model", lambda *_: planning_model(split))
     monkeypatch.setattr(Training, "step", lambda self, rows: sizes.append(len(rows)))
     monkeypatch.setattr(planning, "ITEM_TABLE_IS_LARGE", 2**20)
     plan = planned(split, *settings)
@@ -78,6 +79,19 @@ def test_what_will_not_fit_is_not_tried(
     assert sizes[1] == pytest.approx(2 * sizes[0], abs=1)
     assert plan.advice[0].startswith(first)
     assert len(plan.advice) == 3
+
+
+def test_what_is_copied_to_be_kept_counts(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "_resident_bytes", lambda: 2**40)
+    plan = planned(split, "averaging=0.9", "embedding_size=64")
+    states = 1 + 1 + 2 + 2  # weights, their average, Adam's two moments; the best weights, and once more in the file
+    assert plan.peak_bytes - 2**40 == pytest.approx(states * 4 * plan.num_parameters, rel=0.1)
+
+
+def test_many_items_ask_for_a_loss_with_negatives(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "MANY_ITEMS", 20)
+    assert planned(split).advice[0].startswith("--set loss=sampled-softmax")
+    assert planned(split, "loss=sampled-softmax", "num_negatives=4").advice == ()
 
 
 def planning_model(split: Split) -> SASRec:

@@ -46,7 +46,11 @@ def plan(
     epochs, every = chosen.training.epochs, chosen.training.validate_every
     whole = None
     if tried.seconds_an_epoch is not None and tried.seconds_a_validation is not None:
-        whole = epochs * tried.seconds_an_epoch + math.ceil(epochs / every) * tried.seconds_a_validation
+        whole = (
+            tried.seconds_to_begin
+            + epochs * tried.seconds_an_epoch
+            + math.ceil(epochs / every) * tried.seconds_a_validation
+        )
     if as_json:
         print_json({"model": chosen.label, "epochs": epochs, "seconds_at_most": whole, **tried.record()})
         return
@@ -54,6 +58,7 @@ def plan(
         ("parameters", f"{tried.num_parameters:,}"),
         ("products in", tried.precision),
         ("steps an epoch", f"{tried.num_steps:,}"),
+        ("before the first step", _time(tried.seconds_to_begin)),
         ("an epoch", _time(tried.seconds_an_epoch)),
         ("a validation", _time(tried.seconds_a_validation)),
         (f"{epochs} epochs, if none is spared", _time(whole)),
@@ -62,7 +67,7 @@ def plan(
     ]
     print_table(f"{chosen.label} on {split.sequences.name}", rows)
     for advice in tried.advice:
-        typer.echo(f"does not fit; try {advice}")
+        typer.echo(f"{'so many items take long' if tried.fits else 'does not fit'}; try {advice}")
 
 
 def _time(seconds: float | None) -> str:

@@ -20,10 +20,11 @@ from gsrec.data.splits import Split, Targets
 from gsrec.errors import ConfigError
 from gsrec.evaluation.tasks import RankingTask
 from gsrec.experiment.config import RunConfig
-from gsrec.experiment.run import batches_of
-from gsrec.models import PopRec, Scorer, build_model
+from gsrec.experiment.run import batches_of, new_model
+from gsrec.models import PopRec, Scorer
 from gsrec.ranking import MEMORY_BUDGET, tiles
 from gsrec.training.config import OVER_CATALOGUE
+from gsrec.training.course import Course
 from gsrec.training.precision import precision_of
 from gsrec.training.trainer import Training
 
@@ -35,6 +36,9 @@ SHARES = (8, 4, 2, 1)
 
 TILES_TO_TRY = 6
 """So many tiles of a validation are judged for its time."""
+
+MANY_ITEMS = 100_000
+"""Items from which a loss over the whole catalogue takes many times what one with negatives takes."""
 
 ITEM_TABLE_IS_LARGE = 2**28
 """Bytes of an item table (its gradient and the optimizer take three times as much) that outweigh most batches."""
@@ -48,16 +52,18 @@ class Plan:
         num_steps: steps an epoch.
         num_parameters: of the model.
         precision: of products.
+        seconds_to_begin: until the first step: item vectors that begin at their neighbours.
         seconds_an_epoch: of training; None where even one batch does not fit.
         seconds_a_validation: after every `validate_every` epochs; None likewise.
-        peak_bytes: the most memory of the whole process.
+        peak_bytes: the most memory of the whole process, with what is copied to keep the best weights and a checkpoint.
         available_bytes: what it could have before it started; None where the system does not tell.
-        advice: what to change, most helpful first; empty if it fits.
+        advice: what to change, most helpful first; empty if it fits and the catalogue is not large.
     """
 
     num_steps: int
     num_parameters: int
     precision: str
+    seconds_to_begin: float
     seconds_an_epoch: float | None
     seconds_a_validation: float | None
     peak_bytes: int
@@ -89,7 +95,10 @@ def plan_training(split: Split, config: RunConfig, *, progress: Callable[[str], 
     if config.model.name == "poprec":
         raise ConfigError("poprec only counts: there is nothing to plan. Name another model with --model.")
     available = available_bytes()
-    model = build_model(config.model, num_items=split.sequences.num_items, seed=config.seed)
+    progress("the start of the model")
+    begin = time.perf_counter()
+    model = new_model(config, split)
+    seconds_to_begin = time.perf_counter() - begin
     assert not isinstance(model, PopRec)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
@@ -104,16 +113,17 @@ def plan_training(split: Split, config: RunConfig, *, progress: Callable[[str], 
             seconds = _seconds_an_epoch(training, batches)
             progress("a part of a validation")
             validation = _seconds_a_validation(training, model, split)
-            peak = max(peak, peak_bytes())
+            peak = max(peak, peak_bytes(), _resident_bytes() + _copied_bytes(training))
     return Plan(
         num_steps=sum(1 for _ in batches.epoch(1)),
         num_parameters=sum(part.numel() for part in training.model.parameters()),
         precision=str(precision_of(config.training.precision)).removeprefix("torch."),
+        seconds_to_begin=seconds_to_begin,
         seconds_an_epoch=seconds,
         seconds_a_validation=validation,
         peak_bytes=peak,
         available_bytes=available,
-        advice=() if available is None or peak <= available else _advice(config, split),
+        advice=_advice(config, split, fits=available is None or peak <= available),
     )
 
 
@@ -125,14 +135,31 @@ def peak_bytes() -> int:
 
 def available_bytes() -> int | None:
     """The memory that this process has and could still have, as the system and a container's limit tell; or None."""
-    told = []
-    for file, line in ((Path("/proc/meminfo"), "MemAvailable:"), (Path("/proc/self/status"), "VmRSS:")):
-        if not file.exists():
-            return None
-        told += [int(text.split()[1]) * 1024 for text in file.read_text().splitlines() if text.startswith(line)]
+    free = _told_bytes(Path("/proc/meminfo"), "MemAvailable:")
+    if free is None:
+        return None
     limit = Path("/sys/fs/cgroup/memory.max")
     text = limit.read_text().strip() if limit.exists() else "max"
-    return min(sum(told), int(text)) if text.isdigit() else sum(told)
+    there_is = free + _resident_bytes()
+    return min(there_is, int(text)) if text.isdigit() else there_is
+
+
+def _resident_bytes() -> int:
+    """The memory that this process has now; where the system does not tell, the most that it has had."""
+    return _told_bytes(Path("/proc/self/status"), "VmRSS:") or peak_bytes()
+
+
+def _told_bytes(file: Path, line: str) -> int | None:
+    if not file.exists():
+        return None
+    [told] = [text.split()[1] for text in file.read_text().splitlines() if text.startswith(line)]
+    return int(told) * 1024
+
+
+def _copied_bytes(training: Training) -> int:
+    """What is copied at the end of an epoch: the best weights, and a checkpoint with them, as the bytes of a file."""
+    kept, weights = training.snapshot(Course()).tensors, training.model.state_dict()
+    return sum(int(tensor.nbytes) for tensor in (*kept.values(), *weights.values(), *weights.values()))
 
 
 def _approach(training: Training, largest: np.ndarray, available: int | None) -> int:
@@ -172,12 +199,16 @@ def _seconds_a_validation(training: Training, scorer: Scorer, split: Split) -> f
         return (time.perf_counter() - begin) * len(parts) / len(tried)
 
 
-def _advice(config: RunConfig, split: Split) -> tuple[str, ...]:
+def _advice(config: RunConfig, split: Split, *, fits: bool) -> tuple[str, ...]:
+    num_items = split.sequences.num_items
     size, length = getattr(config.model, "embedding_size", 1), getattr(config.model, "max_length", 1)
     smaller = f"--set batch_size={max(config.training.batch_size // 2, 1)}: half the events a step"
     shorter = f"--set max_length={max(length // 2, 1)}: half of the longest history"
     narrower = f"--set embedding_size={max(size // 2, 1)}: half the item table"
     sampled = "--set loss=sampled-softmax --set num_negatives=1000: a step learns only the items it looks at"
-    if 4 * split.sequences.num_items * size < ITEM_TABLE_IS_LARGE:
+    over_catalogue = config.training.loss in OVER_CATALOGUE
+    if fits:
+        return (sampled,) if over_catalogue and num_items >= MANY_ITEMS else ()
+    if 4 * num_items * size < ITEM_TABLE_IS_LARGE:
         return smaller, shorter, narrower
-    return (narrower, sampled, smaller) if config.training.loss in OVER_CATALOGUE else (narrower, smaller)
+    return (narrower, sampled, smaller) if over_catalogue else (narrower, smaller)

@@ -173,6 +173,10 @@ class Training:
 
     def keep(self, course: Course, keeping: Keeping) -> None:
         """Write the state of the training as it is now."""
+        save_state(self.snapshot(course), keeping.folder, identity=dict(keeping.identity))
+
+    def snapshot(self, course: Course) -> Snapshot:
+        """All that a training needs to be gone on with; the tensors are those in use, not copies of them."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         if course.best_epoch:
             tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
@@ -185,7 +189,7 @@ class Training:
         schedules = [{**schedule.state_dict(), "lr_lambdas": [None]} for schedule in self.schedules]
         steps = self.averaging.steps if self.averaging else 0
         facts = {"course": course.record(), "schedules": schedules, "averaged_steps": steps}
-        save_state(Snapshot(tensors, facts), keeping.folder, identity=dict(keeping.identity))
+        return Snapshot(tensors, facts)
 
     def restore(self, state: Snapshot) -> Course:
         """Become the training that a state was kept of.
