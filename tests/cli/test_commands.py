@@ -62,7 +62,9 @@ def test_plan_tells_what_a_training_takes(gsrec: Gsrec, small_log: Path, folder:
     facts = {line[:31].strip(): line[31:].strip() for line in out.splitlines()[1:]}
     assert facts["steps an epoch"] == "2"
     assert facts["memory at its peak"].endswith("GB")
-    assert {"before the first step", "an epoch", "a validation", "200 epochs, if none is spared", "products in"} <= set(facts)
+    assert {"before the first step", "an epoch", "a validation", "200 epochs, if none is spared", "products in"} <= set(
+        facts
+    )
     assert "note: trying the largest batches" in err
     code, out, err = gsrec("plan", small_log, "--set", "embedding_size=8", "--set", "epochs=3", "--json", "--quiet")
     record = json.loads(out)
@@ -111,7 +113,8 @@ def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, fold
     assert lines[0].startswith("note: columns guessed")
     assert lines[1] == "note: settings that suit a log of these sizes, unless given: batch_size=16"
     assert lines[2].startswith("note: products in ")
-    assert [line.split(",")[0] for line in lines[3:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
+    assert lines[3].startswith("note: 33% of the validation targets are of items that their users had before")
+    assert [line.split(",")[0] for line in lines[4:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
     found = sorted(str(path.relative_to("run")) for path in Path("run").rglob("*") if path.is_file())
     weights = [f"{place}.safetensors" for place in ("bundle/weights", "checkpoints/best")]
     weights.append("bundle/popularity.safetensors")

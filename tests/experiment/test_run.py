@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from gsrec.data.sources import open_log
 from gsrec.errors import BundleError, ConfigError, DataError, StoppedError, TrainingError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
 from gsrec.experiment.run import Run, new_model, open_run, prepare, result_record, train
 from gsrec.models import MODELS
+from gsrec.recommend.recommender import Recommender
 from gsrec.training.course import Epoch, Listener, Step
 
 TEST = Protocol("test")
@@ -269,3 +271,38 @@ def test_nothing_is_left_where_there_is_nothing_to_learn(tmp_path: Path) -> None
 def test_the_commit_is_unknown_without_git(small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert train(small_log, run_config("poprec"), tmp_path / "run").record.commit is None
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> str:
+    """A log in which every user takes the same three items over and over."""
+    rows = [f"{user},{(user + turn % 3) % 12},{turn}" for user in range(40) for turn in range(12)]
+    path = tmp_path / "songs.csv"
+    path.write_text("\n".join(["user,item,time", *rows]), encoding="utf-8")
+    return str(path)
+
+
+def test_where_items_are_taken_again_they_can_be_candidates(songs: str, sizes: list[str], tmp_path: Path) -> None:
+    settings = [*sizes, "embedding_size=32", "dropout=0", "batch_size=4", "epochs=6", "learning_rate=0.01"]
+    notes: list[str] = []
+    listener = Listener(on_note=notes.append)
+    left_out = train(songs, run_config("gsrec", settings=settings), tmp_path / "left-out", listener=listener)
+    assert left_out.evaluate(left_out.record.config.data.protocol("test")).metrics["HR@10"] == 0
+    assert notes[-1].startswith("100% of the validation targets are of items that their users had before")
+    told = len(notes)
+    kept = train(
+        songs, run_config("gsrec", settings=[*settings, "filter_seen=false"]), tmp_path / "kept", listener=listener
+    )
+    assert len(notes) == told
+    assert kept.evaluate(kept.record.config.data.protocol("test")).metrics["HR@5"] > 0.9
+    bundle, history = open_bundle(tmp_path / "kept"), [0, 1, 2, 0, 1, 2]
+    assert not bundle.filter_seen
+    recommender = Recommender(bundle)
+    session = recommender.session()
+    for item in history:
+        session.add(item)
+    best = recommender.recommend(history, 3).items
+    assert best == session.recommend(3).items
+    assert set(best) & set(history)
+    assert not set(recommender.recommend(history, 12, filter_seen=True).items) & set(history)
+    assert recommender.recommend_users(open_log(songs), 12).height == 40 * 12

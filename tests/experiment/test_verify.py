@@ -34,20 +34,21 @@ def split() -> Split:
     return leave_one_out(synthetic_log(num_users=90, num_items=40, mean_length=12).to_sequences())
 
 
-def bundle_of(split: Split, name: str) -> Bundle:
+def bundle_of(split: Split, name: str, *, filter_seen: bool = True) -> Bundle:
     model = build_model(CONFIGS[name], num_items=split.sequences.num_items, seed=3).eval()
-    return Bundle.of(model, CONFIGS[name], split)
+    return Bundle.of(model, CONFIGS[name], split, settings={"data": {"filter_seen": filter_seen}})
 
 
 def all_ways(bundle: Bundle) -> dict[str, Way]:
     return {**library_ways(Recommender(bundle)), "scorer": scorer_way(bundle, bundle.model)}
 
 
+@pytest.mark.parametrize("filter_seen", [True, False])
 @pytest.mark.parametrize("name", CONFIGS)
-def test_all_ways_give_the_evaluators_numbers(split: Split, name: str) -> None:
-    bundle, told = bundle_of(split, name), list[str]()
+def test_all_ways_give_the_evaluators_numbers(split: Split, name: str, filter_seen: bool) -> None:
+    bundle, told = bundle_of(split, name, filter_seen=filter_seen), list[str]()
     found = verify(bundle, split, all_ways(bundle), progress=told.append)
-    expected = evaluate(bundle.model, split, Protocol("test")).metrics
+    expected = evaluate(bundle.model, split, Protocol("test", filter_seen=filter_seen)).metrics
     assert found.holds
     assert found.expected["NDCG@10"] == pytest.approx(expected["NDCG@10"], abs=1e-12)
     assert found.expected["HR@10"] == pytest.approx(expected["HR@10"], abs=1e-12)

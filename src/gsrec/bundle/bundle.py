@@ -51,7 +51,7 @@ class Bundle:
         vocabulary: what its item indices stand for.
         data: what it learned from.
         counts: (V + 1,) int64, how often every item was taken in training: what is recommended without a history.
-        settings: of the whole run; for readers only.
+        settings: of the whole run.
         metrics: how it was judged on validation.
         licence: under what terms its data came, if that is known.
     """
@@ -73,6 +73,12 @@ class Bundle:
             digest.update(name.encode())
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    @property
+    def filter_seen(self) -> bool:
+        """Whether items of the history are no candidates, if nobody asks otherwise: it is used as it was judged."""
+        data = self.settings.get("data")
+        return not (isinstance(data, Mapping) and data.get("filter_seen") is False)
 
     @cached_property
     def step(self) -> Step | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -25,17 +26,20 @@ def evaluate(
     from gsrec.experiment import run
     from gsrec.files import write_json
 
-    protocol = Protocol(split, candidates, filter_seen=not keep_seen, seed=seed)
     opened = run.open_run(folder, moved_to=log)
+    filter_seen = opened.record.config.data.filter_seen and not keep_seen
+    protocol = Protocol(split, candidates, filter_seen=filter_seen, seed=seed)
     with progress_bar("ranking", quiet=quiet) as progress:
         record = run.result_record(opened, opened.evaluate(protocol, progress=progress))
-    write_json(folder / _file_name(split, candidates, keep_seen, seed), record)
+    write_json(folder / _file_name(record["protocol"]), record)
     if as_json:
         print_json(record)
     else:
         print_metrics(f"{record['label']} on {opened.split.sequences.name}", record)
 
 
-def _file_name(split: str, candidates: str, keep_seen: bool, seed: int) -> str:
+def _file_name(protocol: Mapping[str, Any]) -> str:
     """Another file for every protocol, so that none takes the place of another's."""
-    return f"{split}-{candidates.replace(':', '-')}{'-keep-seen' * keep_seen}{f'-seed{seed}' if seed else ''}.json"
+    seen = "" if protocol["filter_seen"] else "-keep-seen"
+    seed = f"-seed{protocol['seed']}" if protocol["seed"] else ""
+    return f"{protocol['split']}-{protocol['candidates'].replace(':', '-')}{seen}{seed}.json"

@@ -59,7 +59,7 @@ def recommend(
     answers = recommender.recommend(
         histories,
         k,
-        filter_seen=not keep_seen,
+        filter_seen=False if keep_seen else None,
         exclude=[parse(text) for text in exclude.split(",") if text],
         only=None if only is None else [parse(text) for text in options.split_ids(only, "--only")],
     )
@@ -100,7 +100,7 @@ def _for_everybody(
     known = open_log(log).known_items(bundle.vocabulary)
     print_notes(known.notes, quiet=quiet)
     with progress_bar(log, quiet=quiet) as progress:
-        frame = recommend_users(bundle, known, k, filter_seen=not keep_seen, progress=progress)
+        frame = recommend_users(bundle, known, k, filter_seen=False if keep_seen else None, progress=progress)
     write_recommendations(frame, out)
     told = {"out": str(out), "rows": frame.height, "users": frame["user_id"].n_unique(), "k": k}
     if as_json:

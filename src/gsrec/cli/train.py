@@ -43,7 +43,6 @@ def train(
         progress_bar,
         stopped_by_signals,
     )
-    from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
     from gsrec.experiment.configure import AS_PUBLISHED, run_config, suited
     from gsrec.experiment.defaults import LogSizes, suited_note
@@ -72,7 +71,7 @@ def train(
             stop=stop,
             listener=listener,
         )
-    record = run.result_record(trained, trained.evaluate(Protocol("validation")))
+    record = run.result_record(trained, trained.evaluate(chosen.data.protocol("validation")))
     if as_json:
         print_json({**record, "out": str(out)})
     else:

@@ -135,7 +135,7 @@ class Evaluator:
             target_popularity=popularity,
             metrics=summarise(ranks) | self._list_metrics(top_items),
             intervals=_intervals(ranks, targets.users),
-            audit=self._audit,
+            audit=self.audit,
         )
 
     @cached_property
@@ -143,7 +143,8 @@ class Evaluator:
         return self.split.train_counts()
 
     @cached_property
-    def _audit(self) -> Audit:
+    def audit(self) -> Audit:
+        """What qualifies the results, whatever the scorer."""
         return audit(self.split, self.protocol.split)
 
     @cached_property

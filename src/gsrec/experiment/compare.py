@@ -135,9 +135,9 @@ class _Task:
             trained = train(
                 self.reference, self.config, out / folder, split=self.split, resume=True, stop=stop, listener=listener
             )
-        test = trained.evaluate(Protocol("test", candidates=self.candidates))
+        test = trained.evaluate(self.config.data.protocol("test", candidates=self.candidates))
         keep_ranks(test, out / folder)
-        validation = trained.evaluate(Protocol("validation")).metrics
+        validation = trained.evaluate(self.config.data.protocol("validation")).metrics
         costs = {"event_seconds": event_seconds(trained)}
         record = result_record(trained, test) | {"validation": validation, "run": str(folder), **costs}
         return append_result(out / RESULTS_FILE, record)

@@ -10,6 +10,7 @@ from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, at_moments, global_temporal, last_n, leave_one_out
 from gsrec.errors import ConfigError
+from gsrec.evaluation.evaluator import Protocol
 from gsrec.models import ModelConfig
 from gsrec.models.config import Description, Size
 from gsrec.training.config import TrainingConfig
@@ -23,6 +24,8 @@ class DataConfig(Description):
         min_item_interactions: items with fewer events are left out.
         k_core: whether both are repeated until nothing more falls out.
         drop_repeats: whether an item taken several times in a row counts once.
+        filter_seen: whether items of a user's history are no candidates, when models are judged and used; false
+            is for logs in which items are taken again.
         split: `leave-one-out` (the thesis), `last-n`, `temporal`, which cuts where 80% and 90% of the events were, or
             `at-moments`, which cuts at those given, as a refresh does.
         held_out: of `last-n`, events a user in each of validation and test.
@@ -33,6 +36,7 @@ class DataConfig(Description):
     min_item_interactions: Size = 1
     k_core: bool = False
     drop_repeats: bool = False
+    filter_seen: bool = True
     split: Literal["leave-one-out", "last-n", "temporal", "at-moments"] = "leave-one-out"
     held_out: Size = 1
     training_until: int | None = None
@@ -50,6 +54,14 @@ class DataConfig(Description):
             k_core=self.k_core,
             drop_repeats=self.drop_repeats,
         )
+
+    def protocol(self, split: Literal["validation", "test"], *, candidates: str = "full") -> Protocol:
+        """How targets are judged.
+
+        Raises:
+            ConfigError: if there are no such candidates.
+        """
+        return Protocol(split, candidates, filter_seen=self.filter_seen)
 
     def cut(self, sequences: Sequences) -> Split:
         """Cut histories into train, validation and test.

@@ -187,9 +187,9 @@ def _values(bundle: Bundle, sequences: Sequences, targets: Targets) -> dict[str,
     """HR@10 and NDCG@10 (M,) of every target."""
     if not len(targets):
         return {"HR@10": np.zeros(0), "NDCG@10": np.zeros(0)}
-    task = RankingTask(sequences, targets)
+    task = RankingTask(sequences, targets, filter_seen=bundle.filter_seen)
     ranks = task.rank(Widened(bundle.model, sequences.num_items), memory_budget=MEMORY_BUDGET)[0]
-    ranks = np.where(task.items > len(bundle.vocabulary), sequences.num_items, ranks)
+    ranks = np.where(task.items > len(bundle.vocabulary), task.miss_ranks, ranks)
     return {"HR@10": hit_rate(ranks, 10), "NDCG@10": ndcg(ranks, 10)}
 
 

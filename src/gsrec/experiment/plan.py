@@ -112,7 +112,7 @@ def plan_training(split: Split, config: RunConfig, *, progress: Callable[[str], 
             progress(f"{SECONDS_TO_TRY:g} seconds of steps")
             seconds = _seconds_an_epoch(training, batches)
             progress("a part of a validation")
-            validation = _seconds_a_validation(training, model, split)
+            validation = _seconds_a_validation(training, model, split, filter_seen=config.data.filter_seen)
             peak = max(peak, peak_bytes(), _resident_bytes() + _copied_bytes(training))
     return Plan(
         num_steps=sum(1 for _ in batches.epoch(1)),
@@ -185,7 +185,7 @@ def _seconds_an_epoch(training: Training, batches: Batches) -> float:
     return spent * sum(rows.size for rows in batches.epoch(1)) / tried
 
 
-def _seconds_a_validation(training: Training, scorer: Scorer, split: Split) -> float:
+def _seconds_a_validation(training: Training, scorer: Scorer, split: Split, *, filter_seen: bool) -> float:
     targets, num_items = split.targets("validation"), split.sequences.num_items
     lengths = targets.positions - targets.starts
     parts = list(tiles(lengths, num_items=num_items, max_length=scorer.max_length))
@@ -195,7 +195,7 @@ def _seconds_a_validation(training: Training, scorer: Scorer, split: Split) -> f
     some = Targets(targets.users[chosen], targets.starts[chosen], targets.positions[chosen])
     with training.judged():
         begin = time.perf_counter()
-        RankingTask(split.sequences, some).rank(scorer, memory_budget=MEMORY_BUDGET)
+        RankingTask(split.sequences, some, filter_seen=filter_seen).rank(scorer, memory_budget=MEMORY_BUDGET)
         return (time.perf_counter() - begin) * len(parts) / len(tried)
 
 

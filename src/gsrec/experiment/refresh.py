@@ -22,7 +22,7 @@ from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, at_moments, leave_one_out
 from gsrec.errors import ConfigError, DataError
-from gsrec.evaluation.evaluator import Evaluation, Protocol, evaluate
+from gsrec.evaluation.evaluator import Evaluation, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import PairedTest, paired_test
 from gsrec.experiment.config import DataConfig, RunConfig
@@ -159,9 +159,9 @@ def refresh(
         listener.on_note(_FEWER.format(log.name, split.sequences.num_interactions, bundle.data.num_interactions))
     further = go_on(bundle, config, split, since, plan, stop=stop, listener=listener)
     model = further.model
-    champion = evaluate(Widened(bundle.model, split.sequences.num_items), split, Protocol("test"))
-    challenger = evaluate(model, split, Protocol("test"))
-    validation = evaluate(model, split, Protocol("validation")).metrics
+    champion = evaluate(Widened(bundle.model, split.sequences.num_items), split, config.data.protocol("test"))
+    challenger = evaluate(model, split, config.data.protocol("test"))
+    validation = evaluate(model, split, config.data.protocol("validation")).metrics
     settings = {**bundle.settings, "data": _cut_told(config, split, since).model_dump(mode="json")}
     new = Bundle.of(model, config.model, split, settings=settings, metrics=validation, licence=bundle.licence)
     if since is not None:  # what was held out is new to it, and the next refresh learns from it
@@ -277,7 +277,7 @@ def go_on(
             model,
             batches,
             config.training.model_copy(update={**changes, "learning_rate": rate}),
-            validate=lambda: evaluate(model, split, Protocol("validation")).metrics,
+            validate=lambda: evaluate(model, split, config.data.protocol("validation")).metrics,
             keeping=Keeping(Path(folder), lasting=False, stop=stop),
             seed=plan.seed,
             listener=listener,

@@ -106,11 +106,11 @@ def verify(
     """
     if split.sequences.fingerprint != bundle.data.fingerprint:
         raise DataError(f"{split.sequences.name} is not the log that the model learned from. Give that one.")
-    task = RankingTask(split.sequences, _some(split.targets("test"), users))
+    task = RankingTask(split.sequences, _some(split.targets("test"), users), filter_seen=bundle.filter_seen)
     progress("the evaluator")
     ranks, best = task.rank(bundle.model, memory_budget=MEMORY_BUDGET)
-    is_new = first_occurrences(split.sequences)[task.targets.positions]  # what was seen before is no candidate
-    reachable = (split.train_counts()[task.items] > 0) & is_new
+    is_candidate = first_occurrences(split.sequences)[task.targets.positions] | (not bundle.filter_seen)
+    reachable = (split.train_counts()[task.items] > 0) & is_candidate
     expected = _metrics(np.where(reachable & (ranks <= TOP), ranks, len(bundle.vocabulary)))
     histories = _histories(task)
     verdicts = []
@@ -172,7 +172,8 @@ def _scores_way(bundle: Bundle, score: Callable[[Sequence[int]], Tensor]) -> Way
         for history in histories:
             items = bundle.vocabulary.encode(history)
             scores = score(items.tolist())
-            mask_seen(scores, torch.from_numpy(items)[None])
+            if bundle.filter_seen:
+                mask_seen(scores, torch.from_numpy(items)[None])
             found = top_k(scores, k)[1][0]
             lists.append(tuple(bundle.vocabulary.decode_list(found[found > 0].tolist())))
         return lists
@@ -228,9 +229,14 @@ def _nearly_tied(bundle: Bundle, task: RankingTask, place: int, found: np.ndarra
         return False
     found, expected = found[found > 0], expected[expected > 0]
     start, end = task.targets.starts[place : place + 1], task.targets.positions[place : place + 1]
-    scores = score_histories(bundle.model.score, task.sequences.items, start, end, max_length=bundle.model.max_length)[
-        0
-    ]
+    [scores] = score_histories(
+        bundle.model.score,
+        task.sequences.items,
+        start,
+        end,
+        max_length=bundle.model.max_length,
+        filter_seen=task.filter_seen,
+    )
     apart = (scores[torch.from_numpy(found)] - scores[torch.from_numpy(expected.astype(np.int64))]).abs().max()
     return bool(apart <= TOLERANCE * max(1.0, float(scores[torch.from_numpy(found)].abs().max())))
 
@@ -244,6 +250,6 @@ def _moved(scorer: Scorer, task: RankingTask, best: np.ndarray) -> int:
     sequences = task.sequences
     items = sequences.items.copy()
     items[task.targets.positions] = items[task.targets.positions] % sequences.num_items + 1
-    changed = RankingTask(replace(sequences, items=items), task.targets)
+    changed = replace(task, sequences=replace(sequences, items=items))
     again = changed.rank(scorer, memory_budget=MEMORY_BUDGET)[1]
     return int((again != best).any(1).sum())

@@ -80,7 +80,7 @@ def recommend_users(
     log: InteractionLog,
     k: int = 10,
     *,
-    filter_seen: bool = True,
+    filter_seen: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pl.DataFrame:
     """The K items most likely to come next for every user of a log.
@@ -89,7 +89,7 @@ def recommend_users(
         bundle: the model.
         log: who took what; events of items that the model does not know are left out.
         k: how many items.
-        filter_seen: leave out the items of a user's history.
+        filter_seen: leave out the items of a user's history; None: as the model was judged.
         progress: told after every tile how many users are done, and of how many.
 
     Returns:
@@ -101,6 +101,7 @@ def recommend_users(
         DataError: if the model knows no item of the log.
     """
     sequences = log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
+    filter_seen = bundle.filter_seen if filter_seen is None else filter_seen
     items, scores = top_items(bundle.model, sequences, k, filter_seen=filter_seen, progress=progress)
     real = items > 0  # (U, K)
     users, places = np.nonzero(real)

@@ -87,7 +87,7 @@ class Recommender:
         history: Sequence[ItemId],
         k: int = 10,
         *,
-        filter_seen: bool = True,
+        filter_seen: bool | None = None,
         exclude: Collection[ItemId] = (),
         only: Collection[ItemId] | None = None,
         rules: Rules | None = None,
@@ -99,7 +99,7 @@ class Recommender:
         history: Sequence[Sequence[ItemId]],
         k: int = 10,
         *,
-        filter_seen: bool = True,
+        filter_seen: bool | None = None,
         exclude: Collection[ItemId] = (),
         only: Collection[ItemId] | None = None,
         rules: Rules | None = None,
@@ -110,7 +110,7 @@ class Recommender:
         history: Sequence[ItemId] | Sequence[Sequence[ItemId]],
         k: int = 10,
         *,
-        filter_seen: bool = True,
+        filter_seen: bool | None = None,
         exclude: Collection[ItemId] = (),
         only: Collection[ItemId] | None = None,
         rules: Rules | None = None,
@@ -123,7 +123,7 @@ class Recommender:
         Args:
             history: item ids, oldest first; or several such histories.
             k: how many items.
-            filter_seen: leave out the items of the history.
+            filter_seen: leave out the items of the history; None: as the model was judged.
             exclude: item ids to leave out besides; unknown ones do not matter.
             only: the item ids to choose from, such as what is in stock; None: all.
             rules: instead of `exclude` and `only`, all that rules can say.
@@ -142,6 +142,7 @@ class Recommender:
         if many and len(many) < len(history):
             raise ConfigError("a history must be item ids, or all histories lists of item ids: found a mixture")
         encoded = [self.bundle.vocabulary.encode(one) for one in many or [history]]
+        filter_seen = self.bundle.filter_seen if filter_seen is None else filter_seen
         answers = self._answers(encoded, k, filter_seen, of_items)
         return answers if many else answers[0]
 
@@ -150,7 +151,7 @@ class Recommender:
         log: InteractionLog,
         k: int = 10,
         *,
-        filter_seen: bool = True,
+        filter_seen: bool | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> pl.DataFrame:
         """The same for every user of a log, as a frame; see `gsrec.recommend.everyone.recommend_users`."""

@@ -65,7 +65,7 @@ class Session:
         self,
         k: int = 10,
         *,
-        filter_seen: bool = True,
+        filter_seen: bool | None = None,
         exclude: Collection[ItemId] = (),
         only: Collection[ItemId] | None = None,
         rules: Rules | None = None,
@@ -74,7 +74,7 @@ class Session:
 
         Args:
             k: how many items.
-            filter_seen: leave out the items of the session.
+            filter_seen: leave out the items of the session; None: as the model was judged.
             exclude: item ids to leave out besides; unknown ones do not matter.
             only: the item ids to choose from; None: all.
             rules: instead of `exclude` and `only`, all that rules can say.

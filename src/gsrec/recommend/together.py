@@ -153,11 +153,14 @@ def recommend_together(
     users: Sequence[Events],
     k: int,
     *,
-    filter_seen: bool = True,
+    filter_seen: bool | None = None,
     rules: Rules | ItemRules | None = None,
     index: ItemIndex | None = None,
 ) -> list[Recommendation]:
     """The K items most likely to come next for users (B,) of one model; with its index those that this finds.
+
+    Items of the users' sessions are left out if `filter_seen` says so, or, where it is None, if they were when the
+    model was judged.
 
     Raises:
         ConfigError: if k is not positive, or rules leave nothing.
@@ -166,7 +169,9 @@ def recommend_together(
         raise ConfigError(f"k must be at least 1, found {k}")
     if not users:
         return []
-    vocabulary = users[0].bundle.vocabulary
+    bundle = users[0].bundle
+    vocabulary = bundle.vocabulary
+    filter_seen = bundle.filter_seen if filter_seen is None else filter_seen
     if isinstance(rules, Rules):
         rules = rules.for_vocabulary(vocabulary)
     rules, most = rules or NO_RULES, min(k, len(vocabulary))

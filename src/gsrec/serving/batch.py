@@ -39,7 +39,7 @@ class Event:
         item_ids: the new events, oldest first.
         k: how many items are wanted.
         model: which model answers; None: the default.
-        filter_seen: leave out the items of the session.
+        filter_seen: leave out the items of the session; None: as the model was judged.
         rules: which items may come; None: all.
         is_kept: whether the store has them already, and they are only to be taken in and answered.
     """
@@ -48,7 +48,7 @@ class Event:
     item_ids: Sequence[ItemId]
     k: int = 10
     model: str | None = None
-    filter_seen: bool = True
+    filter_seen: bool | None = None
     rules: Rules | None = None
     is_kept: bool = False
 
@@ -237,7 +237,7 @@ class Worker:
         self, ready: Sequence[_Ready], users: Sequence[Events], index: ItemIndex | None, outcome: Outcome
     ) -> None:
         """Recommend to all that want the same in the same way at once."""
-        groups: dict[tuple[int, bool, ItemRules | None], list[int]] = {}
+        groups: dict[tuple[int, bool | None, ItemRules | None], list[int]] = {}
         for place, one in enumerate(ready):
             groups.setdefault((one.event.k, one.event.filter_seen, one.rules), []).append(place)
         for (k, filter_seen, rules), places in groups.items():

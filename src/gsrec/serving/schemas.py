@@ -54,7 +54,9 @@ class Wishes(Value):
     exclude: Annotated[Ids, Field(description="Items to leave out.")] = []
     only: Annotated[Ids | None, Field(description="The items to choose from; none: all.")] = None
     boosts: Annotated[list[Boost], Field(max_length=1_000, description="Items to prefer, or to hold back.")] = []
-    filter_seen: Annotated[StrictBool, Field(description="Leave out the items of the history.")] = True
+    filter_seen: Annotated[
+        StrictBool | None, Field(description="Leave out the items of the history; none: as the model was judged.")
+    ] = None
 
 
 class RecommendRequest(Wishes):
