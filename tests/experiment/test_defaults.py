@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gsrec.data.sequences import LogSizes
 from gsrec.experiment.configure import run_config, run_configs, suited
-from gsrec.experiment.defaults import LogSizes, suited_layer, suited_note
+from gsrec.experiment.defaults import suited_layer, suited_note
 from gsrec.models import MODELS, GSRecConfig, build_model
 
 DENSE, FEW_USERS = LogSizes(6_040, 3_416, 999_611), LogSizes(943, 1_682, 100_000)

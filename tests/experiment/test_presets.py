@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from gsrec.data.sequences import LogSizes
 from gsrec.errors import ConfigError
 from gsrec.experiment.configure import run_config, run_configs
-from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.layers import preset_layer, presets, read_presets
 from gsrec.experiment.thesis import MODELS as THESIS_MODELS
 from gsrec.models import MODELS, GSRecConfig, build_model

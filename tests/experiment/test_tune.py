@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, MissingExtraError, TrainingError
 from gsrec.experiment import tune as tuning_module
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
-from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.run import prepare
 from gsrec.experiment.tune import CHOICES, RANGES, Narrator, Tuning, tune

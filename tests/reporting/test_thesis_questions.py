@@ -1,4 +1,4 @@
-from gsrec.reporting.thesis_numbers import LogSizes
+from gsrec.data.sequences import LogSizes
 from gsrec.reporting.thesis_outcomes import Outcome, our_outcomes, thesis_outcomes
 from gsrec.reporting.thesis_questions import answer_questions, standing
 

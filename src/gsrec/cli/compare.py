@@ -38,7 +38,6 @@ def compare(
     from gsrec.cli.console import narrator, print_json, print_parts, stopped_by_signals
     from gsrec.experiment.compare import compare_models
     from gsrec.experiment.configure import run_configs
-    from gsrec.experiment.defaults import LogSizes
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.run import prepare
     from gsrec.reporting.comparison_tables import comparison_tables
@@ -52,7 +51,7 @@ def compare(
     )
     first = given()[0]
     reference = LogReference.of(log, user_column, item_column, time_column)
-    chosen = given(sizes=LogSizes.of(prepare(reference, first)[0].sequences))
+    chosen = given(sizes=prepare(reference, first)[0].sequences.sizes)
     with stopped_by_signals() as stop:
         results = compare_models(
             reference, chosen, out, candidates=candidates, trained=trained, stop=stop, narrator=narrator(quiet=quiet)

@@ -30,7 +30,6 @@ def plan(
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
     from gsrec.experiment import run
     from gsrec.experiment.configure import run_config
-    from gsrec.experiment.defaults import LogSizes
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.plan import plan_training
 
@@ -39,7 +38,7 @@ def plan(
     reference = LogReference.of(log, user_column, item_column, time_column)
     with progress_bar(log, quiet=quiet) as progress:
         split, notes = run.prepare(reference, chosen, progress=progress)
-    sizes = LogSizes.of(split.sequences)
+    sizes = split.sequences.sizes
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
     print_notes(notes, quiet=quiet)
     tried = plan_training(split, chosen, progress=lambda what: print_notes([f"trying {what}"], quiet=quiet))

@@ -45,7 +45,7 @@ def train(
     )
     from gsrec.experiment import run
     from gsrec.experiment.configure import AS_PUBLISHED, run_config, suited
-    from gsrec.experiment.defaults import LogSizes, suited_note
+    from gsrec.experiment.defaults import suited_note
     from gsrec.experiment.folder import LogReference, claim
     from gsrec.training.precision import precision_note
 
@@ -56,7 +56,7 @@ def train(
         claim(out)
     with progress_bar(log, quiet=quiet) as progress:
         split, notes = run.prepare(reference, chosen, progress=progress)
-    sizes = LogSizes.of(split.sequences)
+    sizes = split.sequences.sizes
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
     suits = suited_note(suited(model, sizes)) if preset not in AS_PUBLISHED else ()
     print_notes((*notes, *suits, precision_note(chosen.training.precision)), quiet=quiet)

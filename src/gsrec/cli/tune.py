@@ -33,7 +33,6 @@ def tune(
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar, study_narrator
     from gsrec.experiment import run
     from gsrec.experiment import tune as tuning
-    from gsrec.experiment.defaults import LogSizes
     from gsrec.experiment.folder import LogReference
     from gsrec.reporting.plots import plots_available
     from gsrec.reporting.study import write_study_plot
@@ -43,7 +42,7 @@ def tune(
     reference = LogReference.of(log, user_column, item_column, time_column)
     with progress_bar(log, quiet=quiet) as progress:
         split, notes = run.prepare(reference, wanted.config(), progress=progress)
-    wanted = replace(wanted, sizes=LogSizes.of(split.sequences))
+    wanted = replace(wanted, sizes=split.sequences.sizes)
     print_notes(notes, quiet=quiet)
     found = tuning.tune(reference, split, wanted, out, num_trials=trials, narrator=study_narrator(quiet=quiet))
     if plots_available():

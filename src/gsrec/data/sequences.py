@@ -16,6 +16,30 @@ from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import DataError
 
 
+@dataclass(frozen=True)
+class LogSizes:
+    """How many users, items and events a log has."""
+
+    num_users: int
+    num_items: int
+    num_interactions: int
+
+    @property
+    def mean_length(self) -> float:
+        """Events a user."""
+        return self.num_interactions / self.num_users
+
+    @property
+    def mean_popularity(self) -> float:
+        """Events an item."""
+        return self.num_interactions / self.num_items
+
+    @property
+    def density(self) -> float:
+        """Events a user and item, the share (0 to 1) of all pairs that are in the log, where no pair is twice."""
+        return self.mean_length / self.num_items
+
+
 @dataclass(frozen=True, eq=False)
 class Sequences:
     """The histories of all users, oldest item first, without one Python object a user or an event.
@@ -66,6 +90,11 @@ class Sequences:
     def num_interactions(self) -> int:
         """The number of events N."""
         return int(self.items.size)
+
+    @property
+    def sizes(self) -> LogSizes:
+        """U, V and N."""
+        return LogSizes(self.num_users, self.num_items, self.num_interactions)
 
     @property
     def lengths(self) -> np.ndarray:

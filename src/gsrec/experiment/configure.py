@@ -8,9 +8,10 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
+from gsrec.data.sequences import LogSizes
 from gsrec.errors import ConfigError
 from gsrec.experiment.config import RunConfig
-from gsrec.experiment.defaults import Layer, LogSizes, suited_layer
+from gsrec.experiment.defaults import Layer, suited_layer
 from gsrec.experiment.layers import given_layer, model_keys, over, preset_layer, read_presets, section_keys, unknown
 from gsrec.models import MODELS
 

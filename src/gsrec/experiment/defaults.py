@@ -1,6 +1,6 @@
 """Settings that suit a log by its sizes, where nobody gives others: what was best for GSRec on logs like it.
 
-The other models take of them what they have; only cosines are for those that are known to gain by them.
+The other models take of them what they have, but scores as their papers have them: SASRec would gain by cosines too.
 
 Where items have few events and histories are short, models overfit: they want width with much dropout, and scores
 that a popular item's length cannot win (`temperature`). Other logs teach a narrow model more. And few histories make
@@ -9,9 +9,7 @@ few steps an epoch, unless batches are small. The numbers behind the borders are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from gsrec.data.sequences import Sequences
+from gsrec.data.sequences import LogSizes
 
 Layer = dict[str, dict[str, object]]
 """Settings by section: `{"model": {...}, "training": {...}}`."""
@@ -34,23 +32,8 @@ MUCH = 500_000
 STEPS = 50
 """Steps that an epoch should have, with batches of 16 histories at least."""
 
-
 COSINES = ("gsrec", "gat4rec", "fdg-trans", "gru-transformer")
-"""Models whose scores are cosines on sparse logs: GSRec, and those that stand beside it for what order is worth."""
-
-
-@dataclass(frozen=True)
-class LogSizes:
-    """How many users, items and events a log has."""
-
-    num_users: int
-    num_items: int
-    num_interactions: int
-
-    @classmethod
-    def of(cls, sequences: Sequences) -> LogSizes:
-        """Those of histories."""
-        return cls(sequences.num_users, sequences.num_items, sequences.num_interactions)
+"""Models whose scores are cosines on sparse logs: GSRec, and the hybrids beside it, for what order is worth."""
 
 
 def suited_layer(sizes: LogSizes, model: str = "gsrec") -> Layer:
@@ -61,9 +44,7 @@ def suited_layer(sizes: LogSizes, model: str = "gsrec") -> Layer:
     >>> suited_layer(LogSizes(22_363, 12_101, 198_502))["model"]["embedding_size"]
     256
     """
-    per_item = sizes.num_interactions / sizes.num_items
-    short = sizes.num_interactions / sizes.num_users < SHORT
-    if sizes.num_interactions >= ENOUGH and per_item < FEW and short:
+    if sizes.num_interactions >= ENOUGH and sizes.mean_popularity < FEW and sizes.mean_length < SHORT:
         width = 128 if sizes.num_items > MANY_ITEMS else 256
         widths = {"embedding_size": width, "recurrent_size": width}
         cosines = {"temperature": 0.07} if model in COSINES else {}

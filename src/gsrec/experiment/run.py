@@ -25,7 +25,6 @@ from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.evaluation.tasks import Progress
 from gsrec.experiment.config import RunConfig, as_now
 from gsrec.experiment.configure import run_config
-from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import (
     CHECKPOINTS_FOLDER,
     HISTORY_FILE,
@@ -117,7 +116,7 @@ def config_for(
     """
     reference, settings = LogReference.of(log) if isinstance(log, str) else log, tuple(settings)
     split, _ = prepare(reference, run_config(model, preset, file=file, settings=settings, seed=seed))
-    sizes = LogSizes.of(split.sequences)
+    sizes = split.sequences.sizes
     return run_config(model, preset, file=file, settings=settings, seed=seed, sizes=sizes)
 
 

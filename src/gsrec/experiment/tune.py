@@ -11,11 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, MissingExtraError, TrainingError
 from gsrec.experiment.config import RunConfig, as_now
 from gsrec.experiment.configure import run_config
-from gsrec.experiment.defaults import LogSizes
 from gsrec.experiment.folder import LogReference, check_folder
 from gsrec.experiment.layers import given_layer, model_keys
 from gsrec.experiment.run import train

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from gsrec.data.sequences import LogSizes
 
 MODELS: Mapping[str, str] = MappingProxyType(
     {"POP": "poprec", "GRU4Rec": "gru4rec", "SASRec": "sasrec", "BERT4Rec": "bert4rec", "GSRec": "gsrec"}
@@ -22,25 +23,6 @@ DATASETS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Our name of a log, and the data of the thesis it stands for: "Beauty" is several logs, so tables say which."""
-
-
-@dataclass(frozen=True)
-class LogSizes:
-    """How large a log is, and how dense."""
-
-    num_users: int
-    num_items: int
-    num_interactions: int
-
-    @property
-    def mean_length(self) -> float:
-        """Events a user."""
-        return self.num_interactions / self.num_users
-
-    @property
-    def density(self) -> float:
-        """The share (0 to 1) of all user-item pairs that are in the log."""
-        return self.num_interactions / (self.num_users * self.num_items)
 
 
 THESIS_SIZES: Mapping[str, LogSizes] = MappingProxyType(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gsrec.data.sequences import LogSizes
 from gsrec.errors import DataError
 from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary, compare_runs
 from gsrec.reporting.pairs import Pair
 from gsrec.reporting.results import RunResult
-from gsrec.reporting.thesis_numbers import DATASETS, METRICS, MODELS, TABLE_5_1, THESIS_SIZES, LogSizes
+from gsrec.reporting.thesis_numbers import DATASETS, METRICS, MODELS, TABLE_5_1, THESIS_SIZES
 
 OWN_MODEL = "GSRec"
 """The model that the thesis proposes and asks its questions about."""

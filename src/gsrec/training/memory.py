@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 
-STEPS = 16
+STEPS_BETWEEN = 16
 """Steps between two times that memory is given back: less than a hundredth of their time, and the pieces stay few."""
 
 

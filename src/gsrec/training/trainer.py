@@ -24,7 +24,7 @@ from gsrec.training.checkpoint import Snapshot, load_state, save_state, save_wei
 from gsrec.training.config import TrainingConfig
 from gsrec.training.course import Course, Epoch, Fit, Keeping, Listener, Step
 from gsrec.training.criterion import Criterion
-from gsrec.training.memory import STEPS, give_back
+from gsrec.training.memory import STEPS_BETWEEN, give_back
 from gsrec.training.objectives import MaskedItem, Objective, last_item, next_item
 from gsrec.training.optimizers import optimizers, tables_by_rows
 from gsrec.training.precision import precision_of
@@ -152,7 +152,7 @@ class Training:
                 continue  # done before the training was stopped
             with _memory_told(rows, keeping):
                 loss, num_targets = self.step(torch.from_numpy(rows))
-            if step % STEPS == 0:
+            if step % STEPS_BETWEEN == 0:
                 give_back()
             if not math.isfinite(loss):
                 raise TrainingError(_not_finite(course.epoch, step, loss, keeping))
