@@ -20,6 +20,9 @@ SPLIT_H := --set split=temporal
 PARTS_A := sasrec:one-negative,sasrec:neighbours
 PARTS_F := sasrec:neighbours
 PARTS_D := sasrec:neighbours,sasrec:cosines-neighbours
+PARTS_E := sasrec:cosines-neighbours
+PARTS_G := $(PARTS_E)
+PARTS_H := $(PARTS_E)
 RESULTS := results
 AGAIN := runs/again
 LINE ?= $(LINES)
@@ -71,14 +74,12 @@ line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
 		$(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
 
-# What some lines have besides the five models, one seed each: SASRec with GSRec's start and scores, no recurrence.
-parts-%: ;
-
-parts-A parts-D parts-F: parts-%: $(VENV)/.run
+# What lines have besides the five models, one seed each: SASRec with GSRec's start and scores, GSRec without recurrence.
+parts-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(PARTS_$*) --presets experiments/baselines.toml \
-		--config experiments/$(LOG_$*).toml $(AMONG_$*) --out $(RESULTS)/$*
+		--config experiments/$(LOG_$*).toml $(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
 	$(BIN)/gsrec compare $(LOG_$*) --models gsrec:cell-none --presets experiments/ablations.toml \
-		--config experiments/$(LOG_$*).toml $(AMONG_$*) --out $(RESULTS)/$*
+		--config experiments/$(LOG_$*).toml $(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
 
 thesis: $(VENV)/.run ## run the thesis's experiment, cut down to minutes, for docs/thesis.md; what is recorded is not redone
 	$(BIN)/gsrec thesis --small --out results/thesis
