@@ -72,8 +72,8 @@ def log_of(*frames: pl.DataFrame) -> InteractionLog:
 
 
 def test_what_has_grown_scores_old_items_as_before_and_new_ones_as_their_neighbours(bundle: Bundle) -> None:
-    histories = [np.array([1, 2, 21, 3]), np.array([4, 21]), np.array([22, 21])]
-    model = grown(bundle.model, bundle.config, 23, histories)
+    histories = np.array([1, 2, 21, 3, 4, 21, 22, 21])
+    model = grown(bundle.model, bundle.config, 23, histories, np.array([4, 2, 2]))
     items = torch.tensor([[3, 4, 5]])
     torch.testing.assert_close(model.score(items)[:, :21], bundle.model.score(items))
     rows, old = model.state_dict()["items.weight"], bundle.model.state_dict()["items.weight"]
@@ -90,7 +90,7 @@ def test_every_model_grows(name: str) -> None:
     sizes = {"gru4rec": {0, 1}, "sasrec": {0, 2}, "bert4rec": {0, 2}, "gat4rec": {0, 1, 2}}[name]
     config = run_config(name, settings=[SIZES[place] for place in sizes]).model
     model = build_model(config, num_items=10, seed=3).eval()
-    larger = grown(model, config, 13, [np.array([1, 2, 12])])
+    larger = grown(model, config, 13, np.array([1, 2, 12]), np.array([3]))
     items = torch.tensor([[3, 4]])
     torch.testing.assert_close(larger.score(items)[:, :11], model.score(items))
 

@@ -14,25 +14,34 @@ GROUPS = ((1, 2, 3, 4), (5, 6, 7, 8))
 """Items that are taken together."""
 
 
-def histories(many: int = 200) -> list[np.ndarray]:
+Histories = tuple[np.ndarray, np.ndarray]
+"""Items and lengths."""
+
+
+def flat(*of_users: list[int]) -> Histories:
+    items = [item for of_user in of_users for item in of_user]
+    return np.array(items, dtype=np.int32), np.array([len(of_user) for of_user in of_users], dtype=np.int64)
+
+
+def histories(many: int = 200, *, apart: int = 1) -> Histories:
     generator = np.random.default_rng(1)
-    return [generator.permutation(GROUPS[number % 2]) for number in range(many)]
+    return flat(*[generator.permutation(GROUPS[number % 2]).tolist() for number in range(many)][::apart])
 
 
 def test_pairs_stay_within_a_history_and_within_reach() -> None:
-    earlier, later, distances = near_pairs([np.array([1, 2, 3, 4, 5]), np.array([6]), np.array([7, 8])])
+    earlier, later, distances = near_pairs(*flat([1, 2, 3, 4, 5], [6], [7, 8]))
     found = set(zip(earlier.tolist(), later.tolist(), distances.tolist(), strict=True))
     assert found == {(i, j, j - i) for i in range(1, 6) for j in range(i + 1, 6) if j - i <= 3} | {(7, 8, 1)}
 
 
-@pytest.mark.parametrize("of_users", [[], [np.array([3])], [np.array([], dtype=np.int32)]])
-def test_without_pairs_there_is_nothing(of_users: list[np.ndarray]) -> None:
-    assert [found.size for found in near_pairs(of_users)] == [0, 0, 0]
-    assert not neighbour_vectors(of_users, num_items=4, size=2).any()
+@pytest.mark.parametrize("of_users", [flat(), flat([3]), flat([])])
+def test_without_pairs_there_is_nothing(of_users: Histories) -> None:
+    assert [found.size for found in near_pairs(*of_users)] == [0, 0, 0]
+    assert not neighbour_vectors(*of_users, num_items=4, size=2).any()
 
 
 def test_mutual_information_by_hand() -> None:
-    scores = mutual_information([np.array([1, 2, 1]), np.array([1, 3])], 3).to_dense()
+    scores = mutual_information(*flat([1, 2, 1], [1, 3]), 3).to_dense()
     counts = {(1, 2): 2.0, (1, 3): 1.0}  # the two 1s are no neighbours of each other
     of_item = {1: 3.0, 2: 2.0, 3: 1.0}
     total = sum(count**0.75 for count in of_item.values())
@@ -47,7 +56,7 @@ def test_items_that_are_taken_together_begin_alike_and_lengths_stay() -> None:
     model = build_model(SASRecConfig(embedding_size=6, max_length=4), num_items=9, seed=1)
     before = model.state_dict()["items.weight"].clone()
     others = {name: values.clone() for name, values in model.state_dict().items() if name != "items.weight"}
-    start_from_neighbours(model, histories(), num_items=9)
+    start_from_neighbours(model, *histories(), num_items=9)
     after = model.state_dict()["items.weight"]
     alike = torch.nn.functional.normalize(after[1:9]) @ torch.nn.functional.normalize(after[1:9]).T
     same = torch.tensor([[any({i, j} <= set(group) for group in GROUPS) for j in range(1, 9)] for i in range(1, 9)])
@@ -61,7 +70,7 @@ def test_items_that_are_taken_together_begin_alike_and_lengths_stay() -> None:
 def test_the_same_seed_gives_the_same_bits() -> None:
     torch.manual_seed(3)
     state = torch.random.get_rng_state()
-    one, same, other = (neighbour_vectors(histories(), num_items=8, size=4, seed=seed) for seed in (5, 5, 6))
+    one, same, other = (neighbour_vectors(*histories(), num_items=8, size=4, seed=seed) for seed in (5, 5, 6))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     torch.testing.assert_close(one @ one.T, other @ other.T, atol=1e-4, rtol=1e-3)
@@ -70,5 +79,5 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 
 def test_of_a_long_log_some_histories_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gsrec.models.neighbours.MOST_EVENTS", 100)
-    few = neighbour_vectors(histories(500), num_items=8, size=4)
-    assert torch.equal(few, neighbour_vectors(histories(500)[::20], num_items=8, size=4))
+    few = neighbour_vectors(*histories(500), num_items=8, size=4)
+    assert torch.equal(few, neighbour_vectors(*histories(500, apart=20), num_items=8, size=4))

@@ -74,10 +74,9 @@ class Split:
         """The number of events to train on."""
         return int((self.train_ends - self.sequences.offsets[:-1]).sum())
 
-    def training_histories(self) -> list[np.ndarray]:
-        """The training events of every user, each (L,) int32 of item indices, oldest first."""
-        ranges = zip(self.sequences.offsets[:-1], self.train_ends, strict=True)
-        return [self.sequences.items[start:end] for start, end in ranges]
+    def training_histories(self) -> tuple[np.ndarray, np.ndarray]:
+        """The item indices (N,) int32 of all training events, user after user, and how many each user has (U,)."""
+        return self.sequences.items[self.train_mask()], self.train_ends - self.sequences.offsets[:-1]
 
     def train_mask(self) -> np.ndarray:
         """(N,) bool, true where an event is for training."""

@@ -267,7 +267,7 @@ def go_on(
         counted = PopRec(sequences.num_items, config.model)
         counted.count(split)
         return Further(counted, 0, 0, 0, time.perf_counter() - begin)
-    model = grown(bundle.model, config.model, sequences.num_items, split.training_histories(), seed=plan.seed)
+    model = grown(bundle.model, config.model, sequences.num_items, *split.training_histories(), seed=plan.seed)
     assert not isinstance(model, PopRec)
     batches, num_new = new_rows(split, batches_of(split, config, model), since, plan.replay, plan.seed)
     changes = {"epochs": plan.epochs, "patience": PATIENCE, "validate_every": 1}

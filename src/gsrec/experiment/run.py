@@ -314,7 +314,7 @@ def new_model(config: RunConfig, split: Split) -> Model:
     num_items = split.sequences.num_items
     model = build_model(config.model, num_items=num_items, seed=config.seed)
     if config.training.item_start == "neighbours" and not isinstance(model, PopRec):
-        start_from_neighbours(model, split.training_histories(), num_items=num_items, seed=config.seed)
+        start_from_neighbours(model, *split.training_histories(), num_items=num_items, seed=config.seed)
     return model
 
 

@@ -39,7 +39,9 @@ class Widened:
         return F.pad(self._model.score(known.gather(1, places)), (0, missing), value=-torch.inf)
 
 
-def grown(model: Model, config: ModelConfig, num_items: int, histories: list[np.ndarray], *, seed: int = 0) -> Model:
+def grown(
+    model: Model, config: ModelConfig, num_items: int, items: np.ndarray, lengths: np.ndarray, *, seed: int = 0
+) -> Model:
     """The same model for more items; all old items keep their index, their rows and so their scores.
 
     A new item's row, in every table that has one an item, is the mean of the rows of those it stands near to in
@@ -49,13 +51,14 @@ def grown(model: Model, config: ModelConfig, num_items: int, histories: list[np.
         model: trained on the first V items.
         config: what builds it.
         num_items: W, at least V.
-        histories: of training, each (L,) of item indices 1..W, oldest first.
+        items: of the training histories, (N,) of item indices 1..W, user after user, oldest first.
+        lengths: of the training histories, (U,).
         seed: of the rows of items that stand near to nothing.
     """
     new = build_model(config, num_items=num_items, seed=seed)
     before, state = model.state_dict(), new.state_dict()
     extra = num_items - model.num_items
-    near, far = _neighbours(histories, model.num_items)
+    near, far = _neighbours(items, lengths, model.num_items)
     for name, values in state.items():
         old = before[name]
         if old.shape == values.shape:
@@ -69,9 +72,9 @@ def grown(model: Model, config: ModelConfig, num_items: int, histories: list[np.
     return new.eval()
 
 
-def _neighbours(histories: list[np.ndarray], num_items: int) -> tuple[Tensor, Tensor]:
+def _neighbours(items: np.ndarray, lengths: np.ndarray, num_items: int) -> tuple[Tensor, Tensor]:
     """All pairs of a new item and another one near to it: two of (P,) int64."""
-    earlier, later, _ = near_pairs(histories)
+    earlier, later, _ = near_pairs(items, lengths)
     one, other = np.concatenate([earlier, later]), np.concatenate([later, earlier])
     wanted = (one > num_items) & (one != other)
     return torch.from_numpy(one[wanted]), torch.from_numpy(other[wanted])

@@ -1,11 +1,11 @@
 """Where items stand near each other in histories, and item vectors that begin from it instead of noise.
 
-Legend: P pairs, V items, D width of a row.
+Legend: U users, N events, P pairs, V items, D width of a row.
+
+Histories are two arrays: items (N,) of indices 1..V, user after user, oldest first, and lengths (U,) of the users.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -25,20 +25,16 @@ OVERSAMPLED, ROUNDS = 64, 4
 """Further directions, and rounds, of the randomised singular vectors (Halko, Martinsson and Tropp, 2011)."""
 
 
-def near_pairs(histories: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def near_pairs(items: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of events of a history at most `REACH` apart: the earlier item, the later one, and how far they are.
 
-    >>> near_pairs([np.array([5, 6, 7]), np.array([8, 9])])
+    >>> near_pairs(np.array([5, 6, 7, 8, 9]), np.array([3, 2]))
     (array([5, 6, 8, 5]), array([6, 7, 9, 7]), array([1, 1, 1, 2]))
-
-    Args:
-        histories: each (L,) of item indices 1..V, oldest first.
 
     Returns:
         Three of (P,) int64.
     """
-    items = np.concatenate([np.zeros(0, np.int64), *histories]).astype(np.int64)
-    owners = np.repeat(np.arange(len(histories)), [history.size for history in histories])
+    items, owners = items.astype(np.int64), np.repeat(np.arange(lengths.size), lengths)
     earlier, later, distances = [], [], []
     for distance in range(1, REACH + 1):
         together = owners[:-distance] == owners[distance:]
@@ -48,7 +44,9 @@ def near_pairs(histories: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray,
     return np.concatenate(earlier), np.concatenate(later), np.concatenate(distances)
 
 
-def start_from_neighbours(module: nn.Module, histories: Sequence[np.ndarray], *, num_items: int, seed: int = 0) -> None:
+def start_from_neighbours(
+    module: nn.Module, items: np.ndarray, lengths: np.ndarray, *, num_items: int, seed: int = 0
+) -> None:
     """Turn the item rows of a new model's embedding tables to where their neighbours are; lengths stay alike.
 
     Two items that stand near the same others begin with nearly the same row, which training from noise needs several
@@ -56,19 +54,20 @@ def start_from_neighbours(module: nn.Module, histories: Sequence[np.ndarray], *,
 
     Args:
         module: whose embedding tables of items have at least V + 1 rows.
-        histories: of training, each (L,) of item indices 1..V, oldest first.
+        items: of the training histories, (N,).
+        lengths: of the training histories, (U,).
         num_items: V.
         seed: of the randomised singular vectors.
     """
     for table in (part for part in module.modules() if isinstance(part, nn.Embedding)):
         if table.num_embeddings > num_items:
             rows = table.weight.detach()[1 : num_items + 1]
-            vectors = neighbour_vectors(histories, num_items=num_items, size=table.embedding_dim, seed=seed)[1:]
+            vectors = neighbour_vectors(items, lengths, num_items=num_items, size=table.embedding_dim, seed=seed)[1:]
             found = vectors.norm(dim=1, keepdim=True) > 0
             rows.copy_(torch.where(found, F.normalize(vectors) * rows.norm(dim=1).mean(), rows))
 
 
-def neighbour_vectors(histories: Sequence[np.ndarray], *, num_items: int, size: int, seed: int = 0) -> Tensor:
+def neighbour_vectors(items: np.ndarray, lengths: np.ndarray, *, num_items: int, size: int, seed: int = 0) -> Tensor:
     """Vectors (V + 1, D) whose products say how much more often two items stand near each other than by chance.
 
     The first singular vectors, times the roots of the singular values, of the positive pointwise mutual information
@@ -76,12 +75,13 @@ def neighbour_vectors(histories: Sequence[np.ndarray], *, num_items: int, size: 
     Goldberg, NeurIPS 2014), without training.
 
     Args:
-        histories: each (L,) of item indices 1..V, oldest first.
+        items: of the histories, (N,).
+        lengths: of the histories, (U,).
         num_items: V.
         size: D.
         seed: of the randomised singular vectors.
     """
-    scores = mutual_information(_some(histories), num_items)
+    scores = mutual_information(*_some(items, lengths), num_items)
     vectors = torch.zeros(num_items + 1, size)
     rank = min(size, num_items)
     with torch.random.fork_rng(devices=[]):
@@ -92,13 +92,13 @@ def neighbour_vectors(histories: Sequence[np.ndarray], *, num_items: int, size: 
     return vectors
 
 
-def mutual_information(histories: Sequence[np.ndarray], num_items: int) -> Tensor:
+def mutual_information(items: np.ndarray, lengths: np.ndarray, num_items: int) -> Tensor:
     """Positive pointwise mutual information (V + 1, V + 1) of neighbours, sparse: log of how much likelier than chance.
 
-    >>> mutual_information([np.array([1, 2]), np.array([3, 3])], 3).to_dense()[1].round(decimals=2)
+    >>> mutual_information(np.array([1, 2, 3, 3]), np.array([2, 2]), 3).to_dense()[1].round(decimals=2)
     tensor([0.0000, 0.0000, 0.6900, 0.0000])
     """
-    earlier, later, distances = near_pairs(histories)
+    earlier, later, distances = near_pairs(items, lengths)
     different = earlier != later
     one, other, weights = earlier[different], later[different], 1 / distances[different]
     places = torch.from_numpy(np.stack([np.concatenate([one, other]), np.concatenate([other, one])]))
@@ -115,6 +115,7 @@ def _sparse(places: Tensor, values: Tensor, num_items: int) -> Tensor:
     return torch.sparse_coo_tensor(places, values, size, check_invariants=False).coalesce()
 
 
-def _some(histories: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+def _some(items: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Every so manieth history, where all together have more events than are looked at."""
-    return histories[:: max(1, -(-sum(history.size for history in histories) // MOST_EVENTS))]
+    apart = max(1, -(-items.size // MOST_EVENTS))
+    return items[np.repeat(np.arange(lengths.size) % apart == 0, lengths)], lengths[::apart]
