@@ -26,7 +26,7 @@ from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
 from gsrec.experiment.configure import run_config
-from gsrec.experiment.run import batches_of
+from gsrec.experiment.prepare import batches_of
 from gsrec.files import write_json
 from gsrec.models import PopRec, build_model
 from gsrec.training.trainer import Training

@@ -30,8 +30,8 @@ from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import paired_test
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
+from gsrec.experiment.prepare import batches_of, new_model
 from gsrec.experiment.refresh import Plan, go_on
-from gsrec.experiment.run import batches_of, new_model
 from gsrec.files import write_json
 from gsrec.models.growing import Widened
 from gsrec.training.course import Keeping

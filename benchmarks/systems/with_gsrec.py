@@ -18,7 +18,7 @@ from gsrec.data.splits import Split, leave_one_out
 from gsrec.evaluation.evaluator import Evaluator, Protocol
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
-from gsrec.experiment.run import batches_of
+from gsrec.experiment.prepare import batches_of
 from gsrec.models import PopRec, SASRec, build_model
 from gsrec.recommend.everyone import top_items
 from gsrec.recommend.recommender import Recommender

@@ -14,7 +14,7 @@ _HOMES = {
     "read_log": "gsrec.data.readers",
     "Protocol": "gsrec.evaluation.evaluator",
     "Recommender": "gsrec.recommend.recommender",
-    "config_for": "gsrec.experiment.run",
+    "config_for": "gsrec.experiment.prepare",
     "run_config": "gsrec.experiment.configure",
     "open_run": "gsrec.experiment.run",
     "train": "gsrec.experiment.run",

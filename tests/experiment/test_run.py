@@ -17,7 +17,8 @@ from gsrec.errors import BundleError, ConfigError, DataError, StoppedError, Trai
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
-from gsrec.experiment.run import Run, new_model, open_run, prepare, result_record, train
+from gsrec.experiment.prepare import new_model, prepare
+from gsrec.experiment.run import Run, open_run, result_record, train
 from gsrec.models import MODELS
 from gsrec.recommend.recommender import Recommender
 from gsrec.training.course import Epoch, Listener, Step

@@ -18,7 +18,7 @@ from gsrec.experiment import tune as tuning_module
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference
-from gsrec.experiment.run import prepare
+from gsrec.experiment.prepare import prepare
 from gsrec.experiment.tune import CHOICES, RANGES, Narrator, Tuning, tune
 from gsrec.files import held
 from gsrec.training.course import Listener, Step

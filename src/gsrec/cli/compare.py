@@ -39,7 +39,7 @@ def compare(
     from gsrec.experiment.compare import compare_models
     from gsrec.experiment.configure import run_configs
     from gsrec.experiment.folder import LogReference
-    from gsrec.experiment.run import prepare
+    from gsrec.experiment.prepare import prepare
     from gsrec.reporting.comparison_tables import comparison_tables
     from gsrec.reporting.plots import plots_available
     from gsrec.reporting.report import write_report

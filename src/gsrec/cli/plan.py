@@ -28,16 +28,16 @@ def plan(
     import math
 
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
-    from gsrec.experiment import run
     from gsrec.experiment.configure import run_config
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.plan import plan_training
+    from gsrec.experiment.prepare import prepare
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
     reference = LogReference.of(log, user_column, item_column, time_column)
     with progress_bar(log, quiet=quiet) as progress:
-        split, notes = run.prepare(reference, chosen, progress=progress)
+        split, notes = prepare(reference, chosen, progress=progress)
     sizes = split.sequences.sizes
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
     print_notes(notes, quiet=quiet)

@@ -47,6 +47,7 @@ def train(
     from gsrec.experiment.configure import AS_PUBLISHED, run_config, suited
     from gsrec.experiment.defaults import suited_note
     from gsrec.experiment.folder import LogReference, claim
+    from gsrec.experiment.prepare import prepare
     from gsrec.training.precision import precision_note
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
@@ -55,7 +56,7 @@ def train(
     if not resume:
         claim(out)
     with progress_bar(log, quiet=quiet) as progress:
-        split, notes = run.prepare(reference, chosen, progress=progress)
+        split, notes = prepare(reference, chosen, progress=progress)
     sizes = split.sequences.sizes
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
     suits = suited_note(suited(model, sizes)) if preset not in AS_PUBLISHED else ()

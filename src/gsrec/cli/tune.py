@@ -31,9 +31,9 @@ def tune(
     from dataclasses import replace
 
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar, study_narrator
-    from gsrec.experiment import run
     from gsrec.experiment import tune as tuning
     from gsrec.experiment.folder import LogReference
+    from gsrec.experiment.prepare import prepare
     from gsrec.reporting.plots import plots_available
     from gsrec.reporting.study import write_study_plot
 
@@ -41,7 +41,7 @@ def tune(
     wanted = tuning.Tuning(model, preset, config, given, seed)
     reference = LogReference.of(log, user_column, item_column, time_column)
     with progress_bar(log, quiet=quiet) as progress:
-        split, notes = run.prepare(reference, wanted.config(), progress=progress)
+        split, notes = prepare(reference, wanted.config(), progress=progress)
     wanted = replace(wanted, sizes=split.sequences.sizes)
     print_notes(notes, quiet=quiet)
     found = tuning.tune(reference, split, wanted, out, num_trials=trials, narrator=study_narrator(quiet=quiet))

@@ -31,8 +31,8 @@ def verify(
     from gsrec.bundle import save_bundle
     from gsrec.cli.console import print_json, print_notes, print_table
     from gsrec.experiment.folder import LogReference, any_bundle
+    from gsrec.experiment.prepare import prepare
     from gsrec.experiment.refresh import training_of
-    from gsrec.experiment.run import prepare
     from gsrec.experiment.verify import library_ways, onnx_ways, verify
     from gsrec.recommend.recommender import Recommender
 

@@ -17,7 +17,8 @@ from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig, as_now
 from gsrec.experiment.cost import event_seconds
 from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
-from gsrec.experiment.run import Run, is_begun, prepare, result_record, train, trained_run
+from gsrec.experiment.prepare import prepare
+from gsrec.experiment.run import Run, is_begun, result_record, train, trained_run
 from gsrec.files import held
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results

@@ -20,7 +20,7 @@ from gsrec.data.splits import Split, Targets
 from gsrec.errors import ConfigError
 from gsrec.evaluation.tasks import RankingTask
 from gsrec.experiment.config import RunConfig
-from gsrec.experiment.run import batches_of, new_model
+from gsrec.experiment.prepare import batches_of, new_model
 from gsrec.models import PopRec, Scorer
 from gsrec.ranking import MEMORY_BUDGET, tiles
 from gsrec.training.config import OVER_CATALOGUE

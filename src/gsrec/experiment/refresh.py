@@ -26,7 +26,7 @@ from gsrec.evaluation.evaluator import Evaluation, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import PairedTest, paired_test
 from gsrec.experiment.config import DataConfig, RunConfig
-from gsrec.experiment.run import batches_of
+from gsrec.experiment.prepare import batches_of
 from gsrec.models import Model, PopRec, PopRecConfig
 from gsrec.models.growing import Widened, grown
 from gsrec.training.course import Keeping, Listener

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,17 +14,12 @@ import torch
 
 from gsrec import __version__
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, save_bundle
-from gsrec.data.batches import Batches, training_batches
 from gsrec.data.catalogue import SOURCES
-from gsrec.data.download import Progress as Received
-from gsrec.data.sources import open_log
 from gsrec.data.splits import Split
-from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.evaluation.tasks import Progress
 from gsrec.experiment.config import RunConfig, as_now
-from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import (
     CHECKPOINTS_FOLDER,
     HISTORY_FILE,
@@ -36,9 +31,9 @@ from gsrec.experiment.folder import (
     open_bundle,
     read_record,
 )
+from gsrec.experiment.prepare import batches_of, new_model, prepare
 from gsrec.files import held, remove_leftovers, write_json, write_text
-from gsrec.models import Model, PopRec, SequenceEncoder, build_model
-from gsrec.models.neighbours import start_from_neighbours
+from gsrec.models import Model, PopRec
 from gsrec.training.checkpoint import clear_states, kept_identity
 from gsrec.training.course import CHECKPOINT_SECONDS, Epoch, Fit, Keeping, Listener
 from gsrec.training.trainer import fit
@@ -63,61 +58,6 @@ class Run:
     def evaluate(self, protocol: Protocol, *, progress: Progress | None = None) -> Evaluation:
         """Judge the model."""
         return Evaluator(self.split, protocol).evaluate(self.model, progress=progress)
-
-
-def prepare(
-    reference: LogReference,
-    config: RunConfig,
-    *,
-    vocabulary: Vocabulary | None = None,
-    progress: Received | None = None,
-) -> tuple[Split, tuple[str, ...]]:
-    """Open, filter and split a log.
-
-    Args:
-        reference: the log.
-        config: how it is filtered and split.
-        vocabulary: of a trained model, which a refresh may have grown; None: a new one of the log's items.
-        progress: told of the bytes received where the log is fetched.
-
-    Returns:
-        The split, and what the user should be told: guesses, conversions, drops, terms of use.
-
-    Raises:
-        DataError: if the log cannot be read, or nothing is left of it.
-    """
-    log = config.data.filtered(open_log(reference.log, columns=reference.columns, progress=progress))
-    terms = (SOURCES[reference.log].licence,) if reference.log in SOURCES else ()
-    return config.data.cut(log.to_sequences(vocabulary)), (*log.notes, *terms)
-
-
-def config_for(
-    log: str | LogReference,
-    model: str = "gsrec",
-    preset: str = "default",
-    *,
-    file: Path | None = None,
-    settings: Iterable[str] = (),
-    seed: int = 1,
-) -> RunConfig:
-    """The configuration that `gsrec train` trains: `run_config`, suited to the sizes of the log.
-
-    Args:
-        log: a path or the name of a source, or one with the columns that are meant; it is read for its sizes.
-        model: as for `run_config`, like all that follows.
-        preset: one of the model's presets.
-        file: a TOML file.
-        settings: `key=value` texts.
-        seed: of everything random in the run.
-
-    Raises:
-        ConfigError: if a name or a key is unknown, or a value is out of its range.
-        DataError: if the log cannot be read, or nothing is left of it.
-    """
-    reference, settings = LogReference.of(log) if isinstance(log, str) else log, tuple(settings)
-    split, _ = prepare(reference, run_config(model, preset, file=file, settings=settings, seed=seed))
-    sizes = split.sequences.sizes
-    return run_config(model, preset, file=file, settings=settings, seed=seed, sizes=sizes)
 
 
 def train(
@@ -306,27 +246,6 @@ def _fit(
         keeping=keeping,
         seed=config.seed,
         listener=replace(listener, on_epoch=on_epoch),
-    )
-
-
-def new_model(config: RunConfig, split: Split) -> Model:
-    """The model that a training of this configuration begins with; it may know the training part of the split."""
-    num_items = split.sequences.num_items
-    model = build_model(config.model, num_items=num_items, seed=config.seed)
-    if config.training.item_start == "neighbours" and not isinstance(model, PopRec):
-        start_from_neighbours(model, *split.training_histories(), num_items=num_items, seed=config.seed)
-    return model
-
-
-def batches_of(split: Split, config: RunConfig, model: SequenceEncoder) -> Batches:
-    """The batches that this configuration trains a model on.
-
-    Raises:
-        DataError: if no user has two training events.
-    """
-    training = config.training
-    return training_batches(
-        split, length=model.max_row, batch_size=training.batch_size, seed=config.seed, windows=training.windows
     )
 
 

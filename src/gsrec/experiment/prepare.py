@@ -1,0 +1,94 @@
+"""What is there before a training: the log opened and cut, a configuration that suits it, a new model, its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from gsrec.data.batches import Batches, training_batches
+from gsrec.data.catalogue import SOURCES
+from gsrec.data.download import Progress as Received
+from gsrec.data.sources import open_log
+from gsrec.data.splits import Split
+from gsrec.data.vocabulary import Vocabulary
+from gsrec.experiment.config import RunConfig
+from gsrec.experiment.configure import run_config
+from gsrec.experiment.folder import LogReference
+from gsrec.models import Model, PopRec, SequenceEncoder, build_model
+from gsrec.models.neighbours import start_from_neighbours
+
+
+def prepare(
+    reference: LogReference,
+    config: RunConfig,
+    *,
+    vocabulary: Vocabulary | None = None,
+    progress: Received | None = None,
+) -> tuple[Split, tuple[str, ...]]:
+    """Open, filter and split a log.
+
+    Args:
+        reference: the log.
+        config: how it is filtered and split.
+        vocabulary: of a trained model, which a refresh may have grown; None: a new one of the log's items.
+        progress: told of the bytes received where the log is fetched.
+
+    Returns:
+        The split, and what the user should be told: guesses, conversions, drops, terms of use.
+
+    Raises:
+        DataError: if the log cannot be read, or nothing is left of it.
+    """
+    log = config.data.filtered(open_log(reference.log, columns=reference.columns, progress=progress))
+    terms = (SOURCES[reference.log].licence,) if reference.log in SOURCES else ()
+    return config.data.cut(log.to_sequences(vocabulary)), (*log.notes, *terms)
+
+
+def config_for(
+    log: str | LogReference,
+    model: str = "gsrec",
+    preset: str = "default",
+    *,
+    file: Path | None = None,
+    settings: Iterable[str] = (),
+    seed: int = 1,
+) -> RunConfig:
+    """The configuration that `gsrec train` trains: `run_config`, suited to the sizes of the log.
+
+    Args:
+        log: a path or the name of a source, or one with the columns that are meant; it is read for its sizes.
+        model: as for `run_config`, like all that follows.
+        preset: one of the model's presets.
+        file: a TOML file.
+        settings: `key=value` texts.
+        seed: of everything random in the run.
+
+    Raises:
+        ConfigError: if a name or a key is unknown, or a value is out of its range.
+        DataError: if the log cannot be read, or nothing is left of it.
+    """
+    reference, settings = LogReference.of(log) if isinstance(log, str) else log, tuple(settings)
+    split, _ = prepare(reference, run_config(model, preset, file=file, settings=settings, seed=seed))
+    sizes = split.sequences.sizes
+    return run_config(model, preset, file=file, settings=settings, seed=seed, sizes=sizes)
+
+
+def new_model(config: RunConfig, split: Split) -> Model:
+    """The model that a training of this configuration begins with; it may know the training part of the split."""
+    num_items = split.sequences.num_items
+    model = build_model(config.model, num_items=num_items, seed=config.seed)
+    if config.training.item_start == "neighbours" and not isinstance(model, PopRec):
+        start_from_neighbours(model, *split.training_histories(), num_items=num_items, seed=config.seed)
+    return model
+
+
+def batches_of(split: Split, config: RunConfig, model: SequenceEncoder) -> Batches:
+    """The batches that this configuration trains a model on.
+
+    Raises:
+        DataError: if no user has two training events.
+    """
+    training = config.training
+    return training_batches(
+        split, length=model.max_row, batch_size=training.batch_size, seed=config.seed, windows=training.windows
+    )
