@@ -5,6 +5,8 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 BIN := $(VENV)/bin
 COMPARED := poprec,sasrec,gru4rec,gsrec,bert4rec
 SEEDS := 3
+TRIALS := 12
+TUNED := sasrec gru4rec gsrec bert4rec
 ABLATION_SEEDS := 1
 # The lines of docs/results.md: a log, what targets are ranked among, and how the log is split.
 LINES := A D E F G H
@@ -14,6 +16,7 @@ LOG_E := amazon-beauty-bert4rec
 LOG_F := ml-1m
 LOG_G := amazon-beauty-bert4rec
 LOG_H := amazon-beauty-5core
+LOG_T := ml-100k
 AMONG_F = --candidates popularity:100 --trained $(RESULTS)/A
 AMONG_G = --candidates popularity:100 --trained $(RESULTS)/E
 SPLIT_H := --set split=temporal
@@ -24,6 +27,7 @@ PARTS_E := sasrec:cosines-neighbours
 PARTS_G := $(PARTS_E)
 PARTS_H := $(PARTS_E)
 RESULTS := results
+PAGE := docs/results.md
 AGAIN := runs/again
 LINE ?= $(LINES)
 PEERS := rectools replay recbole
@@ -31,13 +35,16 @@ PEERS := rectools replay recbole
 ABLATED := gsrec$(shell sed -n 's/^\[\(.*\)\.[a-z]*\]$$/,gsrec:\1/p' experiments/ablations.toml | tr -d '\n'),gat4rec,fdg-trans,gru-transformer
 STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
 
+# The shell finds the lines when they are there; one that runs now is none yet when make reads this.
+report = $(BIN)/gsrec report $(RESULTS)/[A-Z]
+
 # Quiet when all goes well; the whole log when it does not.
 logged = $(1) >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log >&2; exit 1; }
 install = $(BIN)/python -m pip install --constraint constraints.txt
 install_package = $(install) --build-constraint constraints.txt --editable '.[report]'
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test check format docs results reproduce thesis ablations ablations-page peers bench fuzz reliability audit clean
+.PHONY: help quickstart test check format docs results reproduce tuned thesis ablations ablations-page peers bench fuzz reliability audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -61,14 +68,15 @@ format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff check --fix .
 
 docs: ablations-page ## write the pages of results out of results/
-	$(BIN)/gsrec report $(wildcard $(LINES:%=results/%)) --out docs/results.md --fill README.md
+	$(report) --out $(PAGE) --fill README.md
 	cp results/thesis/thesis.md docs/thesis.md
 
 results: $(VENV)/.run ## run what is not recorded yet of lines of docs/results.md, such as LINE=A (hours each)
 	@for line in $(LINE); do $(MAKE) --no-print-directory line-$$line parts-$$line || exit 1; done
+	$(report) --out $(PAGE)
 
 reproduce: ## run lines of docs/results.md again from nothing, such as LINE=A, into runs/again; stopped, it goes on
-	$(MAKE) --no-print-directory results RESULTS=$(AGAIN)
+	$(MAKE) --no-print-directory results RESULTS=$(AGAIN) PAGE=$(AGAIN)/results.md
 
 line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
@@ -80,6 +88,21 @@ parts-%: $(VENV)/.run
 		--config experiments/$(LOG_$*).toml $(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
 	$(BIN)/gsrec compare $(LOG_$*) --models gsrec:cell-none --presets experiments/ablations.toml \
 		--config experiments/$(LOG_$*).toml $(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
+
+# Of line T every model has settings of its own, the best of as many trials on validation.
+line-T: $(VENV)/.run
+	$(BIN)/gsrec compare $(LOG_T) --models poprec --out $(RESULTS)/T
+	@for model in $(TUNED); do \
+		$(BIN)/gsrec compare $(LOG_T) --models $$model --seeds $(SEEDS) --config experiments/$(LOG_T)/$$model.toml \
+			--out $(RESULTS)/T || exit 1; done
+
+parts-T: ;
+
+tuned: $(VENV)/.test ## tune every model of line T alike, for its settings in experiments (hours; stopped, it goes on)
+	@mkdir -p experiments/$(LOG_T)
+	@for model in $(TUNED); do \
+		$(BIN)/gsrec tune $(LOG_T) --model $$model --trials $(TRIALS) --out runs/tuned/$$model && \
+		cp runs/tuned/$$model/best.toml experiments/$(LOG_T)/$$model.toml || exit 1; done
 
 thesis: $(VENV)/.run ## run the thesis's experiment, cut down to minutes, for docs/thesis.md; what is recorded is not redone
 	$(BIN)/gsrec thesis --small --out results/thesis

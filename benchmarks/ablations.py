@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pydantic import BaseModel
 
+from gsrec.experiment.config import as_now
 from gsrec.files import replacing, write_text
 from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary, compare_runs
 from gsrec.reporting.comparison_tables import mean_and_deviation
@@ -144,7 +145,7 @@ def main() -> None:
     given = parser.parse_args()
     found = tomllib.loads(given.questions.read_text(encoding="utf-8"))["question"]
     files = sorted(given.folder.glob("*/results.jsonl"), reverse=True)  # ml-1m first
-    comparisons = [compare_runs(read_results(file), reference=REFERENCE) for file in files]
+    comparisons = [compare_runs(read_results(file, as_now=as_now), reference=REFERENCE) for file in files]
     tests = " and ".join(str(comparison.significance.num_tests) for comparison in comparisons)
     parts = [HEAD.format(significant=SIGNIFICANT, tests=tests)]
     parts += [f"{line}\n" for comparison in comparisons for line in conditions(comparison)]

@@ -20,15 +20,12 @@ def test_every_setting_of_a_model_is_told(model: str) -> None:
     assert model_keys(model) <= TOLD
 
 
-@pytest.mark.parametrize("key", sorted(set().union(*map(model_keys, MODELS))))
-def test_defaults_of_models_are_as_told(key: str) -> None:
+@pytest.mark.parametrize(("model", "key"), [(model, key) for model in MODELS for key in sorted(model_keys(model))])
+def test_defaults_of_models_are_as_told(model: str, key: str) -> None:
     [row] = re.findall(rf"^\| (?=[^|]*`{key}`)([^|]*) \|[^|]*\| ([^|]*) \|", CONFIGURATION, flags=re.MULTILINE)
-    place = re.findall(r"\w+", row[0]).index(key)
-    told = row[1].partition("; ")[0].split(", ")[place].strip('`"')
-    configs = [config for model, config in DEFAULTS.items() if key in config and model != "sasrec"] or [
-        DEFAULTS["sasrec"]
-    ]
-    assert {str(config[key]).lower().removesuffix(".0") for config in configs} == {told}
+    common, _, of_model = row[1].partition(f"; {model} ")
+    told = (of_model or common.partition("; ")[0]).split(", ")[re.findall(r"\w+", row[0]).index(key)].strip('`"')
+    assert str(DEFAULTS[model][key]).lower().removesuffix(".0") == told
 
 
 def test_every_setting_of_data_and_training_is_told() -> None:

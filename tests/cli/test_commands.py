@@ -111,9 +111,9 @@ def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, fold
     assert "audit: leakage 0.9667, cold 0" in out
     lines = err.splitlines()
     assert lines[0].startswith("note: columns guessed")
-    assert lines[1] == "note: settings that suit a log of these sizes, unless given: batch_size=16"
-    assert lines[2].startswith("note: products in ")
-    assert lines[3].startswith("note: 33% of the validation targets are of items that their users had before")
+    assert lines[1].startswith("note: 33% of the validation targets are of items that their users had before")
+    assert lines[2] == "note: settings that suit a log of these sizes, unless given: batch_size=16"
+    assert lines[3].startswith("note: products in ")
     assert [line.split(",")[0] for line in lines[4:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
     found = sorted(str(path.relative_to("run")) for path in Path("run").rglob("*") if path.is_file())
     weights = [f"{place}.safetensors" for place in ("bundle/weights", "checkpoints/best")]
@@ -323,7 +323,7 @@ def test_compare_tells_runs_and_writes_a_report(gsrec: Gsrec, small_log: Path) -
         "run 4 of 4: gru4rec, seed 6",
     ]
     code, out, err = gsrec("compare", small_log, *models, *SIZES, "--out", "results", "--json")
-    assert err.splitlines()[1:] == [
+    assert err.splitlines()[2:] == [
         "poprec, seed 5: recorded already",
         "gru4rec, seed 5: recorded already",
         "poprec, seed 6: recorded already",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -43,7 +42,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Fail:
     """Let `gsrec report` end with an error."""
 
     def arrange(error: BaseException) -> None:
-        def write_results_page(folders: list[Path], out: Path) -> None:
+        def write_results_page(*_: object, **__: object) -> None:
             raise error
 
         monkeypatch.setattr("gsrec.reporting.pages.write_results_page", write_results_page)

@@ -42,11 +42,11 @@ def test_an_evaluation_by_hand(split: Split) -> None:
     evaluation = evaluate(RisingScorer(9), split, Protocol("test"))
     assert evaluation.users.tolist() == [0, 1, 2, 3]
     assert evaluation.num_candidates.tolist() == [6, 6, 6, 7]
-    assert evaluation.ranks.tolist() == [2, 2, 11, 11]  # of seven candidates and fewer, a miss is not even the last
+    assert evaluation.ranks.tolist() == [2, 2, 21, 21]  # of seven candidates and fewer, a miss is not even the last
     assert evaluation.history_lengths.tolist() == [3, 3, 3, 3]
     assert evaluation.target_popularity.tolist() == [3, 2, 0, 3]
-    assert evaluation.metrics["HR@5"] == 0.5
-    assert evaluation.metrics["MRR"] == pytest.approx((0.5 + 0.5 + 1 / 11 + 1 / 11) / 4)
+    assert evaluation.metrics["HR@5"] == evaluation.metrics["HR@20"] == 0.5
+    assert evaluation.metrics["MRR"] == pytest.approx((0.5 + 0.5 + 1 / 21 + 1 / 21) / 4)
     assert evaluation.metrics["Coverage@10"] == pytest.approx(8 / 9)  # all have seen item 8
     assert evaluation.audit.cold == 0.25
     assert evaluation.audit.repeats == 0.25
@@ -56,14 +56,14 @@ def test_an_evaluation_by_hand(split: Split) -> None:
 def test_seen_items_stay_candidates_if_asked_for(split: Split) -> None:
     evaluation = evaluate(RisingScorer(9), split, Protocol("test", filter_seen=False))
     assert evaluation.num_candidates.tolist() == [9, 9, 9, 9]
-    assert evaluation.ranks.tolist() == [4, 3, 11, 2]
+    assert evaluation.ranks.tolist() == [4, 3, 21, 2]
 
 
 def test_the_validation_part_has_targets_of_its_own(split: Split) -> None:
     evaluation = evaluate(RisingScorer(9), split, Protocol("validation"))
     assert evaluation.history_lengths.tolist() == [2, 2, 2, 2]
     assert evaluation.target_popularity.tolist() == [0, 0, 3, 0]
-    assert evaluation.ranks.tolist() == [11, 11, 2, 11]
+    assert evaluation.ranks.tolist() == [21, 21, 2, 21]
 
 
 def test_sampled_candidates_and_how_many_there_were(split: Split) -> None:
@@ -72,14 +72,14 @@ def test_sampled_candidates_and_how_many_there_were(split: Split) -> None:
     assert evaluation.few_candidates == 0.0
     evaluation = evaluate(RisingScorer(9), split, Protocol("test", candidates="uniform:6"))
     assert evaluation.num_candidates.tolist() == [6, 6, 6, 7]
-    assert evaluation.ranks.tolist() == [2, 2, 11, 11]
+    assert evaluation.ranks.tolist() == [2, 2, 21, 21]
     assert evaluation.few_candidates == 0.75
 
 
 def test_popular_candidates_have_training_events(split: Split) -> None:
     evaluation = evaluate(RisingScorer(9), split, Protocol("test", candidates="popularity:100"))
     assert evaluation.num_candidates.tolist() == [1, 1, 1, 2]
-    assert evaluation.ranks.tolist() == [1, 1, 11, 11]
+    assert evaluation.ranks.tolist() == [1, 1, 21, 21]
 
 
 def test_an_evaluator_gives_every_scorer_the_same_task(split: Split) -> None:

@@ -46,7 +46,7 @@ def plain_ranks(task: RankingTask, scorer: FakeScorer) -> list[int]:
         seen = set(history) if task.filter_seen else set()
         candidates = (set(among) - seen - {0}) | {target}
         beaten = sum(scores[item] < scores[target] for item in candidates)
-        ranks.append(max(len(candidates), 11) if target in seen else len(candidates) - beaten)
+        ranks.append(max(len(candidates), 21) if target in seen else len(candidates) - beaten)
     return ranks
 
 
@@ -141,7 +141,7 @@ def test_nan_is_a_miss(sequences_of: Maker) -> None:
 
     task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS))
     ranks, top_items = task.rank(Broken(), memory_budget=2**20)
-    assert (ranks.tolist(), top_items.tolist()) == ([11], [[0] * TOP])
+    assert (ranks.tolist(), top_items.tolist()) == ([21], [[0] * TOP])
 
 
 def test_scores_need_no_gradient(sequences_of: Maker) -> None:

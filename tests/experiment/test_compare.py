@@ -161,9 +161,9 @@ def test_what_another_comparison_trained_is_only_judged_anew(
     monkeypatch.setattr("gsrec.experiment.compare.train", lambda *arguments, **options: pytest.fail("trained again"))
     for trained in (tmp_path / "full", tmp_path / "out"):
         [result] = compare_models(
-            reference, asked, tmp_path / "out", candidates=f"uniform:{10 + len(trained.name)}", trained=trained
+            reference, asked, tmp_path / "out", candidates=f"uniform:{20 + len(trained.name)}", trained=trained
         )
-        assert result.read_ranks().ranks.max() <= 11 + len(trained.name)
+        assert result.read_ranks().ranks.max() <= 21 + len(trained.name)
         assert result.history == full.history
         shutil.copytree(tmp_path / "full/runs", tmp_path / "out/runs", dirs_exist_ok=True)
     [folder] = (tmp_path / "full/runs").iterdir()

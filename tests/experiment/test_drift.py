@@ -126,3 +126,13 @@ def test_the_command(tmp_path: Path) -> None:
     assert (tmp_path / "page.html").exists()
     shown = CliRunner().invoke(app, given)
     assert "all since" in shown.stdout
+
+
+def test_seen_items_are_candidates_where_they_were(bundle: Bundle) -> None:
+    most = int(bundle.vocabulary.ids[int(bundle.counts.argmax()) - 1])
+    again = log_of(OLD, SAME.with_columns(pl.lit(most, pl.Int64).alias("item_id")))  # the same item, day after day
+    hits = {
+        filter_seen: drift(replace(bundle, settings={"data": {"filter_seen": filter_seen}}), again).whole.metrics
+        for filter_seen in (True, False)
+    }
+    assert (hits[True]["HR@10"], hits[False]["HR@10"]) == (0, 1)

@@ -222,3 +222,12 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
     assert json.loads(proof.stdout.splitlines()[-1])["holds"]
     shown = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "b"), "--epochs", "1"])
     assert "new items 6" in shown.stdout
+
+
+def test_seen_items_are_candidates_where_they_were(folder: Path, tmp_path: Path) -> None:
+    config = run_config("gsrec", settings=[*SIZES, "epochs=1", "filter_seen=false"])
+    train(str(folder / "old.csv"), config, tmp_path / "run")
+    found = refresh(open_bundle(tmp_path / "run"), log_of(OLD, NEW), tmp_path / "new.gsrec", Plan(epochs=1))
+    assert not found.champion.protocol.filter_seen
+    assert not found.challenger.protocol.filter_seen
+    assert not found.bundle.filter_seen

@@ -16,7 +16,17 @@ from gsrec.data.vocabulary import ItemId
 from gsrec.errors import DataError
 from gsrec.evaluation.evaluator import Protocol, evaluate
 from gsrec.experiment.verify import Way, library_ways, onnx_ways, scorer_way, verify
-from gsrec.models import BERT4RecConfig, GRU4RecConfig, GSRec, GSRecConfig, ModelConfig, SASRecConfig, build_model
+from gsrec.models import (
+    BERT4RecConfig,
+    GRU4RecConfig,
+    GSRec,
+    GSRecConfig,
+    ModelConfig,
+    PopRec,
+    PopRecConfig,
+    SASRecConfig,
+    build_model,
+)
 from gsrec.recommend.export import export_bundle
 from gsrec.recommend.recommender import Recommender
 
@@ -120,3 +130,21 @@ def test_items_that_are_nearly_tied_may_change_places(split: Split) -> None:
     (verdict,) = verify(bundle, split, {"swapped": swapped}).verdicts
     assert verdict.different == 0
     assert verdict.near_ties > 0
+
+
+def test_a_miss_is_none_of_the_first_ten_where_there_are_fewer_items() -> None:
+    split = leave_one_out(synthetic_log(num_users=40, num_items=8, mean_length=6).to_sequences())
+    bundle = bundle_of(split, "sasrec")
+    found = verify(bundle, split, all_ways(bundle))
+    assert found.holds
+    assert found.expected["HR@10"] == evaluate(bundle.model, split, Protocol("test")).metrics["HR@10"] < 1
+
+
+def test_ties_count_against_every_way(split: Split) -> None:
+    model = PopRec(split.sequences.num_items, PopRecConfig())
+    model.count(split)
+    model.counts.clamp_(max=9)  # many items are as popular
+    bundle = Bundle.of(model, PopRecConfig(), split)
+    found = verify(bundle, split, all_ways(bundle))
+    assert found.holds
+    assert found.expected["HR@10"] == pytest.approx(evaluate(model, split, Protocol("test")).metrics["HR@10"])

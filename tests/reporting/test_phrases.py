@@ -31,7 +31,7 @@ def test_a_sampled_protocol_is_said_and_warned_of(write_run: WriteRun) -> None:
     comparison = compare_runs([write_run("sasrec", [1, 2], protocol=SAMPLED)])
     assert conditions(comparison)[1] == (
         "Protocol: leave-one-out split, validation part, 2 users judged; candidates: the target and 100 negatives "
-        "sampled uniformly; seen items are candidates too; ties count against the model."
+        "sampled uniformly; only seen targets are candidates too; ties count against the model."
     )
     (warning,) = sampling_warning(comparison)
     assert warning.startswith("Metrics of sampled negatives need not keep the order")

@@ -155,10 +155,13 @@ def test_two_results_of_one_run_are_an_error(write_run: WriteRun) -> None:
         group_by_model(results)
 
 
-def test_a_setting_that_came_between_two_seeds_keeps_them_together(write_run: WriteRun) -> None:
-    newer = {"model": {"name": "sasrec", "temperature": 0.0}, "seed": 2}
-    groups = group_by_model([write_run("sasrec", [1]), write_run("sasrec", [1], 2, config=newer)])
-    assert [run.seed for run in groups["sasrec"]] == [1, 2]
+def test_a_setting_that_came_between_two_seeds_keeps_them_together(tmp_path: Path, write_run: WriteRun) -> None:
+    write_run("sasrec", [1], config={"model": {"name": "sasrec"}, "seed": 1})
+    write_run("sasrec", [1], 2, config={"model": {"name": "sasrec", "temperature": 0.0}, "seed": 2})
+    with pytest.raises(DataError, match="share a label but not their model"):
+        group_by_model(read_results(tmp_path))
+    filled = read_results(tmp_path, as_now=lambda config: {**config, "model": {"name": "sasrec", "temperature": 0.0}})
+    assert [run.seed for run in group_by_model(filled)["sasrec"]] == [1, 2]
 
 
 def test_runs_of_one_label_differ_in_nothing_but_their_seed(write_run: WriteRun) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.serving.conftest import Server, bundle_of
+from tests.serving.conftest import NUM_ITEMS, Server, bundle_of
 
 from gsrec.bundle import save_bundle
 from gsrec.recommend.explain import explain
@@ -37,6 +38,21 @@ def test_an_empty_history_is_answered_by_popularity(server: Server) -> None:
     answer = server.ask("POST", "/v1/recommend", {"history": []})
     assert answer["source"] == "popularity"
     assert [item["item_id"] for item in answer["items"]] == list(range(30, 20, -1))
+
+
+def test_seen_items_are_left_out_as_they_were_where_the_model_was_judged(
+    serve: Callable[..., Server], tmp_path: Path
+) -> None:
+    save_bundle(replace(bundle_of(), settings={"data": {"filter_seen": False}}), tmp_path / "songs")
+    server, history = serve(tmp_path / "songs"), [3, 4]
+    everything = server.ask("POST", "/v1/recommend", {"history": history, "k": NUM_ITEMS})
+    assert told(everything) == expected(server.recommender.recommend(history, NUM_ITEMS, filter_seen=False))
+    for said, left in ((None, NUM_ITEMS), (False, NUM_ITEMS), (True, NUM_ITEMS - 2)):
+        body = {"k": NUM_ITEMS, "filter_seen": said}
+        assert len(server.ask("POST", "/v1/recommend", {"history": history, **body})["items"]) == left
+        session = f"/v1/sessions/{said}/events"
+        assert len(server.ask("POST", session, {"item_ids": history, **body})["items"]) == left
+    assert server.ask("GET", "/v1/models")["models"][0]["filter_seen"] is False
 
 
 def test_rules_and_seen_items_reach_the_library(server: Server) -> None:
@@ -123,6 +139,7 @@ def test_models_are_told(server: Server) -> None:
         "fingerprint": bundle.fingerprint,
         "data": "small",
         "metrics": {"MRR": 0.5},
+        "filter_seen": True,
         "index_recall": None,
     }
 

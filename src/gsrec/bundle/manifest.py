@@ -59,7 +59,7 @@ class Manifest(Description):
         version: of the GSRec that wrote it.
         model: what builds the model.
         data: what it learned from.
-        settings: of the whole run, as its run folder has them; for readers only.
+        settings: of the whole run, as its run folder has them; of these `filter_seen` counts where the model is used.
         metrics: how it was judged on validation.
         licence: under what terms its data came, if that is known.
         checksums: SHA-256 of every other file, by name.

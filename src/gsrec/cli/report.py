@@ -20,11 +20,12 @@ def report(
 ) -> None:
     """Write one page of several comparisons: tables, tests and plots."""
     from gsrec.cli.console import print_json
+    from gsrec.experiment.config import as_now
     from gsrec.reporting.pages import fill_results_block, write_results_page
 
-    write_results_page(folders, out)
+    write_results_page(folders, out, as_now=as_now)
     if fill is not None:
-        fill_results_block(folders, fill)
+        fill_results_block(folders, fill, as_now=as_now)
     if as_json:
         print_json({"out": str(out), "filled": str(fill) if fill else None})
     else:

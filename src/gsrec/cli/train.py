@@ -59,7 +59,7 @@ def train(
         split, notes = prepare(reference, chosen, progress=progress)
     sizes = split.sequences.sizes
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
-    suits = suited_note(suited(model, sizes)) if preset not in AS_PUBLISHED else ()
+    suits = suited_note(suited(model, sizes)) if preset not in AS_PUBLISHED and model != "poprec" else ()
     print_notes((*notes, *suits, precision_note(chosen.training.precision)), quiet=quiet)
     with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener, stopped_by_signals() as stop:
         trained = run.train(

@@ -60,7 +60,7 @@ class Evaluation:
     Attributes:
         protocol: how the targets were judged.
         users: (M,) int64, whose target it is.
-        ranks: (M,) int64, from 1 to `num_candidates`; of a miss at least 11, so that it never counts as a hit.
+        ranks: (M,) int64, from 1 to `num_candidates`; of a miss at least 21, so that it never counts as a hit.
         num_candidates: (M,) int64, how many items each target was ranked among, itself included.
         history_lengths: (M,) int64, events before the target.
         target_popularity: (M,) int64, training events of the target's item.
@@ -135,7 +135,7 @@ class Evaluator:
             target_popularity=popularity,
             metrics=summarise(ranks) | self._list_metrics(top_items),
             intervals=_intervals(ranks, targets.users),
-            audit=self.audit,
+            audit=self._audit,
         )
 
     @cached_property
@@ -143,8 +143,7 @@ class Evaluator:
         return self.split.train_counts()
 
     @cached_property
-    def audit(self) -> Audit:
-        """What qualifies the results, whatever the scorer."""
+    def _audit(self) -> Audit:
         return audit(self.split, self.protocol.split)
 
     @cached_property
@@ -176,7 +175,7 @@ def evaluate(
     """Judge a scorer once. To judge several under one protocol, or one again and again, keep an `Evaluator`.
 
     Seen items are no candidates unless the protocol says otherwise. A target that no training event is of, or that
-    cannot be ranked because it was seen or has no finite score, is a miss: its rank is the number of candidates, or 11
+    cannot be ranked because it was seen or has no finite score, is a miss: its rank is the number of candidates, or 21
     where they are fewer, so that it is no hit of any metric.
 
     Args:

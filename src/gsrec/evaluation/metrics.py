@@ -73,9 +73,12 @@ def reciprocal_rank(ranks: np.ndarray, k: int | None = None) -> np.ndarray:
     return np.where(within, 1.0 / ranks, 0.0)
 
 
+LARGEST_CUTOFF = 20
+"""Of all metrics of a rank: what is ranked behind it counts for none of them, but for a little in MRR."""
+
 RANK_METRICS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
-    {f"HR@{k}": partial(hit_rate, k=k) for k in (1, 5, 10, 20)}
-    | {f"NDCG@{k}": partial(ndcg, k=k) for k in (5, 10, 20)}
+    {f"HR@{k}": partial(hit_rate, k=k) for k in (1, 5, 10, LARGEST_CUTOFF)}
+    | {f"NDCG@{k}": partial(ndcg, k=k) for k in (5, 10, LARGEST_CUTOFF)}
     | {"MRR": reciprocal_rank, "MRR@10": partial(reciprocal_rank, k=10)}
 )
 """Every metric of a rank by its name in results: ranks (M,) to values (M,)."""

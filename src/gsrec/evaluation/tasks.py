@@ -17,6 +17,7 @@ from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Targets
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.audit import first_occurrences
+from gsrec.evaluation.metrics import LARGEST_CUTOFF
 from gsrec.models.protocols import Scorer
 from gsrec.ranking import rank_among, rank_of, score_histories, tiles, top_k
 
@@ -67,8 +68,8 @@ class RankingTask:
 
     @cached_property
     def miss_ranks(self) -> np.ndarray:
-        """(M,) int64, the rank of a target that is missed: the last one, and never among the first K."""
-        return np.asarray(np.maximum(self.num_candidates, TOP + 1))
+        """(M,) int64, the rank of a target that is missed: the last one, and behind every metric's cut-off."""
+        return np.asarray(np.maximum(self.num_candidates, LARGEST_CUTOFF + 1))
 
     def rank(
         self, scorer: Scorer, *, memory_budget: int, progress: Progress | None = None

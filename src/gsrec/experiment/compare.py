@@ -5,11 +5,10 @@ from __future__ import annotations
 import glob
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
@@ -117,10 +116,10 @@ class _Task:
         """The result of this very run, if it is there already."""
         if not (out / RESULTS_FILE).exists() or not (out / RESULTS_FILE).stat().st_size:
             return None
-        for result in read_results(out / RESULTS_FILE):
+        for result in read_results(out / RESULTS_FILE, as_now=as_now):
             same_data = result.data.fingerprint == self.split.sequences.fingerprint
             same_task = same_data and result.protocol.candidates == self.candidates
-            if same_task and says_the_same(result.config, self.config):
+            if same_task and result.config == self.config.model_dump(mode="json"):
                 return result
         return None
 
@@ -162,11 +161,6 @@ class _Task:
     def _begin(self) -> str:
         """What its folder's name begins with."""
         return f"{self.config.label.replace(':', '-')}-seed{self.config.seed}-"
-
-
-def says_the_same(recorded: Mapping[str, Any], config: RunConfig) -> bool:
-    """Whether a recorded configuration is this one; settings that are newer than the record stand at their defaults."""
-    return bool(as_now(recorded) == config.model_dump(mode="json"))
 
 
 def keep_ranks(evaluation: Evaluation, folder: Path) -> None:

@@ -17,7 +17,7 @@ from gsrec.training.config import TrainingConfig
 
 
 class DataConfig(Description):
-    """Which events count, and how they are split.
+    """Which events count, how they are split, and what is a candidate.
 
     Attributes:
         min_user_interactions: users with fewer events are left out (the thesis: 3).

@@ -15,7 +15,8 @@ SESSIONS, EVENTS = 10, 20
 
 def event_seconds(run: Run) -> float:
     """The median time from an event's coming in to ten items' going out, with as many threads as there are now."""
-    bundle = Bundle.of(run.model, run.record.config.model, run.split)
+    config = run.record.config
+    bundle = Bundle.of(run.model, config.model, run.split, settings=config.model_dump(mode="json"))
     recommender, sequences, spent = Recommender(bundle), run.split.sequences, list[float]()
     by_length = sequences.lengths.argsort(kind="stable")
     for user in by_length[:: -(-by_length.size // SESSIONS)].tolist():

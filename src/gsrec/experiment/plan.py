@@ -152,8 +152,8 @@ def _resident_bytes() -> int:
 def _told_bytes(file: Path, line: str) -> int | None:
     if not file.exists():
         return None
-    [told] = [text.split()[1] for text in file.read_text().splitlines() if text.startswith(line)]
-    return int(told) * 1024
+    told = [int(text.split()[1]) * 1024 for text in file.read_text().splitlines() if text.startswith(line)]
+    return told[0] if told else None
 
 
 def _copied_bytes(training: Training) -> int:

@@ -11,11 +11,15 @@ from gsrec.data.download import Progress as Received
 from gsrec.data.sources import open_log
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
+from gsrec.evaluation.audit import first_occurrences
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference
 from gsrec.models import Model, PopRec, SequenceEncoder, build_model
 from gsrec.models.neighbours import start_from_neighbours
+
+MANY_REPEATS = 0.1
+"""The share of validation targets that were seen before from which it is told that they are misses."""
 
 
 def prepare(
@@ -34,14 +38,27 @@ def prepare(
         progress: told of the bytes received where the log is fetched.
 
     Returns:
-        The split, and what the user should be told: guesses, conversions, drops, terms of use.
+        The split, and what the user should be told: guesses, conversions, drops, terms of use, many repeats.
 
     Raises:
         DataError: if the log cannot be read, or nothing is left of it.
     """
     log = config.data.filtered(open_log(reference.log, columns=reference.columns, progress=progress))
     terms = (SOURCES[reference.log].licence,) if reference.log in SOURCES else ()
-    return config.data.cut(log.to_sequences(vocabulary)), (*log.notes, *terms)
+    split = config.data.cut(log.to_sequences(vocabulary))
+    return split, (*log.notes, *terms, *_repeats_note(split, config))
+
+
+def _repeats_note(split: Split, config: RunConfig) -> tuple[str, ...]:
+    targets = split.targets("validation")
+    if not config.data.filter_seen or not len(targets):
+        return ()
+    share = float((~first_occurrences(split.sequences)[targets.positions]).mean())
+    told = (
+        f"{share:.0%} of the validation targets are of items that their users had before, and so misses. Where items "
+        "are taken again, --set filter_seen=false lets them be candidates"
+    )
+    return (told,) if share > MANY_REPEATS else ()
 
 
 def config_for(

@@ -38,14 +38,6 @@ from gsrec.training.checkpoint import clear_states, kept_identity
 from gsrec.training.course import CHECKPOINT_SECONDS, Epoch, Fit, Keeping, Listener
 from gsrec.training.trainer import fit
 
-MANY_REPEATS = 0.1
-"""The share of validation targets that were seen before from which it is told that they are misses."""
-
-_REPEATS = (
-    "{:.0%} of the validation targets are of items that their users had before, and so misses. Where items are taken "
-    "again, --set filter_seen=false lets them be candidates"
-)
-
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -123,8 +115,6 @@ def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Ke
     out = keeping.folder.parent
     model = new_model(config, split)
     evaluator = Evaluator(split, config.data.protocol("validation"))
-    if config.data.filter_seen and (repeats := evaluator.audit.repeats) > MANY_REPEATS:
-        listener.on_note(_REPEATS.format(repeats))
     begin = time.perf_counter()
     fitted = _fit(model, split, config, evaluator, keeping, listener)
     record = RunRecord(

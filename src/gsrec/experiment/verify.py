@@ -111,13 +111,15 @@ def verify(
     ranks, best = task.rank(bundle.model, memory_budget=MEMORY_BUDGET)
     is_candidate = first_occurrences(split.sequences)[task.targets.positions] | (not bundle.filter_seen)
     reachable = (split.train_counts()[task.items] > 0) & is_candidate
-    expected = _metrics(np.where(reachable & (ranks <= TOP), ranks, len(bundle.vocabulary)))
+    ranks = np.where(reachable, ranks, task.miss_ranks)
+    expected = _metrics(ranks)
     histories = _histories(task)
     verdicts = []
     for name, way in ways.items():
         progress(name)
         lists = way(histories, TOP)
-        verdicts.append(_verdict(name, bundle, task, best, [bundle.vocabulary.encode(one) for one in lists], reachable))
+        encoded = [bundle.vocabulary.encode(one) for one in lists]
+        verdicts.append(_verdict(name, bundle, task, (ranks, best), encoded, reachable))
     progress("changed targets")
     return Verification(expected, tuple(verdicts), _moved(bundle.model, task, best))
 
@@ -211,14 +213,24 @@ def _histories(task: RankingTask) -> list[list[ItemId]]:
 
 
 def _verdict(
-    name: str, bundle: Bundle, task: RankingTask, best: np.ndarray, lists: list[np.ndarray], reachable: np.ndarray
+    name: str,
+    bundle: Bundle,
+    task: RankingTask,
+    evaluated: tuple[np.ndarray, np.ndarray],
+    lists: list[np.ndarray],
+    reachable: np.ndarray,
 ) -> Verdict:
-    """Compare lists of item indices with the evaluator's best (M, K)."""
+    """Compare lists of item indices with the evaluator's ranks (M,) and best items (M, K).
+
+    A list that is the evaluator's has the evaluator's rank, which counts ties against the model as no list can.
+    """
+    ranks, best = evaluated
     padded = np.array([np.pad(found, (0, TOP - found.size)) for found in lists])  # (M, K)
     unlike = np.flatnonzero((padded != best).any(1))
     different = sum(not _nearly_tied(bundle, task, place, padded[place], best[place]) for place in unlike.tolist())
     hits = (padded == task.items[:, None]) & reachable[:, None]
-    ranks = np.where(hits.any(1), hits.argmax(1) + 1, len(bundle.vocabulary))
+    placed = np.where(hits.any(1), hits.argmax(1) + 1, task.miss_ranks)
+    ranks = np.where((padded == best).all(1), ranks, placed)
     near_ties = unlike.size - different
     return Verdict(name, len(lists), len(lists) - unlike.size, near_ties, different, _metrics(ranks))
 

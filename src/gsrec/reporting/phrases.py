@@ -114,7 +114,9 @@ def list_in_words(words: list[str]) -> str:
 
 
 def _seen_phrase(protocol: ProtocolRecord) -> str:
-    return "seen items are no candidates" if protocol.filter_seen else "seen items are candidates too"
+    if protocol.filter_seen:
+        return "seen items are no candidates"
+    return "seen items are candidates too" if protocol.candidates == "full" else "only seen targets are candidates too"
 
 
 def _share(value: JsonValue) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -127,11 +127,16 @@ class RunResult(Record):
         return read_ranks(self.ranks_path)
 
 
-def read_results(path: Path) -> list[RunResult]:
+AsNow = Callable[[dict[str, JsonValue]], dict[str, JsonValue]]
+"""Makes of a configuration that an earlier version recorded the one that would be recorded now."""
+
+
+def read_results(path: Path, *, as_now: AsNow = lambda config: config) -> list[RunResult]:
     """Read results, in the order of their lines.
 
     Args:
         path: a .jsonl file, or a folder: all of its .jsonl files in the order of their names.
+        as_now: fills in the settings that came after a result, so that those of several versions can be compared.
 
     Raises:
         DataError: if there is no such file, no result in it, or a line is not a whole result.
@@ -142,7 +147,7 @@ def read_results(path: Path) -> list[RunResult]:
     results = [result for file in files for result in _read_file(file)]
     if not results:
         raise DataError(f"{path} holds no results: no line in {', '.join(file.name for file in files)}")
-    return results
+    return [result.model_copy(update={"config": as_now(result.config)}) for result in results]
 
 
 def append_result(path: Path, result: RunResult | Mapping[str, object]) -> RunResult:
@@ -240,15 +245,12 @@ def _check_seeds_only_differ(runs: list[RunResult]) -> None:
                 f"there are two results of {run.name}, in {previous.source} and {run.source}. "
                 "Delete the line that is not meant, or give one of them another label."
             )
-        if (run.model, run.preset) != (first.model, first.preset) or not _agree(run.config, first.config):
+        if (run.model, run.preset, _but_seed(run.config)) != (first.model, first.preset, _but_seed(first.config)):
             raise DataError(
                 f"the runs {first.name} and {run.name} share a label but not their model, preset and config: "
                 "a mean over them says nothing. Give one of them another label."
             )
 
 
-def _agree(one: JsonValue, other: JsonValue) -> bool:
-    """Whether two configurations say the same but for the seed; a setting that only one knows came later."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return all(_agree(one[key], other[key]) for key in one.keys() & other.keys() - {"seed"})
-    return one == other
+def _but_seed(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    return {key: value for key, value in config.items() if key != "seed"}

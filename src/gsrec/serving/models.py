@@ -38,6 +38,7 @@ class ServedModel:
             "fingerprint": bundle.fingerprint,
             "data": bundle.data.name,
             "metrics": dict(bundle.metrics),
+            "filter_seen": bundle.filter_seen,
             "index_recall": None if self.recommender.index is None else self.recommender.index.recall,
         }
 

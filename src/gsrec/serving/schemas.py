@@ -180,6 +180,7 @@ class ModelFacts(BaseModel):
     fingerprint: str
     data: str
     metrics: dict[str, float]
+    filter_seen: bool = Field(description="Whether items of the history are left out, if a request does not say.")
     index_recall: float | None = Field(description="Share of the 10 best items that its index finds; null: all, exact.")
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 from playwright.sync_api import Error, Page, Route, expect
 
+from gsrec.bundle import load_bundle, save_bundle
 from gsrec.serving.keys import new_key
 from gsrec.serving.settings import Settings
 
@@ -183,6 +185,18 @@ def test_what_is_in_the_history_is_listed_where_one_wants_it(two: str, visit: Ca
     assert most not in names(page)
     page.get_by_label("Also what is in the history").check()
     expect(page.locator(".take .name").first).to_contain_text(most)
+
+
+def test_the_page_asks_as_the_model_was_judged(
+    serving: Serving, plain_bundle: Path, visit: Callable[..., Page], expected: list[str], tmp_path: Path
+) -> None:
+    expected.append("404")
+    songs = replace(load_bundle(plain_bundle), settings={"data": {"filter_seen": False}})
+    save_bundle(songs, tmp_path / "songs")
+    with serving(Settings((tmp_path / "songs",))) as address:
+        page = visit(address)
+        settle(page)
+        expect(page.get_by_label("Also what is in the history")).to_be_checked()
 
 
 def test_a_real_user_is_replayed(two: str, visit: Callable[..., Page]) -> None:

@@ -33,6 +33,7 @@ async function start() {
   alarm(null);
   byId("choose").hidden = models.length < 2;
   const names = models.map((model) => model.name);
+  byId("repeats").checked = models.some((model) => !model.filter_seen);
   fill(byId("model-0"), names);
   fill(byId("model-1"), [...names, "none"], models.length > 1 ? 1 : names.length);
   await Promise.all([replay.offer(), recommend()]);
