@@ -22,6 +22,8 @@ AMONG_G = --candidates popularity:100 --trained $(RESULTS)/E
 SPLIT_H := --set split=temporal
 PARTS_A := sasrec:one-negative,sasrec:neighbours
 PARTS_F := sasrec:neighbours
+TUNED_A := gru4rec:tuned
+TUNED_F := $(TUNED_A)
 PARTS_D := sasrec:neighbours,sasrec:cosines-neighbours
 PARTS_E := sasrec:cosines-neighbours
 PARTS_G := $(PARTS_E)
@@ -82,12 +84,15 @@ line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
 		$(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
 
-# What lines have besides the five models, one seed each: SASRec with GSRec's start and scores, GSRec without recurrence.
+# What lines have besides the five models, one seed each: SASRec with GSRec's start and scores, GSRec without recurrence,
+# and GRU4Rec with settings tuned on another log.
 parts-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(PARTS_$*) --presets experiments/baselines.toml \
 		--config experiments/$(LOG_$*).toml $(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
 	$(BIN)/gsrec compare $(LOG_$*) --models gsrec:cell-none --presets experiments/ablations.toml \
 		--config experiments/$(LOG_$*).toml $(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
+	$(if $(TUNED_$*),$(BIN)/gsrec compare $(LOG_$*) --models $(TUNED_$*) --presets experiments/baselines.toml \
+		--set precision=bfloat16 $(AMONG_$*) --out $(RESULTS)/$*)
 
 # Of line T every model has settings of its own, the best of as many trials on validation.
 line-T: $(VENV)/.run
