@@ -1,4 +1,5 @@
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -26,3 +27,11 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 def test_importing_the_package_loads_nothing_heavy() -> None:
     program = "import sys, gsrec; sys.exit(bool({'torch', 'polars', 'numpy', 'pydantic'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("given", "held"), [(None, "1000"), ("7", "7")])
+def test_threads_do_not_wait_busily_for_long_unless_told(given: str | None, held: str) -> None:
+    program = "import os, gsrec; print(os.environ['GOMP_SPINCOUNT'])"
+    around = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    around |= {"GOMP_SPINCOUNT": given} if given else {}
+    assert subprocess.check_output([sys.executable, "-c", program], env=around, text=True).strip() == held
