@@ -38,7 +38,7 @@ ABLATED := gsrec$(shell sed -n 's/^\[\(.*\)\.[a-z]*\]$$/,gsrec:\1/p' experiments
 STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
 
 # The shell finds the lines when they are there; one that runs now is none yet when make reads this.
-report = $(BIN)/gsrec report $(RESULTS)/[A-Z]
+report = $(BIN)/gsrec report $(RESULTS)/[A-Z] --published experiments/published.toml
 
 # Quiet when all goes well; the whole log when it does not.
 logged = $(1) >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log >&2; exit 1; }

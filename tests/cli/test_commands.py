@@ -338,6 +338,9 @@ def test_compare_without_a_plotting_library(gsrec: Gsrec, small_log: Path, monke
     assert not list(Path("results").glob("*.png"))
 
 
+PUBLISHED = '[[published]]\nmodel = "LRURec"\ndata = "small"\nmetrics = { "HR@10" = 0.9 }\nsource = "a paper"\n'
+
+
 def test_report_puts_comparisons_on_a_page(gsrec: Gsrec, small_log: Path) -> None:
     gsrec("compare", small_log, "--models", "poprec", "--out", "results")
     code, out, err = gsrec("report", "results", "--out", "page.md")
@@ -347,6 +350,9 @@ def test_report_puts_comparisons_on_a_page(gsrec: Gsrec, small_log: Path) -> Non
     code, out, _ = gsrec("report", "results", "--out", "page.md", "--fill", "readme.md", "--json")
     assert (code, json.loads(out)) == (0, {"out": "page.md", "filled": "readme.md"})
     assert "poprec" in Path("readme.md").read_text(encoding="utf-8")
+    Path("others.toml").write_text(PUBLISHED, encoding="utf-8")
+    gsrec("report", "results", "--out", "page.md", "--fill", "readme.md", "--published", "others.toml")
+    assert "LRURec, published" in Path("readme.md").read_text(encoding="utf-8")
 
 
 def test_thesis_is_whole(gsrec: Gsrec, small_log: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,9 @@ def test_a_page_holds_reports_of_all_that_is_recorded_with_links_that_lead_back(
     assert text.count("### tiny, leave-one-out, full catalogue: 2 models") == 2
     assert text.count("![Learning curves](../../learning_curves.png)") == 2 * plots_available()
     assert (folder / "table.md").read_text().startswith("### tiny, leave-one-out, full catalogue: 2 models")
+    assert text.index("### At a glance: NDCG@10") < text.index("### tiny")
+    write_results_page([folder], page)
+    assert "At a glance" not in page.read_text()
 
 
 def test_a_folder_without_results_is_told(tmp_path: Path) -> None:
@@ -39,7 +42,7 @@ def test_only_what_is_between_the_markers_is_filled(folder: Path) -> None:
     page.write_text("before\n<!-- results:start -->\nyesterday\n<!-- results:end -->\nafter\n")
     fill_results_block([folder], page)
     text = page.read_text()
-    assert text.startswith("before\n<!-- results:start -->\n### tiny, leave-one-out, full catalogue: 2 models")
+    assert text.startswith("before\n<!-- results:start -->\n### At a glance: NDCG@10")
     assert text.endswith("<!-- results:end -->\nafter\n")
     assert "yesterday" not in text
     fill_results_block([folder], page)

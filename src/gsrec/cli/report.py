@@ -16,16 +16,21 @@ def report(
     fill: Annotated[
         Path | None, typer.Option(metavar="FILE.md", help="A page whose block of results is to be filled as well.")
     ] = None,
+    published: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="What others published, to stand beside it.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write one page of several comparisons: tables, tests and plots."""
+    """Write one page of several comparisons: what they come to, tables, tests and plots."""
     from gsrec.cli.console import print_json
     from gsrec.experiment.config import as_now
+    from gsrec.reporting.overview import read_published
     from gsrec.reporting.pages import fill_results_block, write_results_page
 
-    write_results_page(folders, out, as_now=as_now)
+    theirs = read_published(published) if published else ()
+    write_results_page(folders, out, published=theirs, as_now=as_now)
     if fill is not None:
-        fill_results_block(folders, fill, as_now=as_now)
+        fill_results_block(folders, fill, published=theirs, as_now=as_now)
     if as_json:
         print_json({"out": str(out), "filled": str(fill) if fill else None})
     else:

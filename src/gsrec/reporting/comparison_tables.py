@@ -25,13 +25,13 @@ def metrics_table(comparison: Comparison) -> Table:
     """Models as rows, the best first, metrics as columns: mean over seeds, with its deviation; the best is bold."""
     count = len(comparison.models)
     names = [name for name in METRICS if all(name in model.means for model in comparison.models)]
-    best = {name: max(_rounded(model, name) for model in comparison.models) for name in names}
+    best = {name: max(rounded(model, name) for model in comparison.models) for name in names}
     columns = [Column("Model", is_number=False), *(Column(name) for name in names)]
     columns += [Column(heading) for heading in ("Seeds", *COSTS)]
     rows = [
         (
             Cell(model.label),
-            *(Cell(mean_and_deviation(model, name), bold=_rounded(model, name) == best[name]) for name in names),
+            *(Cell(mean_and_deviation(model, name), bold=rounded(model, name) == best[name]) for name in names),
             *_cost_cells(model),
         )
         for model in sorted(comparison.models, key=lambda model: -model.means.get(HEADLINE_METRIC, 0.0))
@@ -77,7 +77,8 @@ def mean_and_deviation(model: ModelSummary, metric: str) -> str:
     return f"{mean} ± {model.deviations[metric]:.{DECIMALS}f}" if metric in model.deviations else mean
 
 
-def _rounded(model: ModelSummary, metric: str) -> float:
+def rounded(model: ModelSummary, metric: str) -> float:
+    """The mean over seeds as tables show it, by which the best of a column is chosen."""
     return round(model.means[metric], DECIMALS)
 
 
