@@ -8,7 +8,7 @@ import pytest
 
 from gsrec.data.sequences import LogSizes
 from gsrec.experiment.configure import run_config, run_configs, suited
-from gsrec.experiment.defaults import suited_layer, suited_note
+from gsrec.experiment.defaults import catalogue_note, suited_layer, suited_note
 from gsrec.models import MODELS, GSRecConfig, build_model
 
 DENSE, FEW_USERS = LogSizes(6_040, 3_416, 999_611), LogSizes(943, 1_682, 100_000)
@@ -22,6 +22,13 @@ def test_a_dense_log_has_the_presets_own_settings_and_a_large_one_averages() -> 
     dense, plain = run_config("gsrec", sizes=DENSE), run_config("gsrec")
     assert dense.model == plain.model
     assert dense.training == plain.training.model_copy(update={"averaging": 0.995})
+
+
+def test_a_loss_over_very_many_items_is_told() -> None:
+    softmax, sampled = run_config("gsrec").training, run_config("gsrec", settings=["loss=sampled-softmax"]).training
+    assert catalogue_note(softmax, 99_999) == ()
+    assert "over all 100,000 items" in catalogue_note(softmax, 100_000)[0]
+    assert catalogue_note(sampled, 100_000) == ()
 
 
 def test_a_sparse_log_wants_width_dropout_and_cosines() -> None:

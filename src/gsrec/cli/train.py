@@ -45,7 +45,7 @@ def train(
     )
     from gsrec.experiment import run
     from gsrec.experiment.configure import AS_PUBLISHED, run_config, suited
-    from gsrec.experiment.defaults import suited_note
+    from gsrec.experiment.defaults import catalogue_note, suited_note
     from gsrec.experiment.folder import LogReference, claim
     from gsrec.experiment.prepare import prepare
     from gsrec.training.precision import precision_note
@@ -60,7 +60,8 @@ def train(
     sizes = split.sequences.sizes
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
     suits = suited_note(suited(model, sizes)) if preset not in AS_PUBLISHED and model != "poprec" else ()
-    print_notes((*notes, *suits, precision_note(chosen.training.precision)), quiet=quiet)
+    dear = catalogue_note(chosen.training, sizes.num_items) if model != "poprec" else ()
+    print_notes((*notes, *suits, *dear, precision_note(chosen.training.precision)), quiet=quiet)
     with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener, stopped_by_signals() as stop:
         trained = run.train(
             reference,

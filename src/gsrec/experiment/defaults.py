@@ -10,6 +10,7 @@ few steps an epoch, unless batches are small. The numbers behind the borders are
 from __future__ import annotations
 
 from gsrec.data.sequences import LogSizes
+from gsrec.training.config import MANY_ITEMS, OVER_CATALOGUE, TrainingConfig
 
 Layer = dict[str, dict[str, object]]
 """Settings by section: `{"model": {...}, "training": {...}}`."""
@@ -23,7 +24,7 @@ SHORT = 25.0
 ENOUGH = 20_000
 """Events from which a log can teach a wide model."""
 
-MANY_ITEMS = 30_000
+WIDE_CATALOGUE = 30_000
 """Items from which width costs more than it brings."""
 
 MUCH = 500_000
@@ -31,6 +32,9 @@ MUCH = 500_000
 
 STEPS = 50
 """Steps that an epoch should have, with batches of 16 histories at least."""
+
+WITH_NEGATIVES = "--set loss=sampled-softmax --set num_negatives=1000"
+"""What to add where the loss over all items takes too long."""
 
 COSINES = ("gsrec", "gat4rec", "fdg-trans", "gru-transformer")
 """Models whose scores are cosines on sparse logs: GSRec, and the hybrids beside it, for what order is worth."""
@@ -45,7 +49,7 @@ def suited_layer(sizes: LogSizes, model: str = "gsrec") -> Layer:
     256
     """
     if sizes.num_interactions >= ENOUGH and sizes.mean_popularity < FEW and sizes.mean_length < SHORT:
-        width = 128 if sizes.num_items > MANY_ITEMS else 256
+        width = 128 if sizes.num_items > WIDE_CATALOGUE else 256
         widths = {"embedding_size": width, "recurrent_size": width}
         cosines = {"temperature": 0.07} if model in COSINES else {}
         return {
@@ -68,3 +72,9 @@ def suited_note(layer: Layer) -> tuple[str, ...]:
     """What is told of settings that suit, if there are any."""
     told = ", ".join(f"{key}={value}" for section in layer.values() for key, value in section.items())
     return (f"settings that suit a log of these sizes, unless given: {told}",) if told else ()
+
+
+def catalogue_note(training: TrainingConfig, num_items: int) -> tuple[str, ...]:
+    """What is told before a training whose loss goes over very many items, if it does."""
+    told = f"the loss goes over all {num_items:,} items; if that takes too long, {WITH_NEGATIVES} (gsrec plan tells)"
+    return (told,) if training.loss in OVER_CATALOGUE and num_items >= MANY_ITEMS else ()

@@ -20,10 +20,11 @@ from gsrec.data.splits import Split, Targets
 from gsrec.errors import ConfigError
 from gsrec.evaluation.tasks import RankingTask
 from gsrec.experiment.config import RunConfig
+from gsrec.experiment.defaults import WITH_NEGATIVES
 from gsrec.experiment.prepare import batches_of, new_model
 from gsrec.models import PopRec, Scorer
 from gsrec.ranking import MEMORY_BUDGET, tiles
-from gsrec.training.config import OVER_CATALOGUE
+from gsrec.training.config import MANY_ITEMS, OVER_CATALOGUE
 from gsrec.training.course import Course
 from gsrec.training.precision import precision_of
 from gsrec.training.trainer import Training
@@ -36,9 +37,6 @@ SHARES = (8, 4, 2, 1)
 
 TILES_TO_TRY = 6
 """So many tiles of a validation are judged for its time."""
-
-MANY_ITEMS = 100_000
-"""Items from which a loss over the whole catalogue takes many times what one with negatives takes."""
 
 ITEM_TABLE_IS_LARGE = 2**28
 """Bytes of an item table (its gradient and the optimizer take three times as much) that outweigh most batches."""
@@ -205,7 +203,7 @@ def _advice(config: RunConfig, split: Split, *, fits: bool) -> tuple[str, ...]:
     smaller = f"--set batch_size={max(config.training.batch_size // 2, 1)}: half the events a step"
     shorter = f"--set max_length={max(length // 2, 1)}: half of the longest history"
     narrower = f"--set embedding_size={max(size // 2, 1)}: half the item table"
-    sampled = "--set loss=sampled-softmax --set num_negatives=1000: a step learns only the items it looks at"
+    sampled = f"{WITH_NEGATIVES}: a step learns only the items it looks at"
     over_catalogue = config.training.loss in OVER_CATALOGUE
     if fits:
         return (sampled,) if over_catalogue and num_items >= MANY_ITEMS else ()

@@ -15,6 +15,9 @@ LossName = Literal["softmax", "bce", "sampled-softmax", "sampled-bce", "gbce", "
 OVER_CATALOGUE: tuple[LossName, ...] = ("softmax", "bce")
 """The losses that take every item into account at every target."""
 
+MANY_ITEMS = 100_000
+"""Items from which a loss over the whole catalogue takes many times what one with negatives takes."""
+
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
