@@ -272,7 +272,7 @@ def test_every_loss_falls(loss: str, objective: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("loss", ["softmax", "bce"])
 def test_losses_fall_in_bfloat16_too(loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gsrec.training.trainer.MANY_EVENTS", 1)
+    monkeypatch.setattr("gsrec.training.trainer.MANY_NUMBERS", 1)
     monkeypatch.setattr("gsrec.training.losses.CHUNK_ROWS", 4)
     fitted, exact = (
         train(small_model(CALM), tmp_path / precision, loss=loss, precision=precision, epochs=6, learning_rate=0.03)

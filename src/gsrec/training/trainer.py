@@ -29,8 +29,9 @@ from gsrec.training.objectives import MaskedItem, Objective, last_item, next_ite
 from gsrec.training.optimizers import optimizers, tables_by_rows
 from gsrec.training.precision import precision_of
 
-MANY_EVENTS = 4096
-"""A batch of fewer goes through the model in float32: bfloat16 takes longer to prepare for its shape than it saves."""
+MANY_NUMBERS = 2**18
+"""A batch of fewer, events times width, goes through the model in float32: bfloat16 takes longer to prepare for its
+shape than it saves."""
 
 BEST_FILE = "best.safetensors"
 """The weights of the best epoch so far, beside the states, which hold them as well."""
@@ -230,7 +231,8 @@ class Training:
         """Learn from one batch of rows (B, L); gives its loss and how many targets it had."""
         task = self.objective(rows, self.generator)
         chosen = task.targets > 0
-        narrow = self.precision != torch.float32 and task.inputs.numel() >= MANY_EVENTS
+        numbers = task.inputs.numel() * self.encoder.item_weights.shape[1]
+        narrow = self.precision != torch.float32 and numbers >= MANY_NUMBERS
         with torch.autocast("cpu", self.precision, enabled=narrow):
             hidden = self.encoder.encode(task.inputs)
         hidden = hidden[chosen].float()  # (T, D)
