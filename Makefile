@@ -84,7 +84,7 @@ line-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(COMPARED) --seeds $(SEEDS) --config experiments/$(LOG_$*).toml \
 		$(AMONG_$*) $(SPLIT_$*) --out $(RESULTS)/$*
 
-# What lines have besides the five models, one seed each: SASRec with GSRec's start and scores, GSRec without recurrence,
+# What lines have besides these models, one seed each: SASRec with GSRec's start and scores, GSRec without recurrence,
 # and GRU4Rec with settings tuned on another log.
 parts-%: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_$*) --models $(PARTS_$*) --presets experiments/baselines.toml \

@@ -50,19 +50,22 @@ class Question(BaseModel, frozen=True):
     Attributes:
         models: what a model stands for, and its label in the results.
         answer: empty until there are numbers.
+        missing: what those models stand for that were run on no data set.
     """
 
     name: str
     asks: str
     models: dict[str, str]
     answer: str = ""
+    missing: tuple[str, ...] = ()
 
 
 def run_of(question: Question, comparisons: Sequence[Comparison]) -> Question:
     """The question about those of its models that were run on a data set at least."""
     known = {label for comparison in comparisons for label in summaries(comparison)}
     models = {meant: label for meant, label in question.models.items() if label in known}
-    return question.model_copy(update={"models": models})
+    missing = tuple(meant for meant in question.models if meant not in models)
+    return question.model_copy(update={"models": models, "missing": missing})
 
 
 def table(question: Question, comparisons: Sequence[Comparison]) -> Table:
@@ -80,8 +83,12 @@ def table(question: Question, comparisons: Sequence[Comparison]) -> Table:
         title=question.asks,
         columns=(Column("", is_number=False), *map(Column, headings)),
         rows=tuple(rows),
-        below=(question.answer,) if question.answer else (),
+        below=(*([question.answer] if question.answer else ()), *_not_run(question)),
     )
+
+
+def _not_run(question: Question) -> tuple[str, ...]:
+    return (f"Not run yet: {'; '.join(question.missing)}.",) if question.missing else ()
 
 
 def cells(label: str, comparison: Comparison) -> Iterator[Cell]:
@@ -157,7 +164,7 @@ def main() -> None:
         link = Path(os.path.relpath(drawn, given.page.parent)).as_posix()
         parts += [to_markdown([table(question, comparisons)], level=2), f"![{question.asks}]({link})\n"]
     if unasked := [question.asks for question in questions if len(question.models) < 2]:
-        parts.append(f"## Not run yet\n\n{' '.join(unasked)}\n")
+        parts.append(f"## Not asked yet\n\n{' '.join(unasked)}\n")
     write_text(given.page, "\n".join(parts))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -17,6 +17,11 @@ from gsrec.reporting.tables import Cell, Column, Table
 
 METRICS = ("NDCG@10", "HR@10")
 """What is told of every comparison, a table each."""
+
+READING = (
+    "Mean ± standard deviation where there are several seeds, else one; –: not run. Bold: the best of a column, be it "  # noqa: RUF001
+    "by chance or not: that, costs, and how many targets are of items never trained on, stand with each comparison."
+)
 
 NOT_RUN = Cell("–")  # noqa: RUF001
 
@@ -73,7 +78,7 @@ def read_published(file: Path) -> tuple[Published, ...]:
 
 
 def overview_tables(comparisons: Sequence[Comparison], published: Iterable[Published] = ()) -> tuple[Table, ...]:
-    """A table a metric: models as rows, in the order in which comparisons have them, a comparison a column.
+    """A table a metric: models as rows, a comparison a column; who stands in all of them comes first, by mean place.
 
     Args:
         comparisons: of any data and protocols.
@@ -85,18 +90,21 @@ def overview_tables(comparisons: Sequence[Comparison], published: Iterable[Publi
 
 def _table(metric: str, comparisons: Sequence[Comparison], published: Sequence[Published]) -> Table:
     columns = [_column(metric, comparison, published) for comparison in comparisons]
-    labels = dict.fromkeys(label for column in columns for label in column)
-    ours = [label for label in labels if label not in {one.label for one in published}]
-    rows = [*ours, *(label for label in labels if label not in ours)]
+    theirs = list(dict.fromkeys(one.label for one in published))
+    ours = {label for column in columns for label in column} - set(theirs)
+    rows = [*sorted(ours, key=lambda label: _order(label, columns)), *theirs]
     return Table(
         title=f"At a glance: {metric}",
         columns=(Column("Model", is_number=False), *(Column(headline(comparison)) for comparison in comparisons)),
         rows=tuple((Cell(label), *(column.get(label, NOT_RUN) for column in columns)) for label in rows),
-        below=(
-            "Mean ± standard deviation where there are several seeds; bold: the best of a column.",
-            *_told(published),
-        ),
+        below=(READING, *_told(published)),
     )
+
+
+def _order(label: str, columns: Sequence[Mapping[str, Cell]]) -> tuple[bool, float, str]:
+    """Whether a row has gaps, and its mean place in the columns where it stands."""
+    places = [list(column).index(label) for column in columns if label in column]
+    return len(places) < len(columns), sum(places) / len(places), label
 
 
 def _column(metric: str, comparison: Comparison, published: Sequence[Published]) -> dict[str, Cell]:
