@@ -1,10 +1,14 @@
 import dataclasses
+from itertools import chain
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gsrec.data import Sequences, Vocabulary
+from gsrec.data import sequences as sequences_module
 from gsrec.errors import DataError
 
 
@@ -56,3 +60,15 @@ def test_the_fingerprint_is_that_of_the_data() -> None:
         dataclasses.replace(sequences, vocabulary=Vocabulary.of(["x", "z"])),
     ]
     assert len({sequences.fingerprint, *(other.fingerprint for other in others)}) == 7
+
+
+@given(histories=st.lists(st.lists(st.integers(1, 2), max_size=6), min_size=1, max_size=6), at_once=st.integers(1, 10))
+def test_first_occurrences_are_first_whatever_is_taken_together(histories: list[list[int]], at_once: int) -> None:
+    expected = [item not in history[:place] for history in histories for place, item in enumerate(history)]
+    offsets = np.cumsum([0, *map(len, histories)]).tolist()
+    users = [str(user) for user in range(len(histories))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequences_module, "EVENTS_AT_ONCE", at_once)
+        found = sequences_of([*chain(*histories)], offsets, users).first_occurrences
+    assert found.tolist() == expected
+    assert found.dtype == np.bool_

@@ -2,14 +2,8 @@
 
 from collections.abc import Callable
 
-import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from gsrec.data import Sequences, Split, leave_one_out
-from gsrec.evaluation import audit as audit_module
-from gsrec.evaluation.audit import Audit, audit, audit_log, first_occurrences
+from gsrec.evaluation.audit import Audit, audit, audit_log
 
 Maker = Callable[..., Sequences]
 
@@ -64,15 +58,3 @@ def test_an_empty_part_and_an_empty_training_have_shares_of_zero(sequences_of: M
 def test_training_counts_are_of_training_events_only(sequences_of: Maker) -> None:
     split = leave_one_out(sequences_of([[1, 2, 2, 3, 3], [2, 1]], num_items=4))
     assert split.train_counts().tolist() == [0, 2, 3, 0, 0]
-
-
-@given(histories=st.lists(st.lists(st.integers(1, 4), max_size=6), min_size=1, max_size=6), at_once=st.integers(1, 10))
-def test_first_occurrences_are_first_whatever_is_taken_together(
-    sequences_of: Maker, histories: list[list[int]], at_once: int
-) -> None:
-    expected = [item not in history[:place] for history in histories for place, item in enumerate(history)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(audit_module, "_EVENTS_AT_ONCE", at_once)
-        found = first_occurrences(sequences_of(histories, num_items=4))
-    assert found.tolist() == expected
-    assert found.dtype == np.bool_

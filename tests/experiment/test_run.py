@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gsrec.data.columns import Columns
 from gsrec.data.sources import open_log
 from gsrec.errors import BundleError, ConfigError, DataError, StoppedError, TrainingError
 from gsrec.evaluation.evaluator import Protocol
@@ -205,7 +206,7 @@ def test_the_terms_of_a_source_are_told(small_log: str, tmp_path: Path, monkeypa
 
 def test_a_log_is_known_by_its_whole_path(small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(Path(small_log).parent)
-    assert LogReference.of("small.csv", "user", None, "time") == LogReference(
+    assert LogReference.of("small.csv", Columns("user", time="time")) == LogReference(
         log=small_log, user_column="user", time_column="time"
     )
     monkeypatch.chdir(tmp_path)
@@ -216,7 +217,7 @@ def test_a_log_is_known_by_its_whole_path(small_log: str, tmp_path: Path, monkey
 def test_named_columns_are_remembered(spare: str, tmp_path: Path) -> None:
     text = Path(spare).read_text(encoding="utf-8")
     Path(spare).write_text(text.replace("user_id,item_id,time", "who,what,when"), encoding="utf-8")
-    reference = LogReference.of(spare, "who", "what", "when")
+    reference = LogReference.of(spare, Columns("who", "what", "when"))
     run = train(reference, run_config("poprec"), tmp_path / "run")
     assert open_run(tmp_path / "run").evaluate(TEST).metrics == run.evaluate(TEST).metrics
 

@@ -24,12 +24,13 @@ from fastapi.testclient import TestClient
 
 from gsrec.bundle import Bundle, load_bundle, save_bundle
 from gsrec.bundle.inspection import inspect_bundle
-from gsrec.bundle.manifest import CONTENTS, MANIFEST, Manifest, checksum
+from gsrec.bundle.manifest import CONTENTS, MANIFEST, Manifest
 from gsrec.data.sources import open_log
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import GSRecError
 from gsrec.experiment.configure import run_config
+from gsrec.files import checksum
 from gsrec.models import GSRecConfig, SequenceEncoder, build_model
 from gsrec.recommend.onnx_runtime import FACTS, read_facts
 from gsrec.recommend.session import Session, session_from_bytes

@@ -17,7 +17,7 @@ from gsrec.data.synthetic import synthetic_log
 from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, ConfigError
 from gsrec.files import write_text
-from gsrec.models import BERT4RecConfig, GSRecConfig, SASRecConfig, build_model
+from gsrec.models import BERT4RecConfig, GSRecConfig, HybridConfig, SASRecConfig, build_model
 from gsrec.recommend.index import index_of
 from gsrec.recommend.recommender import Recommender
 from gsrec.recommend.rules import Rules
@@ -28,7 +28,7 @@ LOG = synthetic_log(num_users=200, num_items=NUM_ITEMS, mean_length=8, seed=3)
 HISTORIES = [[3, 7, 11], [5, 4_999], [8, 8, 1, 2_000]]
 
 
-def bundle_of(config: GSRecConfig | SASRecConfig | BERT4RecConfig, seed: int = 1) -> Bundle:
+def bundle_of(config: GSRecConfig | SASRecConfig | BERT4RecConfig | HybridConfig, seed: int = 1) -> Bundle:
     facts = DataFacts(name="items", fingerprint="0" * 64, num_users=1, num_items=NUM_ITEMS, num_interactions=1)
     model = build_model(config, num_items=NUM_ITEMS, seed=seed).eval()
     ones = torch.ones(NUM_ITEMS + 1, dtype=torch.int64)
@@ -81,8 +81,10 @@ def test_an_index_is_for_the_model_it_was_built_for(indexed: tuple[Path, Path, R
     other = bundle_of(GSRecConfig(embedding_size=16, recurrent_size=16, window=4), seed=2)
     with pytest.raises(BundleError, match="is the index of other items than this model's"):
         Recommender(other).with_index(indexed[1])
-    with pytest.raises(ConfigError, match="an index is for models that stream"):
-        index_of(bundle_of(BERT4RecConfig(embedding_size=8, num_heads=1, max_length=8)), LOG)
+    others = (BERT4RecConfig(embedding_size=8, num_heads=1, max_length=8), HybridConfig(name="gat4rec", max_length=8))
+    for config in others:
+        with pytest.raises(ConfigError, match="an index is for models that stream: GSRec, SASRec and GRU4Rec"):
+            index_of(bundle_of(config), LOG)
     save_bundle(other, tmp_path / "other")
     with pytest.raises(BundleError, match="index of none of the models served"):
         load_models([tmp_path / "other"], [indexed[1]])

@@ -128,6 +128,7 @@ def test_what_is_not_wanted_is_left_out() -> None:
     best = session.recommend(3).items
     assert not set(best) & set(ids[:2])
     assert session.recommend(2, exclude=[best[0], "unknown"]).items == best[1:]
+    assert session.recommend(2, exclude=np.array(best[:1])).items == best[1:]
     assert len(session.recommend(1000).items) == len(ids) - 2
     assert len(session.recommend(1000, filter_seen=False).items) == len(ids)
     with pytest.raises(ConfigError, match="k must be at least 1, found 0"):

@@ -29,12 +29,6 @@ def test_all_plots_are_written(tmp_path: Path, write_run: WriteRun) -> None:
     assert len(list((tmp_path / "report").iterdir())) == 3
 
 
-def test_they_can_be_drawn_as_svg_and_say_what_they_show(tmp_path: Path, write_run: WriteRun) -> None:
-    paths = write_plots([write_run("sasrec", [1, 3])], tmp_path, metric="NDCG@10", kind="svg")
-    assert {path.suffix for path in paths} == {".svg"}
-    assert all("<svg" in path.read_text() for path in paths)
-
-
 def test_what_cannot_be_drawn_is_left_out_and_an_older_one_removed(tmp_path: Path, write_run: WriteRun) -> None:
     (tmp_path / "learning_curves.png").write_bytes(b"of an earlier report")
     assert write_plots([write_run("poprec", [9, 9], history=[], run=None)], tmp_path) == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gsrec.bundle.bundle import BUNDLE_FOLDER, Bundle, load_bundle, save_bundle
-from gsrec.bundle.manifest import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, DataFacts, Manifest, first_problem
+from gsrec.bundle.manifest import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, DataFacts, Manifest
 from gsrec.bundle.storage import SUFFIX, check_place
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "DataFacts",
     "Manifest",
     "check_place",
-    "first_problem",
     "load_bundle",
     "save_bundle",
 ]

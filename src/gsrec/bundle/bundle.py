@@ -25,13 +25,13 @@ from gsrec.bundle.manifest import (
     WEIGHTS,
     DataFacts,
     Manifest,
-    checksum,
     read_manifest,
 )
 from gsrec.bundle.storage import read_files, write_files
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
-from gsrec.errors import BundleError, ConfigError, DataError
+from gsrec.errors import BundleError, GSRecError
+from gsrec.files import checksum
 from gsrec.models import Model, ModelConfig, build_model
 from gsrec.models.protocols import Step, StreamingEncoder
 
@@ -145,9 +145,7 @@ def load_bundle(path: Path) -> Bundle:
         counts = load(files[POPULARITY])[COUNTS]
         if counts.shape != (len(vocabulary) + 1,) or counts.dtype != torch.int64:
             raise BundleError(f"{POPULARITY} has counts {counts.dtype} of shape {tuple(counts.shape)}")
-    except (ValueError, TypeError, KeyError, RuntimeError, SafetensorError, RecursionError) as error:
-        raise _unfitting(path, error) from error
-    except (ConfigError, DataError, BundleError) as error:
+    except (GSRecError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError, RecursionError) as error:
         raise _unfitting(path, error) from error
     model.eval()
     told = (manifest.settings, manifest.metrics, manifest.licence)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,13 +32,7 @@ class Inspection:
     @property
     def num_parameters(self) -> int:
         """How many numbers the weights are."""
-        total = 0
-        for shape in self.shapes.values():
-            size = 1
-            for length in shape:
-                size *= length
-            total += size
-        return total
+        return sum(map(math.prod, self.shapes.values()))
 
     def record(self) -> dict[str, Any]:
         """The inspection as JSON."""

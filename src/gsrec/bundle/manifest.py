@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from gsrec.data.sequences import Sequences
 from gsrec.errors import BundleError
+from gsrec.files import checksum, first_problem
 from gsrec.models import ModelConfig
 from gsrec.models.config import Description
 
@@ -124,14 +124,3 @@ def digest_of(told: Mapping[str, Any]) -> str:
     """The digest of what a manifest says, as JSON: what a newer version adds to it when it reads does not count."""
     content = {key: value for key, value in told.items() if key != "digest"}
     return checksum(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
-
-
-def first_problem(error: ValidationError) -> str:
-    """What is wrong first with the content of a file: where, and what."""
-    problem = error.errors()[0]
-    return ": ".join(part for part in (".".join(map(str, problem["loc"])), problem["msg"]) if part)
-
-
-def checksum(content: bytes) -> str:
-    """SHA-256, as hexadecimal digits."""
-    return hashlib.sha256(content).hexdigest()

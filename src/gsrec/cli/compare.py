@@ -36,6 +36,7 @@ def compare(
 ) -> None:
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
     from gsrec.cli.console import narrator, print_json, print_parts, stopped_by_signals
+    from gsrec.data.columns import Columns
     from gsrec.experiment.compare import compare_models
     from gsrec.experiment.configure import run_configs
     from gsrec.experiment.folder import LogReference
@@ -50,7 +51,7 @@ def compare(
         run_configs, models.split(","), range(seed, seed + seeds), file=config, settings=wanted, presets_file=presets
     )
     first = given()[0]
-    reference = LogReference.of(log, user_column, item_column, time_column)
+    reference = LogReference.of(log, Columns(user_column, item_column, time_column))
     chosen = given(sizes=prepare(reference, first)[0].sequences.sizes)
     with stopped_by_signals() as stop:
         results = compare_models(

@@ -84,14 +84,9 @@ def narrator(*, quiet: bool) -> Narrator:
         if not quiet:
             typer.echo(line, err=True)
 
-    @contextmanager
-    def listens(config: RunConfig) -> Iterator[Listener]:
-        with TrainingDisplay(config.label, config.training.epochs, quiet) as listener:
-            yield listener
-
     return Narrator(
         on_start=lambda config, number, total: say(f"run {number} of {total}: {config.label}, seed {config.seed}"),
-        listens=listens,
+        listens=lambda config: TrainingDisplay(config.label, config.training.epochs, quiet),
         on_skip=lambda config: say(f"{config.label}, seed {config.seed}: recorded already"),
         on_notes=lambda notes: print_notes(notes, quiet=quiet),
     )

@@ -17,6 +17,9 @@ def index(
     recall: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the 10 best items that must be found.")
     ] = 0.95,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    time_column: options.TimeColumn = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -25,11 +28,12 @@ def index(
     Where an index finds too few, or there are too few items to gain anything, all items go on being scored.
     """
     from gsrec.cli.console import print_json, print_notes
+    from gsrec.data.columns import Columns
     from gsrec.data.sources import open_log
     from gsrec.experiment.folder import any_bundle
     from gsrec.recommend.index import index_of
 
-    bundle, opened = any_bundle(path), open_log(log)
+    bundle, opened = any_bundle(path), open_log(log, columns=Columns(user_column, item_column, time_column))
     print_notes(opened.notes, quiet=quiet)
     built = index_of(bundle, opened, recall=recall)
     built.save(out)

@@ -28,6 +28,7 @@ def plan(
     import math
 
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
+    from gsrec.data.columns import Columns
     from gsrec.experiment.configure import run_config
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.plan import plan_training
@@ -35,7 +36,7 @@ def plan(
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
-    reference = LogReference.of(log, user_column, item_column, time_column)
+    reference = LogReference.of(log, Columns(user_column, item_column, time_column))
     with progress_bar(log, quiet=quiet) as progress:
         split, notes = prepare(reference, chosen, progress=progress)
     sizes = split.sequences.sizes

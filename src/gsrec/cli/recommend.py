@@ -32,6 +32,9 @@ def recommend(
         Path | None, typer.Option(metavar="DIR", help="An index of `gsrec index`: faster among very many items.")
     ] = None,
     log: options.MovedLog = None,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    time_column: options.TimeColumn = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -45,7 +48,8 @@ def recommend(
     if [history, users, everybody].count(None) != 2:
         raise ConfigError("give one of --history ID,ID,..., --users FILE and --everybody LOG")
     if everybody is not None:
-        _for_everybody(path, everybody, out, k, keep_seen=keep_seen, as_json=as_json, quiet=quiet)
+        columns = (user_column, item_column, time_column)
+        _for_everybody(path, everybody, columns, out, k, keep_seen=keep_seen, as_json=as_json, quiet=quiet)
         return
     given = options.split_ids(history, "--history") if history is not None else []
     recommender = Recommender(any_bundle(path))
@@ -86,10 +90,19 @@ def _tell(answers: list[dict[str, Any]], k: int, *, as_json: bool, quiet: bool) 
 
 
 def _for_everybody(
-    path: Path, log: str, out: Path | None, k: int, *, keep_seen: bool, as_json: bool, quiet: bool
+    path: Path,
+    log: str,
+    columns: tuple[str | None, str | None, str | None],
+    out: Path | None,
+    k: int,
+    *,
+    keep_seen: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Write what comes next for every user of a log into a table."""
     from gsrec.cli.console import print_json, print_notes, progress_bar
+    from gsrec.data.columns import Columns
     from gsrec.data.sources import open_log
     from gsrec.experiment.folder import any_bundle
     from gsrec.recommend.everyone import recommend_users, write_recommendations
@@ -97,7 +110,7 @@ def _for_everybody(
     if out is None:
         raise ConfigError("say with --out where the recommendations for everybody go, such as --out next.parquet")
     bundle = any_bundle(path)
-    known = open_log(log).known_items(bundle.vocabulary)
+    known = open_log(log, columns=Columns(*columns)).known_items(bundle.vocabulary)
     print_notes(known.notes, quiet=quiet)
     with progress_bar(log, quiet=quiet) as progress:
         frame = recommend_users(bundle, known, k, filter_seen=False if keep_seen else None, progress=progress)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gsrec.cli import options
 from gsrec.errors import MissingExtraError
 
 NEEDED = {"fastapi": "fastapi", "uvicorn": "uvicorn", "prometheus_client": "prometheus-client"}
@@ -26,6 +27,9 @@ def serve(
         list[Path] | None, typer.Option("--index", metavar="DIR", help="An index of `gsrec index`, for its own model.")
     ] = None,
     log: Annotated[str | None, typer.Option(metavar="LOG", help="A log whose users can be replayed.")] = None,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    time_column: options.TimeColumn = None,
     sessions: Annotated[
         str,
         typer.Option(metavar="FILE.sqlite|redis://...|:memory:", help="Where sessions are kept."),
@@ -39,6 +43,7 @@ def serve(
     for module, package in NEEDED.items():
         if find_spec(module) is None:
             raise MissingExtraError(package, "serve")
+    from gsrec.data.columns import Columns
     from gsrec.serving.serve import serve as run
     from gsrec.serving.service import Service
     from gsrec.serving.settings import IN_MEMORY, Settings
@@ -55,6 +60,7 @@ def serve(
         indexes=tuple(indexes or ()),
         titles=titles,
         log=log,
+        columns=Columns(user_column, item_column, time_column),
         sessions=sessions,
         session_days=session_days,
         keys=keys,

@@ -43,6 +43,7 @@ def train(
         progress_bar,
         stopped_by_signals,
     )
+    from gsrec.data.columns import Columns
     from gsrec.experiment import run
     from gsrec.experiment.configure import AS_PUBLISHED, run_config, suited
     from gsrec.experiment.defaults import catalogue_note, suited_note
@@ -52,7 +53,7 @@ def train(
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
     chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
-    reference = LogReference.of(log, user_column, item_column, time_column)
+    reference = LogReference.of(log, Columns(user_column, item_column, time_column))
     if not resume:
         claim(out)
     with progress_bar(log, quiet=quiet) as progress:

@@ -31,6 +31,7 @@ def tune(
     from dataclasses import replace
 
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar, study_narrator
+    from gsrec.data.columns import Columns
     from gsrec.experiment import tune as tuning
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.prepare import prepare
@@ -39,7 +40,7 @@ def tune(
 
     given = tuple(options.all_settings(settings, min_user_interactions, min_item_interactions))
     wanted = tuning.Tuning(model, preset, config, given, seed)
-    reference = LogReference.of(log, user_column, item_column, time_column)
+    reference = LogReference.of(log, Columns(user_column, item_column, time_column))
     with progress_bar(log, quiet=quiet) as progress:
         split, notes = prepare(reference, wanted.config(), progress=progress)
     wanted = replace(wanted, sizes=split.sequences.sizes)

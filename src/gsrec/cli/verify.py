@@ -20,6 +20,9 @@ def verify(
     users: Annotated[
         int | None, typer.Option(min=1, help="How many test targets, spread over all; without it all of them.")
     ] = None,
+    user_column: options.UserColumn = None,
+    item_column: options.ItemColumn = None,
+    time_column: options.TimeColumn = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -30,14 +33,15 @@ def verify(
     """
     from gsrec.bundle import save_bundle
     from gsrec.cli.console import print_json, print_notes, print_table
+    from gsrec.data.columns import Columns
     from gsrec.experiment.folder import LogReference, any_bundle
     from gsrec.experiment.prepare import prepare
     from gsrec.experiment.refresh import training_of
     from gsrec.experiment.verify import library_ways, onnx_ways, verify
     from gsrec.recommend.recommender import Recommender
 
-    bundle = any_bundle(path)
-    split, _ = prepare(LogReference.of(log), training_of(bundle), vocabulary=bundle.vocabulary)
+    bundle, reference = any_bundle(path), LogReference.of(log, Columns(user_column, item_column, time_column))
+    split, _ = prepare(reference, training_of(bundle), vocabulary=bundle.vocabulary)
     ways = library_ways(Recommender(bundle))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))

@@ -8,12 +8,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
 from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import DataError
+
+EVENTS_AT_ONCE = 2**20
+"""So many events are looked at together where memory must not grow with the log."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,21 @@ class Sequences:
     def lengths(self) -> np.ndarray:
         """(U,) int64, how many events each user has."""
         return np.diff(self.offsets)
+
+    @cached_property
+    def first_occurrences(self) -> np.ndarray:
+        """(N,) bool, true where a user takes an item for the first time.
+
+        Users are taken together up to about a million events, so that memory does not grow with the log.
+        """
+        first = np.zeros(self.num_interactions, dtype=bool)
+        marks = np.arange(0, self.num_interactions, EVENTS_AT_ONCE)
+        cuts = np.unique(self.offsets[np.searchsorted(self.offsets, [*marks, self.num_interactions])])
+        for start, end in pairwise(cuts):
+            owners = np.searchsorted(self.offsets, np.arange(start, end), side="right")
+            pairs = owners * (self.num_items + 1) + self.items[start:end]
+            first[start + np.unique(pairs, return_index=True)[1]] = True
+        return first
 
     @cached_property
     def fingerprint(self) -> str:

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Part, Split, Targets, global_temporal, last_n
 from gsrec.errors import DataError
-
-_EVENTS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def audit(split: Split, part: Part) -> Audit:
         leakage=_leakage(split, targets),
         cold=_share(split.train_counts()[items] == 0),
         time_ties=_time_ties(split.sequences, targets),
-        repeats=_share(~first_occurrences(split.sequences)[targets.positions]),
+        repeats=_share(~split.sequences.first_occurrences[targets.positions]),
     )
 
 
@@ -80,21 +77,6 @@ def audit_log(sequences: Sequences, *, held_out: int = 1) -> tuple[list[SplitAud
             continue
         audits.append(SplitAudit(split.name, len(split.targets("test")), audit(split, "test")))
     return audits, left_out
-
-
-def first_occurrences(sequences: Sequences) -> np.ndarray:
-    """(N,) bool, true where a user takes an item for the first time.
-
-    Users are taken together up to about a million events, so that memory does not grow with the log.
-    """
-    first = np.zeros(sequences.num_interactions, dtype=bool)
-    marks = np.arange(0, sequences.num_interactions, _EVENTS_AT_ONCE)
-    cuts = np.unique(sequences.offsets[np.searchsorted(sequences.offsets, [*marks, sequences.num_interactions])])
-    for start, end in pairwise(cuts):
-        owners = np.searchsorted(sequences.offsets, np.arange(start, end), side="right")
-        pairs = owners * (sequences.num_items + 1) + sequences.items[start:end]
-        first[start + np.unique(pairs, return_index=True)[1]] = True
-    return first
 
 
 def _leakage(split: Split, targets: Targets) -> float | None:

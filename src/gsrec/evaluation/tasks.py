@@ -16,7 +16,6 @@ from torch import Tensor
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Targets
 from gsrec.errors import ConfigError, DataError
-from gsrec.evaluation.audit import first_occurrences
 from gsrec.evaluation.metrics import LARGEST_CUTOFF
 from gsrec.models.protocols import Scorer
 from gsrec.ranking import rank_among, rank_of, score_histories, tiles, top_k
@@ -61,7 +60,7 @@ class RankingTask:
             return np.asarray(np.count_nonzero(self.candidates, axis=1) + 1)
         if not self.filter_seen:
             return np.full(len(self.targets), self.sequences.num_items)
-        first = first_occurrences(self.sequences)
+        first = self.sequences.first_occurrences
         distinct = np.concatenate([[0], np.cumsum(first)])
         seen = distinct[self.targets.positions] - distinct[self.targets.starts]
         return np.asarray(self.sequences.num_items - seen + ~first[self.targets.positions])

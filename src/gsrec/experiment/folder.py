@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, first_problem, load_bundle
+from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, load_bundle
 from gsrec.data.columns import Columns
 from gsrec.errors import BundleError, ConfigError
 from gsrec.experiment.config import RunConfig
-from gsrec.files import LOCK, is_leftover
+from gsrec.files import LOCK, first_problem, is_leftover
 from gsrec.models.config import Description
 from gsrec.reporting.ranks import RANKS_FILE
 
@@ -31,11 +31,10 @@ class LogReference(Description):
     time_column: str | None = None
 
     @classmethod
-    def of(cls, log: str, *columns: str | None) -> LogReference:
-        """A log by its name, or by its path, which is then made absolute; and the user, item and time columns."""
+    def of(cls, log: str, columns: Columns = Columns()) -> LogReference:
+        """A log by its name, or by its path, which is then made absolute, and its columns."""
         place = str(Path(log).resolve()) if Path(log).is_file() else log
-        user, item, time = columns or (None, None, None)
-        return cls(log=place, user_column=user, item_column=item, time_column=time)
+        return cls(log=place, user_column=columns.user, item_column=columns.item, time_column=columns.time)
 
     @property
     def columns(self) -> Columns:

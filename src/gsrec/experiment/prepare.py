@@ -11,7 +11,6 @@ from gsrec.data.download import Progress as Received
 from gsrec.data.sources import open_log
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
-from gsrec.evaluation.audit import first_occurrences
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference
@@ -53,7 +52,7 @@ def _repeats_note(split: Split, config: RunConfig) -> tuple[str, ...]:
     targets = split.targets("validation")
     if not config.data.filter_seen or not len(targets):
         return ()
-    share = float((~first_occurrences(split.sequences)[targets.positions]).mean())
+    share = float((~split.sequences.first_occurrences[targets.positions]).mean())
     told = (
         f"{share:.0%} of the validation targets are of items that their users had before, and so misses. Where items "
         "are taken again, --set filter_seen=false lets them be candidates"

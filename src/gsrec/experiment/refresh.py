@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from gsrec.bundle import Bundle, check_place, first_problem, save_bundle
+from gsrec.bundle import Bundle, check_place, save_bundle
 from gsrec.data.batches import Batches
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
@@ -27,6 +27,7 @@ from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import PairedTest, paired_test
 from gsrec.experiment.config import DataConfig, RunConfig
 from gsrec.experiment.prepare import batches_of
+from gsrec.files import first_problem
 from gsrec.models import Model, PopRec, PopRecConfig
 from gsrec.models.growing import Widened, grown
 from gsrec.training.course import Keeping, Listener

@@ -13,14 +13,13 @@ from gsrec.experiment.folder import LogReference
 from gsrec.reporting.plots import plots_available
 from gsrec.reporting.report import write_report, write_thesis_report
 from gsrec.reporting.results import RunResult
+from gsrec.reporting.thesis_numbers import MODELS
 from gsrec.reporting.thesis_report import ThesisReport
 
 CANDIDATES = "popularity:100"
 """The thesis does not say what it ranks among; the level of its numbers is that of 100 negatives by popularity."""
 
 RAW_BEAUTY, PREPARED_BEAUTY = "amazon-beauty", "amazon-beauty-bert4rec"
-
-MODELS = ("poprec", "gru4rec", "sasrec", "bert4rec", "gsrec")
 
 SMALL_SETTINGS = (
     "embedding_size=32",
@@ -79,7 +78,7 @@ def run_thesis(
     results: list[RunResult] = []
     for dataset in datasets():
         wanted = [*dataset.settings, *(SMALL_SETTINGS if small else ()), *settings]
-        configs = run_configs([f"{model}:{dataset.preset}" for model in MODELS], seeds, settings=wanted)
+        configs = run_configs([f"{model}:{dataset.preset}" for model in MODELS.values()], seeds, settings=wanted)
         reference, folder = LogReference(log=dataset.log), out / dataset.log
         of_dataset = compare_models(reference, configs, folder, candidates=candidates, narrator=narrator)
         write_report(of_dataset, folder, plots=plots_available())

@@ -17,7 +17,6 @@ from gsrec.bundle import Bundle
 from gsrec.data.splits import Split, Targets
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import DataError
-from gsrec.evaluation.audit import first_occurrences
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import TOP, RankingTask
 from gsrec.models.protocols import Scorer
@@ -109,7 +108,7 @@ def verify(
     task = RankingTask(split.sequences, _some(split.targets("test"), users), filter_seen=bundle.filter_seen)
     progress("the evaluator")
     ranks, best = task.rank(bundle.model, memory_budget=MEMORY_BUDGET)
-    is_candidate = first_occurrences(split.sequences)[task.targets.positions] | (not bundle.filter_seen)
+    is_candidate = split.sequences.first_occurrences[task.targets.positions] | (not bundle.filter_seen)
     reachable = (split.train_counts()[task.items] > 0) & is_candidate
     ranks = np.where(reachable, ranks, task.miss_ranks)
     expected = _metrics(ranks)

@@ -47,7 +47,8 @@ class Explanation:
         item_id: the item explained.
         score: the model's score of it.
         events: every event that the model knows and looks at, oldest first.
-        attention: by how much the score is higher with what attention adds than without it; None: no such part.
+        attention: by how much the score is higher with what attention adds than without it; None: the model has no
+            attention, or no way past it, so that it cannot be left out.
         recurrence: the same of the recurrence.
         num_unknown: events that the model does not know.
     """
@@ -113,7 +114,7 @@ def _scores_without(bundle: Bundle, history: np.ndarray, item: int) -> Tensor:
 
 
 def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tuple[float | None, float | None]:
-    """What attention and the recurrence add to the item's score; None for a part that a model does not have."""
+    """What attention and the recurrence add to the item's score; None for a part that cannot be left out."""
     model = bundle.model
     blocks = [part for part in model.modules() if isinstance(part, Block)]
     joined = [part for part in model.modules() if isinstance(part, ResidualRecurrence) and part.is_there]

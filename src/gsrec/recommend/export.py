@@ -22,9 +22,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gsrec import __version__
 from gsrec.bundle import Bundle
-from gsrec.bundle.manifest import checksum
 from gsrec.errors import ConfigError, MissingExtraError
-from gsrec.files import replacing, write_text
+from gsrec.files import checksum, replacing, write_text
 from gsrec.models import Model, PopRec
 from gsrec.models.attention import Window
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder

@@ -17,13 +17,12 @@ from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional as F
 
-from gsrec.bundle import Bundle, first_problem
-from gsrec.bundle.manifest import checksum
+from gsrec.bundle import Bundle
 from gsrec.data.batches import padded_rows
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import PADDING
 from gsrec.errors import BundleError, ConfigError, MissingExtraError
-from gsrec.files import replacing, write_text
+from gsrec.files import checksum, first_problem, replacing, write_text
 from gsrec.models.config import Description
 from gsrec.models.protocols import Scorer, SequenceEncoder, StreamingEncoder
 from gsrec.models.scores import at_places, item_scores, newest
@@ -290,7 +289,7 @@ def _read_facts(folder: Path) -> IndexFacts:
 def _searched(model: Scorer) -> SequenceEncoder:
     """The model, if an index can search for what it scores."""
     if not isinstance(model, SequenceEncoder) or not isinstance(model, StreamingEncoder):
-        raise ConfigError("an index is for models that stream: GSRec, SASRec, GRU4Rec and the hybrids. Leave it out.")
+        raise ConfigError("an index is for models that stream: GSRec, SASRec and GRU4Rec. Leave it out.")
     return model
 
 

@@ -14,9 +14,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from gsrec.bundle import first_problem
-from gsrec.bundle.manifest import checksum
 from gsrec.errors import BundleError, ConfigError, MissingExtraError
+from gsrec.files import checksum, first_problem
 from gsrec.models.config import Description
 
 FACTS, SCORES, STEP, IDS = "model.json", "scores.onnx", "step.onnx", "vocabulary.json"

@@ -26,7 +26,7 @@ from gsrec.ranking import mask_seen, tiles, top_k
 from gsrec.recommend.everyone import recommend_users
 from gsrec.recommend.index import ItemIndex, load_index_of, query_of
 from gsrec.recommend.recommendation import Recommendation, named
-from gsrec.recommend.rules import NO_RULES, ItemRules, Rules
+from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rules_of
 from gsrec.recommend.session import Session, session_from_bytes
 
 
@@ -136,7 +136,7 @@ class Recommender:
         """
         if k < 1:
             raise ConfigError(f"k must be at least 1, found {k}")
-        rules = rules or (Rules(exclude, only) if len(exclude) or only is not None else None)
+        rules = rules_of(exclude, only, rules)
         of_items = rules.for_vocabulary(self.bundle.vocabulary) if rules else NO_RULES
         many: list[Any] = [one for one in history if isinstance(one, list | tuple | range | np.ndarray)]
         if many and len(many) < len(history):
@@ -194,8 +194,7 @@ class Recommender:
         for places in tiles(lengths, num_items=len(self.bundle.vocabulary), max_length=self.bundle.model.max_length):
             found = self._answer([known[place] for place in places], k, filter_seen, rules)
             for place, one in zip(places.tolist(), found, strict=True):
-                num_unknown = len(histories[place]) - known[place].size
-                answers[place] = Recommendation(one.items, one.scores, num_unknown, one.source)
+                answers[place] = replace(one, num_unknown=len(histories[place]) - known[place].size)
         return [answers[place] for place in range(len(histories))]
 
     @torch.inference_mode()

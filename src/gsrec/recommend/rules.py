@@ -74,6 +74,11 @@ class Rules:
         return torch.from_numpy(barred.astype(np.int64))
 
 
+def rules_of(exclude: Collection[ItemId], only: Collection[ItemId] | None, rules: Rules | None) -> Rules | None:
+    """The rules, or else those that `exclude` and `only` make; None where nothing is given."""
+    return rules or (Rules(exclude, only) if len(exclude) or only is not None else None)
+
+
 @dataclass(frozen=True, eq=False)
 class ItemRules:
     """Rules in item indices.

@@ -19,7 +19,7 @@ from gsrec.errors import BundleError
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.recommend.index import ItemIndex
 from gsrec.recommend.recommendation import Recommendation
-from gsrec.recommend.rules import Rules
+from gsrec.recommend.rules import Rules, rules_of
 from gsrec.recommend.together import Events, add_together, recommend_together, scores_together
 
 META = "gsrec"
@@ -82,7 +82,7 @@ class Session:
         Raises:
             ConfigError: if k is not positive, or `only` names no item that the model knows.
         """
-        rules = rules or (Rules(exclude, only) if exclude or only is not None else None)
+        rules = rules_of(exclude, only, rules)
         return recommend_together([self.events], k, filter_seen=filter_seen, rules=rules, index=self.index)[0]
 
     def to_bytes(self) -> bytes:

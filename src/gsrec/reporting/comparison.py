@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import JsonValue
 
 from gsrec.errors import DataError
-from gsrec.reporting.pairs import BEST, Significance, paired_tests
+from gsrec.reporting.pairs import Significance, paired_tests
 from gsrec.reporting.per_user import values_over_seeds
 from gsrec.reporting.results import DataRecord, ProtocolRecord, RunResult, group_by_model
 from gsrec.reporting.settings import set_differently
@@ -105,7 +105,7 @@ def compare_runs(
 
     Args:
         results: the runs, all of the same data and protocol.
-        reference: a label to test against every other model, `BEST` for the best one, or None for every pair.
+        reference: a label to test against every other model, or None for every pair.
         metric: what the paired tests are about, a metric of ranks.
         seed: of the tests' randomisation.
 
@@ -115,7 +115,7 @@ def compare_runs(
     groups = group_by_model(results)
     runs = [run for group in groups.values() for run in group]
     check_comparable(runs)
-    if reference not in (None, BEST, *groups):
+    if reference not in (None, *groups):
         raise DataError(f"no run is called {reference!r} to compare with: found {', '.join(groups)}")
     paired = [group for group in groups.values() if can_be_paired(group)]
     values = [values_over_seeds(group, metric) for group in paired]

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gsrec.errors import DataError
+from gsrec.files import first_problem
 from gsrec.reporting.comparison import Comparison
 from gsrec.reporting.comparison_tables import DECIMALS, mean_and_deviation, rounded
 from gsrec.reporting.phrases import headline, list_in_words
@@ -71,8 +72,7 @@ def read_published(file: Path) -> tuple[Published, ...]:
     try:
         return _PublishedFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).published
     except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise DataError(f"{file}: {first_problem(error)}") from error
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {file}: {error}") from error
 

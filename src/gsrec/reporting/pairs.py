@@ -12,9 +12,6 @@ from itertools import combinations
 from gsrec.evaluation.significance import holm, paired_test
 from gsrec.reporting.per_user import TargetValues, check_same_users
 
-BEST = "best"
-"""The reference that stands for whichever model has the highest mean."""
-
 SIGNIFICANT = 0.05
 """A corrected p-value below this is called significant."""
 
@@ -58,7 +55,7 @@ class Significance:
 
     Attributes:
         metric: what they are about.
-        pairs: the tests that are told, the better model first unless a reference was named.
+        pairs: the tests, the better model first unless a reference was named.
         num_tests: the tests that were made, which is what the correction is for.
     """
 
@@ -84,9 +81,7 @@ def paired_tests(
     Args:
         values: one entry a model.
         metric: the metric they hold.
-        reference: a label to test against every other model, `BEST` for the best one, or None for every pair. It
-            stands first. The best is known only afterwards, so every pair is tested and corrected for, and those
-            with the best are told.
+        reference: a label to test against every other model, which then stands first; None: every pair.
         seed: of the randomisation.
 
     Raises:
@@ -94,15 +89,14 @@ def paired_tests(
     """
     ordered = sorted(values, key=lambda value: -float(value.per_user().mean()))
     couples = list(combinations(ordered, 2))
-    if reference not in (None, BEST):
+    if reference is not None:
         couples = [
             couple if couple[0].label == reference else couple[::-1]
             for couple in couples
             if reference in (couple[0].label, couple[1].label)
         ]
     pairs = _corrected([_tested(first, second, seed) for first, second in couples])
-    told = tuple(pair for pair in pairs if reference != BEST or pair.first == ordered[0].label)
-    return Significance(metric, told, len(pairs))
+    return Significance(metric, tuple(pairs), len(pairs))
 
 
 def _tested(first: TargetValues, second: TargetValues, seed: int) -> Pair:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from gsrec.errors import MissingExtraError
 from gsrec.files import replacing
@@ -18,8 +17,6 @@ from gsrec.reporting.curves import ModelCurves, model_curves
 from gsrec.reporting.per_user import TargetValues, check_same_users, values_over_seeds
 from gsrec.reporting.phrases import conditions_in_short
 from gsrec.reporting.results import RunResult, group_by_model
-
-PlotKind = Literal["png", "svg"]
 
 NUM_BINS = 6
 """The most ranges of history length or popularity; a bin for cold items comes on top."""
@@ -40,9 +37,7 @@ def check_plots_available() -> None:
         raise MissingExtraError("matplotlib", "report")
 
 
-def write_plots(
-    results: Iterable[RunResult], folder: Path, *, metric: str = HEADLINE_METRIC, kind: PlotKind = "png"
-) -> tuple[Path, ...]:
+def write_plots(results: Iterable[RunResult], folder: Path, *, metric: str = HEADLINE_METRIC) -> tuple[Path, ...]:
     """Draw what the results hold enough for; each file is whole or not there.
 
     There are learning curves if a validation metric was recorded, and the two breakdowns if per-user ranks are
@@ -52,7 +47,6 @@ def write_plots(
         results: the runs, all of the same data and protocol.
         folder: where to.
         metric: a metric of ranks, of the validation part in the learning curves.
-        kind: the files' format.
 
     Returns:
         The files written.
@@ -70,17 +64,17 @@ def write_plots(
         check_same_users(values[0].users, one.users, values[0].label, one.label)
     curves = [model_curves(group, metric) for group in groups.values()]
     images = {
-        "learning_curves": _learning_curves([one for one in curves if one.is_known], runs[0], metric, kind),
-        "metric_by_history_length": _by_history_length(values, runs[0], kind),
-        "metric_by_item_popularity": _by_item_popularity(values, runs[0], kind),
+        "learning_curves": _learning_curves([one for one in curves if one.is_known], runs[0], metric),
+        "metric_by_history_length": _by_history_length(values, runs[0]),
+        "metric_by_item_popularity": _by_item_popularity(values, runs[0]),
     }
-    paths = {name: folder / f"{name}.{kind}" for name in images}
+    paths = {name: folder / f"{name}.png" for name in images}
     for name, content in images.items():
         _replace(paths[name], content)
     return tuple(paths[name] for name, content in images.items() if content is not None)
 
 
-def _learning_curves(models: Sequence[ModelCurves], run: RunResult, metric: str, kind: PlotKind) -> bytes | None:
+def _learning_curves(models: Sequence[ModelCurves], run: RunResult, metric: str) -> bytes | None:
     if not any(model.mean for model in models):
         return None
     from gsrec.reporting import figures
@@ -93,28 +87,28 @@ def _learning_curves(models: Sequence[ModelCurves], run: RunResult, metric: str,
         x_label="Epoch",
         y_label=f"Validation {metric}",
     )
-    return figures.image(figures.learning_curves(models, words), kind)
+    return figures.image(figures.learning_curves(models, words), "png")
 
 
-def _by_history_length(values: Sequence[TargetValues], run: RunResult, kind: PlotKind) -> bytes | None:
+def _by_history_length(values: Sequence[TargetValues], run: RunResult) -> bytes | None:
     if not values:
         return None
     bins = quantile_bins(values[0].history_lengths, NUM_BINS)
     by_bin = {one.label: values_by_bin(one, one.history_lengths, bins) for one in values}
-    return _breakdown(by_bin, values[0].metric, run, kind, by="history length", x_label="Events before the target")
+    return _breakdown(by_bin, values[0].metric, run, by="history length", x_label="Events before the target")
 
 
-def _by_item_popularity(values: Sequence[TargetValues], run: RunResult, kind: PlotKind) -> bytes | None:
+def _by_item_popularity(values: Sequence[TargetValues], run: RunResult) -> bytes | None:
     if not values:
         return None
     bins = popularity_bins(values[0].target_popularity, NUM_BINS)
     by_bin = {one.label: values_by_bin(one, one.target_popularity, bins) for one in values}
     label = "Training events of the target's item (0: cold)"
-    return _breakdown(by_bin, values[0].metric, run, kind, by="item popularity", x_label=label)
+    return _breakdown(by_bin, values[0].metric, run, by="item popularity", x_label=label)
 
 
 def _breakdown(
-    by_bin: Mapping[str, Sequence[BinValue]], metric: str, run: RunResult, kind: PlotKind, *, by: str, x_label: str
+    by_bin: Mapping[str, Sequence[BinValue]], metric: str, run: RunResult, *, by: str, x_label: str
 ) -> bytes:
     from gsrec.reporting import figures
 
@@ -124,7 +118,7 @@ def _breakdown(
         x_label=x_label,
         y_label=f"{run.protocol.split.capitalize()} {metric}",
     )
-    return figures.image(figures.metric_by_bins(by_bin, words), kind)
+    return figures.image(figures.metric_by_bins(by_bin, words), "png")
 
 
 def _replace(path: Path, content: bytes | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from gsrec.files import write_json, write_text
 from gsrec.reporting.comparison import Comparison, compare_runs
 from gsrec.reporting.comparison_tables import comparison_tables
-from gsrec.reporting.plots import PlotKind, check_plots_available, write_plots
+from gsrec.reporting.plots import check_plots_available, write_plots
 from gsrec.reporting.results import RunResult, read_results
 from gsrec.reporting.tables import to_markdown
 from gsrec.reporting.thesis_numbers import DATASETS
@@ -37,18 +37,14 @@ def write_report(
     results: Path | Iterable[RunResult],
     folder: Path,
     *,
-    reference: str | None = None,
     plots: bool = True,
-    kind: PlotKind = "png",
 ) -> Report:
     """Write `table.md`, `comparison.json` and the plots; each file is whole or not there.
 
     Args:
         results: runs of the same data and protocol, or the results file or folder that holds them and no others.
         folder: where to; it is made if missing.
-        reference: see `compare_runs`.
         plots: whether to draw; see `plots_available`.
-        kind: the plots' format.
 
     Raises:
         MissingExtraError: if plots are asked for and matplotlib is not installed; nothing is written then.
@@ -57,8 +53,8 @@ def write_report(
     if plots:
         check_plots_available()
     runs = _runs(results)
-    comparison = compare_runs(runs, reference=reference)
-    drawn = write_plots(runs, folder, kind=kind) if plots else ()
+    comparison = compare_runs(runs)
+    drawn = write_plots(runs, folder) if plots else ()
     links = [f"![{PLOT_TITLES[path.stem]}]({path.name})\n" for path in drawn]
     write_text(folder / TABLE_FILE, "\n".join([to_markdown(comparison_tables(comparison)), *links]))
     write_json(folder / "comparison.json", comparison.record())

@@ -7,18 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from gsrec.files import replacing
-from gsrec.reporting.plots import PlotKind, check_plots_available
+from gsrec.reporting.plots import check_plots_available
 
-STUDY_PLOT = "study"
+STUDY_PLOT = "study.png"
 
 
-def write_study_plot(trials: Sequence[Mapping[str, Any]], folder: Path, *, kind: PlotKind = "png") -> Path | None:
+def write_study_plot(trials: Sequence[Mapping[str, Any]], folder: Path) -> Path | None:
     """Draw the trials of a study: filled ones ran to their end, hollow ones were given up.
 
     Args:
         trials: each with `number`, `state`, `validation` and `settings`.
         folder: where to.
-        kind: the plot's format.
 
     Returns:
         The file, or None if there is nothing to draw.
@@ -54,7 +53,7 @@ def write_study_plot(trials: Sequence[Mapping[str, Any]], folder: Path, *, kind:
     panels[0].step([trial["number"] for trial in by_number], best, where="post", color=COLOURS[1], label="best so far")
     panels[0].set_ylabel("validation NDCG@10")
     panels[0].legend(fontsize="small")
-    path = folder / f"{STUDY_PLOT}.{kind}"
+    path = folder / STUDY_PLOT
     with replacing(path) as new:
-        new.write_bytes(image(figure, kind))
+        new.write_bytes(image(figure, "png"))
     return path

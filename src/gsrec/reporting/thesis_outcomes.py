@@ -57,15 +57,12 @@ def thesis_outcomes() -> tuple[Outcome, ...]:
     return tuple(Outcome(data, THESIS_SIZES[data], values) for data, values in TABLE_5_1.items())
 
 
-def our_outcomes(
-    results: Iterable[RunResult], *, datasets: Mapping[str, str] = DATASETS, seed: int = 0
-) -> tuple[Outcome, ...]:
+def our_outcomes(results: Iterable[RunResult], *, datasets: Mapping[str, str] = DATASETS) -> tuple[Outcome, ...]:
     """The outcomes of our runs, in the order of the thesis's table.
 
     Args:
         results: runs of the thesis's models on one or both of its data sets, each with its preset of choice.
         datasets: our name of a log, and what the thesis calls the data it stands for.
-        seed: of the tests' randomisation.
 
     Raises:
         DataError: if a log or a model is none of the thesis's, if two logs stand for the same data, or if two labels
@@ -78,12 +75,12 @@ def our_outcomes(
                 f"the thesis's table has no place for {result.data.name!r}: expected one of {', '.join(datasets)}"
             )
         by_data.setdefault(datasets[result.data.name], []).append(result)
-    return tuple(_our_outcome(data, by_data[data], seed) for data in TABLE_5_1 if data in by_data)
+    return tuple(_our_outcome(data, by_data[data]) for data in TABLE_5_1 if data in by_data)
 
 
-def _our_outcome(data: str, results: Sequence[RunResult], seed: int) -> Outcome:
+def _our_outcome(data: str, results: Sequence[RunResult]) -> Outcome:
     labels = _labels(results)
-    comparison = compare_runs(results, reference=labels.get(OWN_MODEL), metric=HEADLINE_METRIC, seed=seed)
+    comparison = compare_runs(results, reference=labels.get(OWN_MODEL))
     summaries = {name: next(one for one in comparison.models if one.label == label) for name, label in labels.items()}
     sizes = LogSizes(comparison.data.num_users, comparison.data.num_items, comparison.data.num_interactions)
     values = {

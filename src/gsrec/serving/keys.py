@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from gsrec.errors import ConfigError
-from gsrec.files import write_json
+from gsrec.files import first_problem, write_json
 from gsrec.models.config import Description
 
 PREFIX = "gsrec_"
@@ -88,9 +88,7 @@ def read_keys(path: Path) -> KeyRing:
         told = "`gsrec keys new --name NAME --file FILE` makes one."
         raise ConfigError(f"cannot read the keys in {path}: {error.strerror}. {told}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the whole of it"
-        raise ConfigError(f"{path} is no file of keys: {where}: {first['msg']}") from error
+        raise ConfigError(f"{path} is no file of keys: {first_problem(error)}") from error
     names = [entry.name for entry in entries]
     if len(names) != len(set(names)):
         raise ConfigError(f"{path} has two keys of one name: sessions belong to a name. Remove one of them.")

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from gsrec.data.columns import Columns
 from gsrec.data.sequences import Sequences
 from gsrec.data.sources import open_log
 from gsrec.data.vocabulary import ItemId, Vocabulary
@@ -36,13 +37,13 @@ class Replay:
     sequences: Sequences
 
     @classmethod
-    def of(cls, log: str, vocabulary: Vocabulary) -> Replay:
+    def of(cls, log: str, columns: Columns, vocabulary: Vocabulary) -> Replay:
         """The users of a log, with those of its items that a model knows.
 
         Raises:
             DataError: if the log cannot be read, or the model knows none of its items.
         """
-        return cls(open_log(log).known_items(vocabulary).to_sequences(vocabulary))
+        return cls(open_log(log, columns=columns).known_items(vocabulary).to_sequences(vocabulary))
 
     @cached_property
     def _places(self) -> dict[str, int]:

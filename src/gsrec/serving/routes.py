@@ -82,7 +82,7 @@ async def delete_session(session_id: SessionIdInPath, service: Has, caller: Who)
 
 
 @router.get("/items", responses=schemas.answers(schemas.Items))
-async def findnamed_items(
+async def find_items(
     service: Has,
     query: Annotated[str, Query(max_length=200, description="A part of the title, or the id.", examples=["1"])] = "",
     limit: Annotated[int, Query(ge=1, le=schemas.MAX_LIMIT)] = 20,
@@ -93,7 +93,7 @@ async def findnamed_items(
 
 
 @router.get("/items/{item_id:path}/similar", responses=schemas.answers(schemas.Answer, 404))
-async def similarnamed_items(
+async def similar_items(
     item_id: ItemIdInPath,
     service: Has,
     k: Annotated[int, Query(ge=1, le=schemas.MAX_K)] = 10,

@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gsrec.data.columns import Columns
 from gsrec.errors import ConfigError
 
 IN_MEMORY = ":memory:"
@@ -21,6 +22,7 @@ class Settings:
         indexes: folders of `gsrec index`, each for one of the models.
         titles: a CSV file with the columns item_id and title.
         log: a log whose users can be replayed.
+        columns: of that log.
         sessions: a file for SQLite, a `redis://` address, or `:memory:`.
         session_days: days after which a session without events is gone.
         keys: the file of `gsrec keys new`; None: no keys, for this machine alone.
@@ -35,6 +37,7 @@ class Settings:
     indexes: tuple[Path, ...] = ()
     titles: Path | None = None
     log: str | None = None
+    columns: Columns = Columns()
     sessions: str = field(default=IN_MEMORY, repr=False)  # an address may hold a password
     session_days: float = 30.0
     keys: Path | None = None

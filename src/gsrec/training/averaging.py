@@ -23,10 +23,9 @@ class Averaging:
         self.weights = list(model.parameters())
         self.averages = [weight.detach().clone() for weight in self.weights]
         tables = list(by_rows)
-        self._sparse = [any(weight is table for table in tables) for weight in self.weights]
         self._settled = [
-            torch.zeros(len(weight), dtype=torch.int64) if sparse else None
-            for weight, sparse in zip(self.weights, self._sparse, strict=True)
+            torch.zeros(len(weight), dtype=torch.int64) if any(weight is table for table in tables) else None
+            for weight in self.weights
         ]
         self.steps = 0
 
@@ -46,8 +45,8 @@ class Averaging:
     def step(self) -> Iterator[None]:
         """Average what a step of the optimizer, taken inside, does to the weights."""
         touched = [
-            weight.grad.coalesce().indices()[0] if sparse and weight.grad is not None else None
-            for weight, sparse in zip(self.weights, self._sparse, strict=True)
+            weight.grad.coalesce().indices()[0] if settled is not None and weight.grad is not None else None
+            for weight, settled in zip(self.weights, self._settled, strict=True)
         ]
         for place, rows in enumerate(touched):
             if rows is not None:
@@ -55,8 +54,8 @@ class Averaging:
         yield
         self.steps += 1
         new = 1 - self.share if self.steps > 1 else 1.0
-        for average, weight, sparse in zip(self.averages, self.weights, self._sparse, strict=True):
-            if not sparse:
+        for average, weight, settled in zip(self.averages, self.weights, self._settled, strict=True):
+            if settled is None:
                 average.lerp_(weight, new)
         for place, rows in enumerate(touched):
             settled = self._settled[place]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gsrec.errors import TrainingError
-from gsrec.files import replacing, write_json
+from gsrec.files import checksum, replacing, write_json
 
 KEPT = 2
 """States that are kept: where the newest is damaged, the one before it is gone on from."""
@@ -65,8 +64,8 @@ def save_state(state: Snapshot, folder: Path, *, identity: Json) -> None:
     content = save({name: tensor.contiguous() for name, tensor in state.tensors.items()})
     with replacing(path) as new:
         new.write_bytes(content)  # as long as it has no JSON beside it, it is no state
-    checksum = hashlib.sha256(content).hexdigest()
-    write_json(path.with_suffix(".json"), {"identity": identity, "facts": state.facts, "sha256": checksum})
+    facts = {"identity": identity, "facts": state.facts, "sha256": checksum(content)}
+    write_json(path.with_suffix(".json"), facts)
     for number in sorted(states)[: -(KEPT - 1)]:
         _remove(_path(folder, number))
 
@@ -93,7 +92,7 @@ def load_state(
         try:
             told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
             content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest() != told["sha256"]:
+            if checksum(content) != told["sha256"]:
                 raise ValueError("it is not what was written")
             state = Snapshot(load(content), told["facts"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:

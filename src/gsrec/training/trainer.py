@@ -128,6 +128,7 @@ class Training:
         self.generator = torch.Generator().manual_seed(seed)
         self.objective = _objective(config, model)
         self.precision = precision_of(config.precision)
+        self.width = model.item_weights.shape[1]
         module = _module(model)
         self.tables = [part for part in module.modules() if isinstance(part, nn.Embedding)]
         by_rows = tables_by_rows(self.tables, model, config)
@@ -231,8 +232,7 @@ class Training:
         """Learn from one batch of rows (B, L); gives its loss and how many targets it had."""
         task = self.objective(rows, self.generator)
         chosen = task.targets > 0
-        numbers = task.inputs.numel() * self.encoder.item_weights.shape[1]
-        narrow = self.precision != torch.float32 and numbers >= MANY_NUMBERS
+        narrow = self.precision != torch.float32 and task.inputs.numel() * self.width >= MANY_NUMBERS
         with torch.autocast("cpu", self.precision, enabled=narrow):
             hidden = self.encoder.encode(task.inputs)
         hidden = hidden[chosen].float()  # (T, D)
