@@ -224,7 +224,21 @@ def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Spli
 
 
 def new_rows(split: Split, batches: Batches, since: int | None, replay: float | None, seed: int) -> tuple[Batches, int]:
-    """The rows with events after a time, and so many others drawn beside them; how many have new ones."""
+    """The rows of a training whose newest event is new, and older ones drawn beside them.
+
+    Args:
+        split: whose training rows they are.
+        batches: all rows.
+        since: Unix seconds; an event after it is new. None: all are.
+        replay: older rows a new one, at most those there are; None: all.
+        seed: of the drawing.
+
+    Returns:
+        The rows, and how many of them are new.
+
+    Raises:
+        DataError: if there is no row.
+    """
     if since is None or split.sequences.timestamps is None:
         return batches, batches.starts.size
     is_new = split.sequences.timestamps[batches.ends - 1] > since

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,10 @@ from gsrec.training.trainer import MONITORED
 STUDY_FILE, TRIALS_FILE, BEST_FILE, TRIAL_FOLDER = "study.sqlite", "trials.json", "best.toml", "trial"
 
 CHOICES: Mapping[str, tuple[int, ...]] = {"model.embedding_size": (64, 128, 256), "training.batch_size": (64, 128, 256)}
+"""What is drawn from, alike for every model that has it, besides the value that would be trained anyway."""
+
 RANGES: Mapping[str, tuple[float, float]] = {"model.dropout": (0.1, 0.6), "training.learning_rate": (3e-4, 5e-3)}
-"""What is drawn, alike for every model that has it, and what it is anyway; the learning rate by its logarithm."""
+"""The same of what is drawn between two values; the learning rate by its logarithm."""
 
 TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING = 4, 3
 
@@ -206,7 +208,7 @@ def _try(
                     raise optuna.TrialPruned
 
         try:
-            train(reference, config, out / TRIAL_FOLDER, split=split, listener=Listener(listener.on_step, on_epoch))
+            train(reference, config, out / TRIAL_FOLDER, split=split, listener=replace(listener, on_epoch=on_epoch))
             study.tell(trial, best)
         except TrainingError as error:  # these settings cannot be trained: a trial that is behind all others
             trial.set_user_attr("error", str(error))

@@ -1,6 +1,6 @@
 """Self-attention, to all earlier events or to a window of the newest ones, at once or event by event.
 
-Legend: B batch, L length, D hidden, H heads, E = D / H, W window.
+Legend: B batch, L length, D hidden, H heads, E = D / H, W window, C windows of a row.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A trained model for a catalogue that has grown: what it knows stays, and new items begin where their neighbours are.
 
-Legend: B batch, L length, V items before, W items now, D width of a row, P pairs.
+Legend: B batch, L length, V items before, W items now, D width of a row, P pairs, N events, U users.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """GSRec: self-attention for the short term, feeding a recurrent layer for the long term (Eres, Aalborg 2025).
 
-Legend: B batch, L length, D hidden, R recurrent size, V items.
+Legend: B batch, L length, D hidden, R recurrent size, S rows of the recurrence's state, V items.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The recurrent layer: GRU, LSTM or plain RNN over the whole history, oldest item first.
 
-Legend: B batch, L length, D hidden, R recurrent size.
+Legend: B batch, L length, D hidden, R recurrent size, S rows of state: a layer's, and a second one of an LSTM's cell.
 """
 
 from __future__ import annotations

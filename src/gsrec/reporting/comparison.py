@@ -43,6 +43,8 @@ class ModelSummary:
 
     Attributes:
         label: what the model is called in this comparison.
+        model: its name.
+        preset: the preset that it was made by; None where the results do not tell.
         seeds: of its runs, rising.
         means: the metric's name, its mean over seeds.
         deviations: the metric's name, its standard deviation over seeds (n - 1); empty for a single seed.
@@ -66,6 +68,7 @@ class Comparison:
         data: the log.
         protocol: how ranks were taken.
         split: how the log was cut.
+        num_users_evaluated: users that every model was judged on.
         audit: the shares (0 to 1) that put the results in perspective.
         models: in the order of their first run.
         significance: the paired tests.

@@ -3,7 +3,7 @@
 None of them ever holds the scores of all targets for all items: the losses over the whole catalogue go through the
 targets in chunks and take the gradients on the way.
 
-Legend: T targets, D hidden, V items, N negatives a target.
+Legend: T targets, D hidden, V items, N negatives a target; of SCE, C buckets and T' targets in each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CHUNK_ROWS = 128
 """Targets a chunk: enough for a fast product, few enough for the scores to stay in the processor's cache."""
 
 ScoreLoss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Scores (C, V), which it may overwrite, and targets (C,) to the scores' gradient (C, V) and the sum of losses ()."""
+"""A chunk's scores (n, V), which it may overwrite, and targets (n,) to their gradient (n, V) and summed loss ()."""
 
 
 def softmax_loss(
@@ -205,7 +205,9 @@ def sce_loss(
 
 
 def _buckets(hidden: Tensor, weights: Tensor, num_items: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Which hidden vectors (C, T') and which items (C, N) are in every bucket; C is about T' is about the root of 2 T.
+    """Which hidden vectors (C, T') and which items (C, N) are in every bucket.
+
+    C and T' are the root of 2 T, rounded up, and at most T.
 
     The directions are random mixtures of the hidden vectors, as in the paper's `mix`.
     """
@@ -280,7 +282,7 @@ class _ChunkedLoss(torch.autograd.Function):
             if start + CHUNK_ROWS > len(targets):  # a shape seldom seen before, for which bfloat16 has to be prepared
                 rows_of, factors, columns = hidden, weights, weights.T
             if bias is None:
-                scores = rows_of[rows] @ columns  # (C, V)
+                scores = rows_of[rows] @ columns  # (n, V)
             else:
                 scores = torch.addmm(bias.to(rows_of.dtype), rows_of[rows], columns)
             slopes, sum_of_losses = loss(scores, targets[rows])
