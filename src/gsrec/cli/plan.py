@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -32,15 +33,13 @@ def plan(
     from gsrec.experiment.configure import run_config
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.plan import plan_training
-    from gsrec.experiment.prepare import prepare
+    from gsrec.experiment.prepare import prepare_suited
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
-    chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
     reference = LogReference.of(log, Columns(user_column, item_column, time_column))
     with progress_bar(log, quiet=quiet) as progress:
-        split, notes = prepare(reference, chosen, progress=progress)
-    sizes = split.sequences.sizes
-    chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
+        given = partial(run_config, model, preset, file=config, settings=wanted, seed=seed)
+        chosen, split, notes = prepare_suited(reference, given, progress=progress)
     print_notes(notes, quiet=quiet)
     tried = plan_training(split, chosen, progress=lambda what: print_notes([f"trying {what}"], quiet=quiet))
     epochs, every = chosen.training.epochs, chosen.training.validate_every

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -48,18 +49,18 @@ def train(
     from gsrec.experiment.configure import AS_PUBLISHED, run_config, suited
     from gsrec.experiment.defaults import catalogue_note, suited_note
     from gsrec.experiment.folder import LogReference, claim
-    from gsrec.experiment.prepare import prepare
+    from gsrec.experiment.prepare import prepare_suited
     from gsrec.training.precision import precision_note
 
     wanted = options.all_settings(settings, min_user_interactions, min_item_interactions)
-    chosen = run_config(model, preset, file=config, settings=wanted, seed=seed)
+    given = partial(run_config, model, preset, file=config, settings=wanted, seed=seed)
+    given()  # what is wrong with it is better known before there is a folder
     reference = LogReference.of(log, Columns(user_column, item_column, time_column))
     if not resume:
         claim(out)
     with progress_bar(log, quiet=quiet) as progress:
-        split, notes = prepare(reference, chosen, progress=progress)
+        chosen, split, notes = prepare_suited(reference, given, progress=progress)
     sizes = split.sequences.sizes
-    chosen = run_config(model, preset, file=config, settings=wanted, seed=seed, sizes=sizes)
     suits = suited_note(suited(model, sizes)) if preset not in AS_PUBLISHED and model != "poprec" else ()
     dear = catalogue_note(chosen.training, sizes.num_items) if model != "poprec" else ()
     print_notes((*notes, *suits, *dear, precision_note(chosen.training.precision)), quiet=quiet)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from gsrec.data.batches import Batches, training_batches
@@ -60,6 +61,20 @@ def _repeats_note(split: Split, config: RunConfig) -> tuple[str, ...]:
     return (told,) if share > MANY_REPEATS else ()
 
 
+def prepare_suited(
+    reference: LogReference, given: Callable[..., RunConfig], *, progress: Received | None = None
+) -> tuple[RunConfig, Split, tuple[str, ...]]:
+    """The configuration that suits the sizes of a log, and the log as `prepare` gives it.
+
+    Args:
+        reference: the log.
+        given: `run_config` with all but the `sizes`; what it finds wrong is told before the log is read.
+        progress: as for `prepare`.
+    """
+    split, notes = prepare(reference, given(), progress=progress)
+    return given(sizes=split.sequences.sizes), split, notes
+
+
 def config_for(
     log: str | LogReference,
     model: str = "gsrec",
@@ -83,10 +98,9 @@ def config_for(
         ConfigError: if a name or a key is unknown, or a value is out of its range.
         DataError: if the log cannot be read, or nothing is left of it.
     """
-    reference, settings = LogReference.of(log) if isinstance(log, str) else log, tuple(settings)
-    split, _ = prepare(reference, run_config(model, preset, file=file, settings=settings, seed=seed))
-    sizes = split.sequences.sizes
-    return run_config(model, preset, file=file, settings=settings, seed=seed, sizes=sizes)
+    reference = LogReference.of(log) if isinstance(log, str) else log
+    given = partial(run_config, model, preset, file=file, settings=tuple(settings), seed=seed)
+    return prepare_suited(reference, given)[0]
 
 
 def new_model(config: RunConfig, split: Split) -> Model:
