@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from gsrec.data.times import SECONDS_A_DAY
 from gsrec.serving.errors import StoreError
-from gsrec.serving.service import DAY, Service
+from gsrec.serving.service import Service
 from gsrec.serving.settings import Settings
 from gsrec.serving.store import SessionKey
 
@@ -20,7 +21,7 @@ def test_idle_sessions_are_swept(shop: Path, monkeypatch: pytest.MonkeyPatch, ca
     service = Service(Settings((shop,), session_days=1.0))
     old, recent = SessionKey("", "old"), SessionKey("", "recent")
     now = 1e9
-    service.store.append([(old, [1])], now - 2 * DAY)
+    service.store.append([(old, [1])], now - 2 * SECONDS_A_DAY)
     service.store.append([(recent, [1])], now)
     monkeypatch.setattr("gsrec.serving.service.time.time", lambda: now)
     expire, failures = service.store.expire, [StoreError("not now")]
@@ -39,7 +40,7 @@ def test_idle_sessions_are_swept(shop: Path, monkeypatch: pytest.MonkeyPatch, ca
             if "sessions expired" in caplog.messages:
                 break
         sweeping.cancel()
-        assert service.store.read(old, now - 2 * DAY) is None
+        assert service.store.read(old, now - 2 * SECONDS_A_DAY) is None
         assert service.store.read(recent, now) is not None
         await service.close()
 

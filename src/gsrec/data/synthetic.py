@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 
 from gsrec.data.log import InteractionLog
+from gsrec.data.times import SECONDS_A_DAY
 from gsrec.errors import ConfigError
 
 EPOCH = 1_600_000_000
 """Unix seconds around which the made-up clock starts."""
-DAY = 86_400
 
 
 def synthetic_log(
@@ -92,8 +92,8 @@ def _popular(random: np.random.Generator, count: int, num_items: int) -> np.ndar
 
 def _clock(random: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
     """(N,) int64, Unix seconds rising within every user: a start within a year, then gaps of a day on average."""
-    starts = EPOCH + random.integers(0, 365 * DAY, size=lengths.size)
-    gaps = 1 + random.exponential(DAY, size=int(lengths.sum())).astype(np.int64)
+    starts = EPOCH + random.integers(0, 365 * SECONDS_A_DAY, size=lengths.size)
+    gaps = 1 + random.exponential(SECONDS_A_DAY, size=int(lengths.sum())).astype(np.int64)
     elapsed = np.cumsum(gaps)
     first = np.cumsum(lengths) - lengths
     times: np.ndarray = elapsed - np.repeat(elapsed[first] - starts, lengths)

@@ -21,6 +21,7 @@ DIGITS = (1900_01_01, 2100_12_31)
 """Between these, integers can be dates written without separators."""
 CALENDAR = (-62_135_596_800, 253_402_300_799)
 """Unix seconds of the first and the last moment that a calendar of four digits can show."""
+SECONDS_A_DAY = 86_400
 UNITS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 

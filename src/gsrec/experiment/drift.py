@@ -17,6 +17,7 @@ from gsrec.bundle import Bundle
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Targets
+from gsrec.data.times import SECONDS_A_DAY
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.intervals import confidence_interval
@@ -25,7 +26,6 @@ from gsrec.evaluation.tasks import RankingTask
 from gsrec.models.growing import Widened
 from gsrec.ranking import MEMORY_BUDGET
 
-DAY = 86_400
 MOST_PERIODS = 500
 MOVERS = 10
 """Items that are named because their share of the events rose or fell the most."""
@@ -125,9 +125,9 @@ def drift(
         raise DataError(
             f"{log.name} ends with {_day(newest)}, and the model knows all until {_day(since)}: nothing is new"
         )
-    if not days > 0 or (newest - since) / (days * DAY) > MOST_PERIODS:
+    if not days > 0 or (newest - since) / (days * SECONDS_A_DAY) > MOST_PERIODS:
         raise ConfigError(f"there must be 1 to {MOST_PERIODS} periods, found periods of {days} days")
-    borders = [*np.arange(since, newest, days * DAY).astype(np.int64).tolist(), newest]
+    borders = [*np.arange(since, newest, days * SECONDS_A_DAY).astype(np.int64).tolist(), newest]
     periods = []
     for number, (start, end) in enumerate(pairwise(borders), start=1):
         if ((sequences.timestamps > start) & (sequences.timestamps <= end)).any():
@@ -163,7 +163,7 @@ def _period(bundle: Bundle, sequences: Sequences, start: int, end: int, since: i
     values = _values(bundle, sequences, targets)
     return Period(
         first_day=_day(start + 1),
-        age=(start - since) / DAY,
+        age=(start - since) / SECONDS_A_DAY,
         events=int(inside.sum()),
         unknown_items=float((sequences.items[inside] > len(bundle.vocabulary)).mean()),
         new_users=float((~known[active]).mean()),

@@ -13,10 +13,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from gsrec.data.splits import Split
+from gsrec.data.times import SECONDS_A_DAY
 from gsrec.errors import DataError, NotFittedError
 from gsrec.models.config import Description
-
-SECONDS_A_DAY = 86_400
 
 
 class PopRecConfig(Description):

@@ -1,4 +1,4 @@
-"""The figures themselves. Imports matplotlib, so only `gsrec.reporting.plots` imports this, and only to draw.
+"""The figures themselves. Imports matplotlib, so this is imported only where something is drawn, and only then.
 
 Colours are those of Okabe and Ito, which colour-blind readers tell apart; markers and dashes say the same again.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
@@ -99,6 +100,74 @@ def metric_by_bins(models: Mapping[str, Sequence[BinValue]], words: Words) -> Fi
     return figure
 
 
+def drift_panels(periods: Sequence[Mapping[str, Any]], on_validation: Mapping[str, float]) -> Figure:
+    """What a model does not know, how popularity shifted, and how good the model is, by its age.
+
+    Args:
+        periods: each as `gsrec drift --json` has it.
+        on_validation: the model's metrics when it was trained.
+    """
+    ages = [period["age"] for period in periods]
+    figure = Figure(figsize=(12.0, 3.6), layout="constrained")
+    unknown, shift, quality = figure.subplots(1, 3)
+
+    def draw(axes: Axes, place: int, key: str, label: str, dash: str = "-") -> None:
+        values = [period[key] for period in periods]
+        axes.plot(ages, values, dash, color=COLOURS[place], marker=MARKERS[place], markersize=4, label=label)
+
+    draw(unknown, 0, "unknown_items", "events of unknown items")
+    draw(unknown, 1, "new_users", "users who are new")
+    unknown.set_ylabel("share")
+    draw(shift, 0, "shift", "popularity, from training")
+    draw(shift, 1, "shift_by_chance", "by chance alone", "--")
+    shift.set_ylabel("Jensen-Shannon divergence, bits")
+    judged = [period for period in periods if "NDCG@10" in period["intervals"]]
+    means = [period["metrics"]["NDCG@10"] for period in judged]
+    low = [mean - period["intervals"]["NDCG@10"][0] for mean, period in zip(means, judged, strict=True)]
+    high = [period["intervals"]["NDCG@10"][1] - mean for mean, period in zip(means, judged, strict=True)]
+    at = [period["age"] for period in judged]
+    quality.errorbar(at, means, yerr=[low, high], color=COLOURS[0], marker=MARKERS[0], markersize=4, label="since")
+    if "NDCG@10" in on_validation:
+        quality.axhline(on_validation["NDCG@10"], color=GREY, linestyle=":", label="on validation, when trained")
+    quality.set_ylabel("NDCG@10")
+    for axes in (unknown, shift, quality):
+        axes.set_xlabel("age of the model, days")
+        axes.set_ylim(bottom=0)
+        _tidy(axes)
+        axes.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0.2)
+    return figure
+
+
+def study_panels(trials: Sequence[Mapping[str, Any]]) -> Figure:
+    """What was reached trial by trial, and by every setting; hollow marks were given up.
+
+    Args:
+        trials: one at least, each with `number`, `state`, `validation` and `settings`.
+    """
+    keys = list(trials[0]["settings"])
+    figure = Figure(figsize=(3.2 * (1 + len(keys)), 3.2), layout="constrained")
+    panels = figure.subplots(1, 1 + len(keys), sharey=True, squeeze=False)[0]
+    for axes, key in zip(panels, ["trial", *keys], strict=True):
+        for state, face in (("complete", COLOURS[0]), ("pruned", "none")):
+            chosen = [trial for trial in trials if trial["state"] == state]
+            values = [trial["number"] if key == "trial" else trial["settings"][key] for trial in chosen]
+            axes.scatter(values, [t["validation"] for t in chosen], facecolors=face, edgecolors=COLOURS[0], label=state)
+        axes.set_xlabel(key.rpartition(".")[2].replace("_", " "))
+        _tidy(axes)
+        if key.endswith(("learning_rate", "_size")):
+            axes.set_xscale("log")
+            values = sorted({trial["settings"][key] for trial in trials})
+            ticks = values if key.endswith("_size") else [values[0], values[-1]]
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.minorticks_off()
+    by_number = sorted(trials, key=lambda trial: trial["number"])
+    best = [max(t["validation"] for t in by_number[: place + 1]) for place in range(len(by_number))]
+    panels[0].step([trial["number"] for trial in by_number], best, where="post", color=COLOURS[1], label="best so far")
+    panels[0].set_ylabel("validation NDCG@10")
+    panels[0].legend(fontsize="small")
+    return figure
+
+
 def image(figure: Figure, kind: str) -> bytes:
     """A figure as a file's content, "png" or "svg"; equal figures give equal bytes."""
     content = BytesIO()
@@ -108,15 +177,19 @@ def image(figure: Figure, kind: str) -> bytes:
     return content.getvalue()
 
 
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#E5E5E5", linewidth=0.7)
+    axes.set_axisbelow(True)
+
+
 def _panels(words: Words, count: int) -> tuple[Figure, Sequence[Axes]]:
     figure = Figure(figsize=(9.0, 4.2), layout="constrained")
     panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
     figure.suptitle(words.title, x=0.01, ha="left", fontsize=12, fontweight="bold", parse_math=False)
     for axes in panels:
-        axes.spines[["top", "right"]].set_visible(False)
+        _tidy(axes)
         axes.spines[["left", "bottom"]].set_color(GREY)
-        axes.grid(axis="y", color="#E5E5E5", linewidth=0.7)
-        axes.set_axisbelow(True)
         axes.tick_params(labelsize=9, color=GREY)
         axes.set_xlabel(words.x_label, parse_math=False)
     panels[0].set_ylabel(words.y_label, parse_math=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from gsrec.data.times import SECONDS_A_DAY
 from gsrec.errors import GSRecError
 from gsrec.serving.batch import Worker
 from gsrec.serving.engine import Engine
@@ -29,7 +30,6 @@ from gsrec.serving.titles import Titles, read_titles
 
 T = TypeVar("T")
 
-DAY = 86_400.0
 SWEEP_SECONDS = 600.0
 MAX_QUESTIONS = 256
 """The most questions without a session that wait; each takes a moment of its own."""
@@ -67,7 +67,7 @@ class Service:
         self.metrics = Metrics()
         self.contents = read_contents(settings)
         self.store = open_store(settings)
-        idle_seconds = settings.session_days * DAY
+        idle_seconds = settings.session_days * SECONDS_A_DAY
         live = LiveSessions(settings.cached_sessions, idle_seconds)
         self.engine = Engine(Worker(self.contents.models, self.store, live, time.time), self.metrics.batch)
         self.is_stopping: Callable[[], bool] = lambda: False
@@ -173,7 +173,7 @@ def open_store(settings: Settings) -> SessionStore:
         ConfigError: if it cannot be opened.
         MissingExtraError: if it is Redis, and that is not installed.
     """
-    idle_seconds = settings.session_days * DAY
+    idle_seconds = settings.session_days * SECONDS_A_DAY
     if settings.sessions.lower().startswith(("redis://", "rediss://", "unix://")):
         return open_redis(settings.sessions, idle_seconds=idle_seconds)
     return SQLiteStore(settings.sessions, idle_seconds=idle_seconds, durable=settings.durable)
