@@ -163,6 +163,7 @@ def study_panels(trials: Sequence[Mapping[str, Any]]) -> Figure:
     by_number = sorted(trials, key=lambda trial: trial["number"])
     best = [max(t["validation"] for t in by_number[: place + 1]) for place in range(len(by_number))]
     panels[0].step([trial["number"] for trial in by_number], best, where="post", color=COLOURS[1], label="best so far")
+    panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].set_ylabel("validation NDCG@10")
     panels[0].legend(fontsize="small")
     return figure
