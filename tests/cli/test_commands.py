@@ -6,11 +6,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
-from gsrec import config_for, open_run
+from gsrec import InteractionLog, config_for, open_log, open_run
 
 Gsrec = Callable[..., tuple[int, str, str]]
 
@@ -336,6 +337,18 @@ def test_compare_tells_runs_and_writes_a_report(gsrec: Gsrec, small_log: Path) -
         "gru4rec, seed 6: recorded already",
     ]
     assert [result["label"] for result in json.loads(out)["results"]] == ["poprec", "gru4rec"] * 2
+
+
+def test_compare_opens_the_log_once(gsrec: Gsrec, small_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def open_and_count(log: str, **options: Any) -> InteractionLog:
+        opened.append(log)
+        return open_log(log, **options)
+
+    monkeypatch.setattr("gsrec.experiment.prepare.open_log", open_and_count)
+    assert gsrec("compare", small_log, "--models", "poprec", "--out", "results")[0] == 0
+    assert opened == [str(small_log)]
 
 
 def test_compare_without_a_plotting_library(gsrec: Gsrec, small_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

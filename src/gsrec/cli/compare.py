@@ -35,7 +35,7 @@ def compare(
     quiet: options.Quiet = False,
 ) -> None:
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
-    from gsrec.cli.console import narrator, print_json, print_parts, stopped_by_signals
+    from gsrec.cli.console import narrator, print_json, print_parts, progress_bar, stopped_by_signals
     from gsrec.data.columns import Columns
     from gsrec.experiment.compare import compare_models
     from gsrec.experiment.configure import run_configs
@@ -52,10 +52,18 @@ def compare(
     )
     first = given()[0]
     reference = LogReference.of(log, Columns(user_column, item_column, time_column))
-    chosen = given(sizes=prepare(reference, first)[0].sequences.sizes)
+    with progress_bar(log, quiet=quiet) as progress:
+        prepared = prepare(reference, first, progress=progress)
     with stopped_by_signals() as stop:
         results = compare_models(
-            reference, chosen, out, candidates=candidates, trained=trained, stop=stop, narrator=narrator(quiet=quiet)
+            reference,
+            given(sizes=prepared[0].sequences.sizes),
+            out,
+            candidates=candidates,
+            trained=trained,
+            prepared=prepared,
+            stop=stop,
+            narrator=narrator(quiet=quiet),
         )
     report = write_report(results, out, plots=plots_available())
     if as_json:

@@ -43,6 +43,7 @@ def compare_models(
     *,
     candidates: str = "full",
     trained: Path | None = None,
+    prepared: tuple[Split, tuple[str, ...]] | None = None,
     stop: Callable[[], bool] = lambda: False,
     narrator: Narrator | None = None,
 ) -> list[RunResult]:
@@ -54,6 +55,7 @@ def compare_models(
         out: the folder of the results file and the run folders.
         candidates: what the targets are ranked among.
         trained: the folder of another comparison; what was trained for it is only judged anew.
+        prepared: what `prepare` gave for the first configuration, where the log was opened already.
         stop: asked after every step whether to stop; a training that was stopped is gone on with next time.
         narrator: is told how it goes on.
 
@@ -70,7 +72,7 @@ def compare_models(
     narrator, configs = narrator or Narrator(), list(configs)
     Protocol("test", candidates=candidates)  # what is wrong with them is better known before the first training
     _check_out(out)
-    splits = _splits(reference, configs, narrator)
+    splits = _splits(reference, configs, narrator, prepared)
     results = []
     with held(out):
         for number, config in enumerate(configs, start=1):
@@ -92,12 +94,18 @@ def _check_out(out: Path) -> None:
         raise ConfigError(f"{out} is the folder of a run. Give another folder with --out for the comparison.")
 
 
-def _splits(reference: LogReference, configs: list[RunConfig], narrator: Narrator) -> dict[DataConfig, Split]:
+def _splits(
+    reference: LogReference,
+    configs: list[RunConfig],
+    narrator: Narrator,
+    first: tuple[Split, tuple[str, ...]] | None,
+) -> dict[DataConfig, Split]:
     """The log as every configuration cuts it; what was guessed and dropped is told once for each way."""
     splits: dict[DataConfig, Split] = {}
     for config in configs:
         if config.data not in splits:
-            splits[config.data], notes = prepare(reference, config)
+            splits[config.data], notes = first or prepare(reference, config)
+            first = None
             narrator.on_notes(notes)
     return splits
 
