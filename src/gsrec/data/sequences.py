@@ -105,6 +105,11 @@ class Sequences:
         """(U,) int64, how many events each user has."""
         return np.diff(self.offsets)
 
+    @property
+    def owners(self) -> np.ndarray:
+        """(N,) int64, whose every event is; made anew each time, since it is larger than the items."""
+        return np.repeat(np.arange(self.num_users), self.lengths)
+
     @cached_property
     def first_occurrences(self) -> np.ndarray:
         """(N,) bool, true where a user takes an item for the first time.

@@ -36,6 +36,10 @@ class Targets:
         """The number of targets M."""
         return int(self.users.size)
 
+    def at(self, places: np.ndarray) -> Targets:
+        """Some of them: those at these places (n,) int64."""
+        return Targets(self.users[places], self.starts[places], self.positions[places])
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
@@ -188,7 +192,6 @@ def ends_at(sequences: Sequences, moment: float) -> np.ndarray:
     """
     if sequences.timestamps is None:
         raise DataError(f"{sequences.name} has no clock times: what was before a moment is not known")
-    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
-    before = owners[sequences.timestamps <= moment]
+    before = sequences.owners[sequences.timestamps <= moment]
     ends: np.ndarray = sequences.offsets[:-1] + np.bincount(before, minlength=sequences.num_users)
     return ends

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -128,10 +129,11 @@ def drift(
     if not days > 0 or (newest - since) / (days * SECONDS_A_DAY) > MOST_PERIODS:
         raise ConfigError(f"there must be 1 to {MOST_PERIODS} periods, found periods of {days} days")
     borders = [*np.arange(since, newest, days * SECONDS_A_DAY).astype(np.int64).tolist(), newest]
+    period = partial(_period, bundle, sequences, sequences.owners, _trained_shares(bundle, sequences.num_items))
     periods = []
     for number, (start, end) in enumerate(pairwise(borders), start=1):
         if ((sequences.timestamps > start) & (sequences.timestamps <= end)).any():
-            periods.append(_period(bundle, sequences, start, end, since))
+            periods.append(period(start, end, since))
         if progress:
             progress(number, len(borders) - 1)
     new = np.unique(sequences.items[sequences.timestamps > since])
@@ -140,24 +142,27 @@ def drift(
         data=bundle.data.name,
         until=_day(since),
         on_validation={name: bundle.metrics[name] for name in ("HR@10", "NDCG@10") if name in bundle.metrics},
-        whole=_period(bundle, sequences, since, newest, since),
+        whole=period(since, newest, since),
         periods=tuple(periods),
         unknown_catalogue=float((new > len(bundle.vocabulary)).mean()),
         movers=_movers(bundle, sequences, since),
     )
 
 
-def _period(bundle: Bundle, sequences: Sequences, start: int, end: int, since: int) -> Period:
-    """What happened after `start`, up to `end`, for a model that knows all until `since`."""
+def _period(
+    bundle: Bundle, sequences: Sequences, owners: np.ndarray, trained: np.ndarray, start: int, end: int, since: int
+) -> Period:
+    """What happened after `start`, up to `end`, for a model that knows all until `since`.
+
+    The `owners` (N,) are those of the sequences' events, `trained` (V + 1,) the items' shares of the training events.
+    """
     times = sequences.timestamps
     assert times is not None
     inside = (times > start) & (times <= end)
-    owners = np.repeat(np.arange(sequences.num_users), sequences.lengths)
     active = np.unique(owners[inside])
     known = np.zeros(sequences.num_users, dtype=bool)
     known[owners[times <= since]] = True
     shares = np.bincount(sequences.items[inside], minlength=sequences.num_items + 1) / inside.sum()
-    trained = _trained_shares(bundle, sequences.num_items)
     drawn = np.random.default_rng(0).multinomial(int(inside.sum()), trained) / inside.sum()
     targets = _targets(sequences, owners, inside)
     values = _values(bundle, sequences, targets)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gsrec.data.batches import Batches
-from gsrec.data.splits import Split, Targets
+from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
 from gsrec.evaluation.tasks import RankingTask
 from gsrec.experiment.config import RunConfig
@@ -189,8 +189,7 @@ def _seconds_a_validation(training: Training, scorer: Scorer, split: Split, *, f
     parts = list(tiles(lengths, num_items=num_items, max_length=scorer.max_length))
     stride = max(1, len(parts) // TILES_TO_TRY)
     tried = parts[stride // 2 :: stride]  # whole tiles: how long one takes goes by its longest history
-    chosen = np.concatenate(tried)
-    some = Targets(targets.users[chosen], targets.starts[chosen], targets.positions[chosen])
+    some = targets.at(np.concatenate(tried))
     with training.judged():
         begin = time.perf_counter()
         RankingTask(split.sequences, some, filter_seen=filter_seen).rank(scorer, memory_budget=MEMORY_BUDGET)

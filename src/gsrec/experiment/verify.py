@@ -202,8 +202,7 @@ def _some(targets: Targets, most: int | None) -> Targets:
     """As many targets as asked for, spread evenly."""
     if most is None or most >= len(targets):
         return targets
-    chosen = np.linspace(0, len(targets) - 1, most).astype(np.int64)
-    return Targets(targets.users[chosen], targets.starts[chosen], targets.positions[chosen])
+    return targets.at(np.linspace(0, len(targets) - 1, most).astype(np.int64))
 
 
 def _histories(task: RankingTask) -> list[list[ItemId]]:
