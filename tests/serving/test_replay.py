@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.serving.conftest import Server
 
+from gsrec.data.columns import Columns
 from gsrec.errors import DataError
 
 
@@ -44,6 +45,12 @@ def test_of_a_long_history_the_newest_events_are_told(
     monkeypatch.setattr("gsrec.serving.schemas.MAX_HISTORY", 1)
     told = serve(log=str(log)).ask("GET", "/v1/users/a")
     assert [item["item_id"] for item in told["history"]] == [2]
+
+
+def test_its_columns_can_be_named(serve: Callable[..., Server], log: Path) -> None:
+    log.write_text(log.read_text().replace("user_id,item_id,timestamp", "who,what,when"))
+    server = serve(log=str(log), columns=Columns("who", "what", "when"))
+    assert sorted(server.ask("GET", "/v1/users")["users"]) == ["a", "b/c"]
 
 
 def test_a_log_of_other_items_is_refused(serve: Callable[..., Server], tmp_path: Path) -> None:
