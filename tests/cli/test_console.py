@@ -6,13 +6,13 @@ import pytest
 
 from gsrec.cli.console import TrainingDisplay, narrator, print_json, print_metrics, print_notes, progress_bar
 from gsrec.experiment.configure import run_config
-from gsrec.training.course import Epoch, Step
+from gsrec.training.course import Epoch, TrainingStep
 
 
 def test_training_shows_loss_speed_and_how_much_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     display = TrainingDisplay("gsrec", epochs=4, quiet=True)
     with display as listener:
-        listener.on_step(Step(epoch=2, step=5, num_steps=10, loss=1.25, num_targets=3000, seconds=1.5))
+        listener.on_step(TrainingStep(epoch=2, step=5, num_steps=10, loss=1.25, num_targets=3000, seconds=1.5))
     [task] = display.progress.tasks
     assert (task.completed, task.total) == (15, 40)
     assert task.fields["state"] == "epoch 2/4, loss 1.2500, 2,000 targets/s"

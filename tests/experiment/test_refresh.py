@@ -20,12 +20,12 @@ from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import open_bundle
-from gsrec.experiment.refresh import Plan, cut_newest, refresh, training_of
+from gsrec.experiment.refresh import RefreshPlan, cut_newest, refresh, training_of
 from gsrec.experiment.run import train
 from gsrec.models import SASRecConfig, build_model
 from gsrec.models.growing import Widened, grown
 from gsrec.ranking import mask_seen
-from gsrec.training.course import Listener, Step
+from gsrec.training.course import Listener, TrainingStep
 
 DAY = 86_400
 SIZES = ["embedding_size=8", "recurrent_size=8", "num_heads=1", "epochs=8", "batch_size=16", "dropout=0.1"]
@@ -110,7 +110,7 @@ def test_new_events_and_items_make_it_better(bundle: Bundle, tmp_path: Path) -> 
     assert again.sequences.timestamps is not None
     assert kept.data.until == again.sequences.timestamps[again.train_mask()].max()  # what was held out is still new
     assert min(found.rows) > 0
-    sparing = refresh(bundle, log_of(OLD, NEW), tmp_path / "sparing", Plan(replay=0.5, epochs=1))
+    sparing = refresh(bundle, log_of(OLD, NEW), tmp_path / "sparing", RefreshPlan(replay=0.5, epochs=1))
     assert 0 < sparing.rows[1] <= sparing.rows[0] / 2 + 1
 
 
@@ -124,7 +124,7 @@ def test_popularity_is_counted_anew(folder: Path, tmp_path: Path) -> None:
 def test_what_is_not_better_is_not_kept(bundle: Bundle, tmp_path: Path) -> None:
     later = OLD.with_columns(pl.col("timestamp") + 100 * DAY, pl.concat_str(pl.lit("n"), pl.col("user_id")))
     noise = later.with_columns(pl.col("item_id").shuffle(seed=1))
-    found = refresh(bundle, log_of(OLD, noise.select(OLD.columns)), tmp_path / "new", Plan(epochs=1, rate=1e-6))
+    found = refresh(bundle, log_of(OLD, noise.select(OLD.columns)), tmp_path / "new", RefreshPlan(epochs=1, rate=1e-6))
     assert not found.is_better
     assert not (tmp_path / "new").exists()
 
@@ -137,7 +137,7 @@ def test_a_log_without_clock_times_is_judged_by_last_events(bundle: Bundle, tmp_
     timeless = replace(bundle, data=bundle.data.model_copy(update={"until": None}))
     split, since = cut_newest(timeless, positions, 0.2)
     assert (split.name, since) == ("leave-one-out", None)
-    found = refresh(timeless, positions, tmp_path / "new", Plan(epochs=1))
+    found = refresh(timeless, positions, tmp_path / "new", RefreshPlan(epochs=1))
     assert found.new_events == log.num_interactions
     assert training_of(found.bundle).data.split == "leave-one-out"
     old = log_from_frame(log_of(OLD).frame.select("user_id", "item_id"), name="old")
@@ -165,7 +165,7 @@ def test_the_old_model_sees_the_newest_that_it_knows_as_when_it_is_served() -> N
 def test_what_is_in_the_way_is_told_before_anything_is_done(bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     (tmp_path / "folder.gsrec").mkdir()
-    trains: list[Step] = []
+    trains: list[TrainingStep] = []
     for name in ("file", "file/x", "folder.gsrec", "."):
         with pytest.raises(DataError, match=r"is a file|does not take it|is a folder|no part of a bundle"):
             refresh(bundle, log_of(OLD, NEW), tmp_path / name, listener=Listener(on_step=trains.append))
@@ -176,12 +176,14 @@ def test_what_is_stopped_or_fails_promises_nothing(bundle: Bundle, tmp_path: Pat
     with pytest.raises(StoppedError, match="nothing of it is kept"):
         refresh(bundle, log_of(OLD, NEW), tmp_path / "new", stop=lambda: True)
     with pytest.raises(TrainingError, match=r"the loss became nan at step \d+ of epoch \d+\. Lower"):
-        refresh(bundle, log_of(OLD, NEW), tmp_path / "new", Plan(rate=1e30))
+        refresh(bundle, log_of(OLD, NEW), tmp_path / "new", RefreshPlan(rate=1e30))
 
 
 def test_a_log_that_has_lost_events_is_noted(bundle: Bundle, tmp_path: Path) -> None:
     told: list[str] = []
-    refresh(bundle, log_of(NEW.head(900)), tmp_path / "new", Plan(epochs=1), listener=Listener(on_note=told.append))
+    refresh(
+        bundle, log_of(NEW.head(900)), tmp_path / "new", RefreshPlan(epochs=1), listener=Listener(on_note=told.append)
+    )
     assert "give all of them, the old ones too" in told[0]
 
 
@@ -199,7 +201,7 @@ def test_what_cannot_be_refreshed_is_told(bundle: Bundle, tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="does not tell how it was trained"):
         refresh(replace(bundle, settings={}), log_of(OLD, NEW), tmp_path / "new")
     with pytest.raises(ConfigError, match="the newest window must be"):
-        Plan(window=0.5)
+        RefreshPlan(window=0.5)
     for replay, rate in (
         (-1.0, 1.0),
         (math.nan, 1.0),
@@ -209,7 +211,7 @@ def test_what_cannot_be_refreshed_is_told(bundle: Bundle, tmp_path: Path) -> Non
         (None, 0.0),
     ):
         with pytest.raises(ConfigError, match="replay must not be negative"):
-            Plan(replay=replay, rate=rate)
+            RefreshPlan(replay=replay, rate=rate)
 
 
 def test_the_command(folder: Path, tmp_path: Path) -> None:
@@ -227,7 +229,7 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
 def test_seen_items_are_candidates_where_they_were(folder: Path, tmp_path: Path) -> None:
     config = run_config("gsrec", settings=[*SIZES, "epochs=1", "filter_seen=false"])
     train(str(folder / "old.csv"), config, tmp_path / "run")
-    found = refresh(open_bundle(tmp_path / "run"), log_of(OLD, NEW), tmp_path / "new.gsrec", Plan(epochs=1))
+    found = refresh(open_bundle(tmp_path / "run"), log_of(OLD, NEW), tmp_path / "new.gsrec", RefreshPlan(epochs=1))
     assert not found.champion.protocol.filter_seen
     assert not found.challenger.protocol.filter_seen
     assert not found.bundle.filter_seen

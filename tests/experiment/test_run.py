@@ -22,7 +22,7 @@ from gsrec.experiment.prepare import new_model, prepare
 from gsrec.experiment.run import Run, open_run, result_record, train
 from gsrec.models import MODELS
 from gsrec.recommend.recommender import Recommender
-from gsrec.training.course import Epoch, Listener, Step
+from gsrec.training.course import Epoch, Listener, TrainingStep
 
 TEST = Protocol("test")
 
@@ -181,7 +181,7 @@ def test_the_record_is_a_whole_result(runs: dict[str, Run]) -> None:
 def test_the_listener_is_told_of_steps_and_epochs(
     small_log: str, settings: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    steps: list[Step] = []
+    steps: list[TrainingStep] = []
     epochs: list[Epoch] = []
     config = run_config("gru4rec", settings=[*settings["gru4rec"], "batch_size=16"])
     run = train(small_log, config, tmp_path / "run", listener=Listener(steps.append, epochs.append))

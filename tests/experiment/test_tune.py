@@ -19,9 +19,9 @@ from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.prepare import prepare
-from gsrec.experiment.tune import CHOICES, RANGES, Narrator, Tuning, tune
+from gsrec.experiment.tune import CHOICES, RANGES, StudyNarrator, Tuning, tune
 from gsrec.files import held
-from gsrec.training.course import Listener, Step
+from gsrec.training.course import Listener, TrainingStep
 
 REFERENCE = LogReference(log="synthetic")
 FIXED = ("epochs=2", "embedding_size=8", "max_length=10", "model.num_heads=1", "patience=0")
@@ -60,12 +60,12 @@ def test_a_study_tries_settings_and_writes_the_best_as_a_file(split: Split, tmp_
 
     @contextmanager
     def listens(config: RunConfig) -> Iterator[Listener]:
-        steps: list[Step] = []
+        steps: list[TrainingStep] = []
         yield Listener(on_step=steps.append)
         listened.append((config, len(steps)))
 
     trials = tune(
-        REFERENCE, split, TUNING, tmp_path, num_trials=3, narrator=Narrator(listens=listens, on_trial=told.append)
+        REFERENCE, split, TUNING, tmp_path, num_trials=3, narrator=StudyNarrator(listens=listens, on_trial=told.append)
     )
     assert [trial["number"] for trial in told] == [0, 1, 2]
     assert sorted(trial["number"] for trial in trials) == [0, 1, 2]

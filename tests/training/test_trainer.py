@@ -31,7 +31,7 @@ from gsrec.models import (
     build_model,
 )
 from gsrec.training.config import LossName, TrainingConfig
-from gsrec.training.course import Epoch, Fit, Keeping, Listener, Step
+from gsrec.training.course import Epoch, Fit, Keeping, Listener, TrainingStep
 from gsrec.training.losses import CHUNK_ROWS
 from gsrec.training.precision import PrecisionName
 from gsrec.training.trainer import Training, fit
@@ -231,9 +231,9 @@ def test_dropout_is_on_in_every_epoch(tmp_path: Path) -> None:
 
 
 def test_the_listener_is_told_of_steps_and_epochs(tmp_path: Path) -> None:
-    told: list[Step | Epoch] = []
+    told: list[TrainingStep | Epoch] = []
     fitted = train(small_model(), tmp_path, listener=Listener(told.append, told.append))
-    steps = [event for event in told if isinstance(event, Step)]
+    steps = [event for event in told if isinstance(event, TrainingStep)]
     epochs = [event for event in told if isinstance(event, Epoch)]
     assert [(step.epoch, step.step) for step in steps] == [(e, s) for e in (1, 2) for s in range(1, NUM_STEPS + 1)]
     assert [place for place, event in enumerate(told) if isinstance(event, Epoch)] == [NUM_STEPS, 2 * NUM_STEPS + 1]
@@ -398,7 +398,7 @@ class Breaking(GRU4Rec):
 )
 def test_a_loss_that_is_not_finite_ends_training(good: int, place: str, kept: str, tmp_path: Path) -> None:
     model, best = Breaking(NUM_ITEMS, SMALL), tmp_path / "best.safetensors"
-    steps: list[Step] = []
+    steps: list[TrainingStep] = []
     model.good = good
     before = snapshot(model)
     with pytest.raises(TrainingError) as caught:

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from gsrec.experiment.compare import Narrator
 from gsrec.experiment.config import RunConfig
-from gsrec.experiment.tune import Narrator as StudyNarrator
-from gsrec.training.course import Epoch, Listener, Step
+from gsrec.experiment.tune import StudyNarrator
+from gsrec.training.course import Epoch, Listener, TrainingStep
 
 
 def print_json(content: Mapping[str, object]) -> None:
@@ -165,7 +165,7 @@ class TrainingDisplay:
         """Take the bar away."""
         self.progress.stop()
 
-    def _on_step(self, step: Step) -> None:
+    def _on_step(self, step: TrainingStep) -> None:
         speed = step.num_targets / max(step.seconds, 1e-9)
         self.progress.update(
             self.task,

@@ -44,9 +44,9 @@ def refresh(
     from gsrec.data.columns import Columns
     from gsrec.data.sources import open_log
     from gsrec.experiment.folder import any_bundle
-    from gsrec.experiment.refresh import Plan, refresh, training_of
+    from gsrec.experiment.refresh import RefreshPlan, refresh, training_of
 
-    bundle, plan = any_bundle(path), Plan(window, replay, epochs, rate, seed)
+    bundle, plan = any_bundle(path), RefreshPlan(window, replay, epochs, rate, seed)
     training_of(bundle)
     with progress_bar(log, quiet=quiet) as progress:
         opened = open_log(log, columns=Columns(user_column, item_column, time_column), progress=progress)

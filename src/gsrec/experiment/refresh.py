@@ -37,7 +37,7 @@ EPOCHS, PATIENCE = 10, 2
 
 
 @dataclass(frozen=True)
-class Plan:
+class RefreshPlan:
     """How a model is refreshed.
 
     Attributes:
@@ -132,7 +132,7 @@ def refresh(
     bundle: Bundle,
     log: InteractionLog,
     out: Path,
-    plan: Plan | None = None,
+    plan: RefreshPlan | None = None,
     *,
     stop: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,
@@ -153,7 +153,7 @@ def refresh(
         TrainingError: if training cannot go on.
         StoppedError: if it was told to stop.
     """
-    plan, config, listener = plan or Plan(), training_of(bundle), listener or Listener()
+    plan, config, listener = plan or RefreshPlan(), training_of(bundle), listener or Listener()
     check_place(out)
     split, since = cut_newest(bundle, config.data.filtered(log), plan.window)
     if split.sequences.num_interactions < bundle.data.num_interactions:
@@ -256,7 +256,7 @@ def go_on(
     config: RunConfig,
     split: Split,
     since: int | None,
-    plan: Plan,
+    plan: RefreshPlan,
     *,
     stop: Callable[[], bool] = lambda: False,
     listener: Listener | None = None,

@@ -83,7 +83,7 @@ class Tuning:
 
 
 @dataclass(frozen=True)
-class Narrator:
+class StudyNarrator:
     """Who is told how a study goes on; `listens` opens the listener of one trial's training."""
 
     listens: Callable[[RunConfig], AbstractContextManager[Listener]] = lambda config: nullcontext(Listener())
@@ -97,7 +97,7 @@ def tune(
     out: Path,
     *,
     num_trials: int,
-    narrator: Narrator | None = None,
+    narrator: StudyNarrator | None = None,
 ) -> list[dict[str, Any]]:
     """Try settings until the study has so many trials, and write the best ones as a file for `--config`.
 
@@ -127,7 +127,7 @@ def tune(
         raise ConfigError("poprec only counts: there is nothing to tune. Name another model with --model.")
     if not tuning.drawn():
         raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
-    narrator = narrator or Narrator()
+    narrator = narrator or StudyNarrator()
     check_folder(out)
     with held(out):
         study = _open_study(out, split, tuning)
@@ -180,7 +180,7 @@ def _asked(study: Any, tuning: Tuning, number: int) -> Any:
 
 
 def _try(
-    study: Any, trial: Any, reference: LogReference, split: Split, tuning: Tuning, out: Path, narrator: Narrator
+    study: Any, trial: Any, reference: LogReference, split: Split, tuning: Tuning, out: Path, narrator: StudyNarrator
 ) -> None:
     """Train with drawn settings, and tell the study what came out."""
     import optuna

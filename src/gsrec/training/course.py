@@ -13,7 +13,7 @@ CHECKPOINT_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """What is known after a training step; `loss` is the mean of the epoch so far, `seconds` since its start."""
 
     epoch: int
@@ -55,7 +55,7 @@ class Fit:
 class Listener:
     """Who is told how training goes on."""
 
-    on_step: Callable[[Step], None] = field(default=lambda step: None)
+    on_step: Callable[[TrainingStep], None] = field(default=lambda step: None)
     on_epoch: Callable[[Epoch], None] = field(default=lambda epoch: None)
     on_note: Callable[[str], None] = field(default=lambda note: None)
 

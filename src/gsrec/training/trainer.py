@@ -22,7 +22,7 @@ from gsrec.models.protocols import SequenceEncoder
 from gsrec.training.averaging import Averaging
 from gsrec.training.checkpoint import Snapshot, load_state, save_state, save_weights
 from gsrec.training.config import TrainingConfig
-from gsrec.training.course import Course, Epoch, Fit, Keeping, Listener, Step
+from gsrec.training.course import Course, Epoch, Fit, Keeping, Listener, TrainingStep
 from gsrec.training.criterion import Criterion
 from gsrec.training.memory import STEPS_BETWEEN, give_back
 from gsrec.training.objectives import MaskedItem, Objective, last_item, next_item
@@ -163,7 +163,7 @@ class Training:
             now = time.perf_counter()
             course.spent = before + now - begin
             mean = course.total / course.count
-            listener.on_step(Step(course.epoch, step, batches.num_steps, mean, course.count, course.spent))
+            listener.on_step(TrainingStep(course.epoch, step, batches.num_steps, mean, course.count, course.spent))
             stop = keeping.stop()
             if stop or now - kept > keeping.seconds:
                 self.keep(course, keeping)
