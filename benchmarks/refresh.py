@@ -31,7 +31,7 @@ from gsrec.evaluation.significance import paired_test
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.prepare import batches_of, new_model
-from gsrec.experiment.refresh import Plan, go_on
+from gsrec.experiment.refresh import RefreshPlan, go_on
 from gsrec.files import write_json
 from gsrec.models.growing import Widened
 from gsrec.training.course import Keeping
@@ -91,7 +91,7 @@ def measure(log: InteractionLog, config: RunConfig, weeks: int, base: Bundle, be
     times = known.frame["time"].to_numpy()
     since = times[(times > begin) & (times <= moment)]
     split = at_moments(known.to_sequences(vocabulary), float(np.quantile(since, 0.8, method="inverted_cdf")), moment)
-    further = go_on(base, config, split, int(begin), Plan(seed=config.seed))
+    further = go_on(base, config, split, int(begin), RefreshPlan(seed=config.seed))
     anew, anew_seconds, anew_epochs = trained(config, split)
     test = Protocol("test")
     stale = evaluate(Widened(base.model, split.sequences.num_items), split, test)

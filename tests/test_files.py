@@ -42,7 +42,31 @@ def test_a_new_file_comes_with_its_folders(tmp_path: Path) -> None:
     path = tmp_path / "one" / "two" / "text"
     write_text(path, "new")
     assert content_of(path.parent) == {"text": "new"}
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(("mask", "expected"), [(0o022, 0o644), (0o077, 0o600)])
+def test_permissions_are_those_of_any_new_file(tmp_path: Path, mask: int, expected: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "text", "new")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "text").stat().st_mode & 0o777 == expected
+
+
+def test_permissions_stay_as_they_were(target: Path) -> None:
+    for permissions in (0o600, 0o666):
+        target.chmod(permissions)
+        write_text(target, "new")
+        assert target.stat().st_mode & 0o777 == permissions
+
+
+def test_what_a_link_stands_for_is_replaced(target: Path) -> None:
+    link = target.with_name("link")
+    link.symlink_to(target)
+    write_text(link, "new")
+    assert link.is_symlink()
+    assert target.read_text(encoding="utf-8") == "new"
 
 
 def test_the_old_file_is_there_until_the_new_one_is_whole(target: Path) -> None:
@@ -127,10 +151,10 @@ def test_a_place_that_is_taken(tmp_path: Path, make: Callable[[Path], None], rea
 
 
 def test_a_folder_that_cannot_be_written_to(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def deny(**_: object) -> None:  # the rights of a folder do not hold back an administrator, who may run this
+    def deny(*_: object) -> None:  # the rights of a folder do not hold back an administrator, who may run this
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr("tempfile.mkstemp", deny)
+    monkeypatch.setattr("os.open", deny)
     with pytest.raises(DataError, match=r"weights: Permission denied\. Give a folder that can be written to\."):
         write_text(target, "new")
     assert content_of(target.parent) == {"weights": "old"}

@@ -15,9 +15,12 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from gsrec.cli import app
 from gsrec.data.synthetic import synthetic_log
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +74,28 @@ def test_command_runs(command: list[str], folder: Path) -> None:
 @pytest.mark.parametrize("program", PROGRAMS, ids=[f"python-{place}" for place, _ in enumerate(PROGRAMS, start=1)])
 def test_program_runs(program: str, folder: Path) -> None:
     _run([sys.executable, "-W", "error", "-c", program], folder)
+
+
+def options_of(command: Any, name: str = "") -> dict[str, set[str]]:
+    """The options of a command, or of those that are under it, by name."""
+    if under := getattr(command, "commands", {}):
+        found = [options_of(one, f"{name} {key}".strip()) for key, one in under.items()]
+        return {key: options for one in found for key, options in one.items()}
+    return {name: {text for parameter in command.params for text in parameter.opts}}
+
+
+def test_all_commands_are_told_with_options_that_they_have() -> None:
+    (block,) = re.findall(r"^```text\n(gsrec .*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    options = options_of(get_command(app))
+    told = {
+        name: set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", line))
+        for line in block.splitlines()
+        for name in options
+        if f"{line} ".startswith(f"gsrec {name} ")
+    }
+    assert told.keys() == options.keys()
+    assert [(name, told[name] - options[name]) for name in told if told[name] - options[name]] == []
+    assert [name for name in options if "--json" not in options[name]] == ["serve"]
 
 
 def free_port() -> int:

@@ -6,10 +6,10 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
@@ -27,27 +27,36 @@ NEW, OLD = ".new", ".old"
 def replacing(path: Path) -> Iterator[Path]:
     """Write a new file beside `path`, and put it in its place only when all of it is on disk.
 
+    The new file has the old one's permissions; what a link stands for is replaced, not the link.
+
     Raises:
         DataError: if the disk does not take it; `path` is then as it was before.
     """
+    place = path.resolve() if path.is_symlink() else path
+    new = beside(place, NEW)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=NEW)
-        os.close(handle)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        permissions = place.stat().st_mode & 0o777 if place.exists() else None
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, permissions or 0o666))
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}. Give a folder that can be written to.") from error
-    new = Path(name)
     try:
         yield new
         with new.open("rb") as written:
             os.fsync(written.fileno())
-        new.chmod(0o644)
-        new.replace(path)
+        if permissions is not None:
+            new.chmod(permissions)
+        new.replace(place)
     except OSError as error:
         reason = error.strerror or error
         raise DataError(f"cannot write {path}: {reason}. What was there before is unchanged.") from error
     finally:
         new.unlink(missing_ok=True)
+
+
+def beside(path: Path, ending: str) -> Path:
+    """A hidden name beside a path that nothing has, for what is being written or makes place."""
+    return path.with_name(f".{path.name}.{token_hex(4)}{ending}")
 
 
 def is_leftover(path: Path) -> bool:

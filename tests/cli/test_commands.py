@@ -235,6 +235,7 @@ def test_recommend_with_rules(gsrec: Gsrec, run_folder: Path) -> None:
 
     best = items()
     assert items("--exclude", best[0]) == best[1:]
+    assert items("--exclude", f"{best[0]}, {best[1]}") == best[2:]
     assert items("--only", f"{best[3]},{best[1]}") == [best[1], best[3]]
 
 
@@ -289,7 +290,7 @@ def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch
     assert gsrec("train", small_log, "--model", "gsrec", *SIZES, "--out", "run")[0] == 0
     code, out, err = gsrec("verify", "run", small_log, "--json")
     told = json.loads(out)
-    assert (code, told["holds"], told["moved"], told["left_out"]) == (0, True, 0, [])
+    assert (code, told["holds"], told["moved"], told["left_out"]) == (0, True, 0, {})
     assert [verdict["name"] for verdict in told["verdicts"]] == [
         "recommender",
         "session",
@@ -299,7 +300,7 @@ def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch
     ]
     assert all(verdict["equal"] + verdict["near_ties"] == 30 for verdict in told["verdicts"])
     assert "note: asking HTTP" in err
-    monkeypatch.setattr(sys.modules["gsrec.cli.verify"], "find_spec", lambda name: None)
+    monkeypatch.setattr(sys.modules["gsrec.cli.ways"], "find_spec", lambda name: None)
     code, out, _ = gsrec("verify", "run", small_log, "--users", 5, "--quiet")
     assert code == 0
     assert "ONNX was left out: its extra is not installed" in out

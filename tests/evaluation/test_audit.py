@@ -42,6 +42,11 @@ def test_equal_times_of_different_users_are_no_ties(sequences_of: Maker) -> None
     assert audit(split, "validation").time_ties == 0.0
 
 
+def test_a_user_without_events_hides_no_tie(sequences_of: Maker) -> None:
+    sequences = sequences_of([[], [1, 2, 3]], num_items=3, times=[[], [5, 9, 9]])
+    assert audit(leave_one_out(sequences), "test").time_ties == 1.0
+
+
 def test_a_target_at_the_moment_of_the_newest_training_event_is_no_leak(sequences_of: Maker) -> None:
     split = leave_one_out(sequences_of([[1, 2, 3], [1, 2, 3]], num_items=3, times=[[7, 7, 7], [1, 2, 6]]))
     assert audit(split, "test").leakage == 0.5

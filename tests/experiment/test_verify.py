@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from torch import Tensor
 
 from gsrec.bundle import Bundle
-from gsrec.data.splits import Split, leave_one_out
+from gsrec.data.splits import Split, global_temporal, last_n, leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import DataError
@@ -75,6 +76,18 @@ def test_the_export_gives_the_evaluators_numbers(split: Split, name: str, tmp_pa
     ways = onnx_ways(bundle, tmp_path / "onnx")
     assert list(ways) == (["ONNX"] if name == "bert4rec" else ["ONNX", "ONNX, event by event"])
     assert verify(bundle, split, ways, users=20).holds
+
+
+@pytest.mark.parametrize("rule", ["last-2", "temporal"])
+def test_targets_that_lie_in_the_history_of_the_next(rule: str) -> None:
+    sequences = synthetic_log(num_users=90, num_items=40, mean_length=12).to_sequences()
+    split = (
+        last_n(sequences, 2) if rule == "last-2" else global_temporal(sequences, validation=0.6, test=0.7, rule="all")
+    )
+    assert len(split.targets("test")) > np.unique(split.targets("test").users).size
+    bundle = bundle_of(split, "gsrec")
+    found = verify(bundle, split, all_ways(bundle))
+    assert (found.holds, found.moved) == (True, 0)
 
 
 def test_some_of_the_targets(split: Split) -> None:

@@ -252,6 +252,53 @@ def test_the_old_bundle_takes_its_place_again_where_the_new_one_cannot(
     assert [place.name for place in tmp_path.iterdir()] == ["bundle"]
 
 
+def between_the_renames(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> None:
+    """Do something each time that a bundle has made place, before the new one is there."""
+    replace = os.replace
+
+    def replacing(source: Path, target: Path) -> None:
+        replace(source, target)
+        if str(target).endswith(".old"):
+            do()
+
+    monkeypatch.setattr("os.replace", replacing)
+
+
+def test_a_reader_takes_nothing_from_a_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = tmp_path / "bundle", list[str]()
+    save_bundle(bundle(1), path)
+    with monkeypatch.context() as patch:
+        between_the_renames(patch, lambda: read.append(load_bundle(path).fingerprint))
+        save_bundle(bundle(2), path)
+    assert read == [bundle(1).fingerprint]
+    assert load_bundle(path).fingerprint == bundle(2).fingerprint
+    assert [place.name for place in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_of_two_writers_the_last_one_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, written = tmp_path / "bundle", list[int]()
+    save_bundle(bundle(1), path)
+
+    def write_another() -> None:
+        if not written:
+            written.append(3)
+            save_bundle(bundle(3), path)
+
+    with monkeypatch.context() as patch:
+        between_the_renames(patch, write_another)
+        save_bundle(bundle(2), path)
+    assert load_bundle(path).fingerprint == bundle(2).fingerprint
+    assert [place.name for place in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_bundle_of_a_longer_name_is_left_where_it_is(tmp_path: Path) -> None:
+    save_bundle(bundle(1), tmp_path / "model.v2")
+    (tmp_path / "model.v2").rename(tmp_path / ".model.v2.abcd1234.old")
+    with pytest.raises(GSRecError, match="holds no trained model"):
+        load_bundle(tmp_path / "model")
+    assert load_bundle(tmp_path / "model.v2").fingerprint == bundle(1).fingerprint
+
+
 def test_what_a_link_stands_for_is_replaced(tmp_path: Path) -> None:
     save_bundle(bundle(1), tmp_path / "v1")
     (tmp_path / "current").symlink_to(tmp_path / "v1")

@@ -70,9 +70,10 @@ def test_sessions_find_what_whole_histories_do(indexed: tuple[Path, Path, Recomm
 
 def test_what_is_barred_stays_out_and_other_rules_are_exact(indexed: tuple[Path, Path, Recommender]) -> None:
     recommender, exact = indexed[2], replace(indexed[2], index=None)
+    assert not Rules(only=range(100, NUM_ITEMS)).for_vocabulary(exact.bundle.vocabulary).can_search
     first = recommender.recommend(HISTORIES[0]).items[:3]
     assert not {*first} & {*recommender.recommend(HISTORIES[0], exclude=first).items}
-    for rules in (Rules(only=range(1, 400)), Rules(boosts={9: 2.0})):
+    for rules in (Rules(only=range(1, 400)), Rules(only=range(100, NUM_ITEMS)), Rules(boosts={9: 2.0})):
         assert recommender.recommend(HISTORIES, rules=rules) == exact.recommend(HISTORIES, rules=rules)
     assert recommender.recommend([[], HISTORIES[0]])[0].source == "popularity"
 

@@ -26,6 +26,7 @@ from gsrec.models import (
     build_model,
 )
 from gsrec.recommend.recommender import Recommender
+from gsrec.recommend.rules import Rules
 
 CONFIGS: dict[str, ModelConfig] = {
     "poprec": PopRecConfig(),
@@ -154,6 +155,19 @@ def test_a_history_of_nothing_known_is_answered_by_popularity_and_says_so(
     beside = recommender.recommend([[1, 2], history, [3]], 3)
     assert [one.source for one in beside] == ["model", "popularity", "model"]
     assert beside[1] == answer
+
+
+def test_a_boost_counts_where_scores_are_counts() -> None:
+    recommender = named(["a", "b", "c", "d"])  # taken 4, 3, 2 and 1 times
+    rules = Rules(boosts={"d": 3.5})
+    for answer in (recommender.recommend([], 3, rules=rules), recommender.session().recommend(3, rules=rules)):
+        assert (answer.items, answer.scores) == (("a", "d", "b"), (4.0, 3.5, 3.0))
+    assert recommender.recommend(["b"], 3, rules=rules).items == ("a", "d", "c")
+
+
+def test_a_string_is_no_history(recommender: Recommender) -> None:
+    with pytest.raises(ConfigError, match=r"a history must be a sequence of item ids, found the string 'i0'"):
+        recommender.recommend("i0")
 
 
 def test_one_history_or_several_but_no_mixture(recommender: Recommender) -> None:

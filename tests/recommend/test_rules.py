@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gsrec.data.vocabulary import ItemId, Vocabulary
 from gsrec.errors import ConfigError
-from gsrec.recommend.rules import Rules
+from gsrec.recommend.rules import Rules, rules_of
 
 VOCABULARY = Vocabulary.of([f"item {number}" for number in range(1, 9)])
 ITEM = st.integers(1, 8)
@@ -53,6 +53,22 @@ def test_a_boost_multiplies_an_items_chance() -> None:
     assert chances[4] / chances[3] == pytest.approx(2.0)
     assert chances[0] == pytest.approx(math.e / 2)
     assert best(Rules(boosts={"item 8": 1e4}), FALLING)[0] == 8
+
+
+def test_a_boost_multiplies_counts() -> None:
+    rows = torch.tensor([[-math.inf, 900.0, 40, 300, 0, 0, 0, 0, 0]]).repeat(2, 1)
+    rules = Rules(boosts={"item 2": 10.0}).for_vocabulary(VOCABULARY)
+    values, items = rules.best(rows, 3, counted=[1])
+    assert items.tolist() == [[1, 3, 2], [1, 2, 3]]
+    assert values[1].tolist() == [900, 400, 300]
+
+
+def test_rules_beside_exclude_or_only_are_refused() -> None:
+    for exclude, only in ((["item 1"], None), ((), ["item 1"])):
+        with pytest.raises(ConfigError, match="were given beside `rules`"):
+            rules_of(exclude, only, Rules())
+    with pytest.raises(ConfigError, match=r"`only` must be a collection of item ids, found the string 'item 1'"):
+        rules_of((), "item 1", None)
 
 
 @pytest.mark.parametrize("factor", [0.0, -1.0, math.inf, math.nan])

@@ -18,6 +18,7 @@ from gsrec.serving.settings import Settings, model_name
         ({"bundles": (Path("a/shop"), Path("b/shop.gsrec"))}, "two bundles are called 'shop'"),
         ({"session_days": 0.0}, "more than 0 days, found 0"),
         ({"session_days": float("nan")}, "more than 0 days, found nan"),
+        ({"cached_sessions": 63}, "at least 64 sessions must have room in memory, found 63"),
         ({"rate": 0}, "at least 1 request a minute, found 0"),
         ({"host": "0.0.0.0"}, "listens for this machine alone .* found '0.0.0.0'.*gsrec keys new"),  # noqa: S104
         ({"host": "::"}, "listens for this machine alone"),

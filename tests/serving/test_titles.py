@@ -49,6 +49,11 @@ def test_finding(titles: Path, query: str, found: list[int]) -> None:
     assert Titles.of([bundle_of()], read_titles(titles)).find(query, 10) == found
 
 
+def test_an_id_is_found_however_it_is_written() -> None:
+    titles = Titles.of([bundle_of(ids=[f"B00-{number:02}" for number in range(1, 31)])], {"B00-07": "Heat"})
+    assert [titles.find(query, 10) for query in ("B00-07", "b00 07", "heat")] == [["B00-07"]] * 3
+
+
 def test_an_empty_query_gives_the_most_popular(titles: Path) -> None:
     assert Titles.of([bundle_of()], read_titles(titles)).find("", 3) == [30, 29, 28]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import os
+import re
 import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -16,7 +15,7 @@ from safetensors.torch import save
 
 from gsrec.bundle.manifest import CONTENTS, MANIFEST
 from gsrec.errors import BundleError, DataError
-from gsrec.files import NEW, OLD, replacing
+from gsrec.files import NEW, OLD, beside, replacing
 
 SUFFIX = ".gsrec"
 """What the name of a bundle in one file ends with."""
@@ -39,15 +38,14 @@ def write_files(path: Path, files: Mapping[str, bytes]) -> None:
     path = path.resolve() if path.is_symlink() else path  # what a link stands for is replaced, not the link
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _put_back(path)
-        new = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=NEW))
+        new = beside(path, NEW)
+        new.mkdir()
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}. Give a folder that can be written to.") from error
     try:
         for name in (*CONTENTS, MANIFEST):
             with replacing(new / name) as file:
                 file.write_bytes(files[name])
-        new.chmod(0o755)
         _put(new, path)
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}. What was there before is unchanged.") from error
@@ -75,27 +73,39 @@ def check_place(path: Path) -> None:
 
 
 def _put(new: Path, path: Path) -> None:
-    """Give a folder its name; one that has it already makes place first, and is then removed."""
-    if not path.exists():
-        os.replace(new, path)
-        return
-    check_place(path)
+    """Give a folder its name; one that has it already makes place first, and is then removed.
+
+    Where another writer puts its own in that place meanwhile, this one takes it after all: the last one stays.
+    """
     old = new.with_suffix(OLD)
-    os.replace(path, old)
-    try:
-        os.replace(new, path)
-    except OSError:
-        os.replace(old, path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    while True:
+        if path.exists():
+            check_place(path)
+            os.replace(path, old)
+        try:
+            os.replace(new, path)
+            break
+        except OSError:
+            if not path.exists():
+                os.replace(old, path)
+                raise
+            shutil.rmtree(old, ignore_errors=True)
+    for place in _set_aside(path):
+        shutil.rmtree(place, ignore_errors=True)
 
 
-def _put_back(path: Path) -> None:
-    """Give a folder its name again, where a process was killed after it made place and before the new one was there."""
+def _set_aside(path: Path) -> list[Path]:
+    """What made place for a bundle at this path, and was not removed yet."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.[^.]+{re.escape(OLD)}")
+    return [place for place in path.parent.glob(f".*{OLD}") if name.fullmatch(place.name)]
+
+
+def _places(path: Path) -> Iterator[Path]:
+    """Where to look for a bundle: while another takes its place, or if the writer was killed, it is beside its path."""
+    yield path
     if not path.exists():
-        for old in path.parent.glob(f".{glob.escape(path.name)}.*{OLD}"):
-            os.replace(old, path)
-            return
+        yield from _set_aside(path)
+        yield path
 
 
 def read_files(path: Path) -> dict[str, bytes]:
@@ -104,14 +114,16 @@ def read_files(path: Path) -> dict[str, bytes]:
     Raises:
         BundleError: if there is no bundle, or its one file is damaged.
     """
-    try:
-        _put_back(path)
-        if path.is_file():
-            return _read_one(path)
-        names = [name for name in CONTENTS if (path / name).is_file()]
-        return {name: (path / name).read_bytes() for name in (MANIFEST, *names)}
-    except OSError as error:
-        raise BundleError(f"{path} holds no trained model: {MANIFEST} cannot be read ({error})") from error
+    missing: OSError | None = None
+    for place in _places(path):
+        try:
+            if place.is_file():
+                return _read_one(place)
+            names = [name for name in CONTENTS if (place / name).is_file()]
+            return {name: (place / name).read_bytes() for name in (MANIFEST, *names)}
+        except OSError as error:
+            missing = missing or error
+    raise BundleError(f"{path} holds no trained model: {MANIFEST} cannot be read ({missing})") from missing
 
 
 def _read_one(path: Path) -> dict[str, bytes]:

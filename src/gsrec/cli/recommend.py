@@ -64,7 +64,7 @@ def recommend(
         histories,
         k,
         filter_seen=False if keep_seen else None,
-        exclude=[parse(text) for text in exclude.split(",") if text],
+        exclude=[parse(text) for text in options.split_ids(exclude, "--exclude")] if exclude else (),
         only=None if only is None else [parse(text) for text in options.split_ids(only, "--only")],
     )
     told = [{"user_id": user, **asdict(answer)} for user, answer in zip(owners, answers, strict=True)]

@@ -75,7 +75,7 @@ def train(
             stop=stop,
             listener=listener,
         )
-    record = run.result_record(trained, trained.evaluate(chosen.data.protocol("validation")))
+    record = run.result_record(trained, trained.validation)
     if as_json:
         print_json({**record, "out": str(out)})
     else:

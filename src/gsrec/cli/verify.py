@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
-from importlib.util import find_spec
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,50 +26,42 @@ def verify(
 ) -> None:
     """Compute the test metrics again through the recommender, sessions, ONNX and HTTP, and compare the lists.
 
-    Ways that need an extra which is not installed are named and left out. It also changes the targets in the data, to
-    prove that no recommendation looks at them.
+    Ways that need an extra which is not installed are named and left out, and so is HTTP for a log with histories that
+    no session takes. It also changes the targets in the data, to prove that no recommendation looks at them.
     """
-    from gsrec.bundle import save_bundle
-    from gsrec.cli.console import print_json, print_notes, print_table
+    from gsrec.cli.console import print_json, print_notes
+    from gsrec.cli.ways import all_ways
     from gsrec.data.columns import Columns
     from gsrec.experiment.folder import LogReference, any_bundle
     from gsrec.experiment.prepare import prepare
     from gsrec.experiment.refresh import training_of
-    from gsrec.experiment.verify import library_ways, onnx_ways, verify
-    from gsrec.recommend.recommender import Recommender
+    from gsrec.experiment.verify import verify
 
     bundle, reference = any_bundle(path), LogReference.of(log, Columns(user_column, item_column, time_column))
     split, _ = prepare(reference, training_of(bundle), vocabulary=bundle.vocabulary)
-    ways = library_ways(Recommender(bundle))
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory()))
-        if all(map(find_spec, ("onnx", "onnxruntime", "onnxscript"))):
-            from gsrec.recommend.export import export_bundle
-
-            export_bundle(bundle, folder / "onnx")
-            ways |= onnx_ways(bundle, folder / "onnx")
-        if all(map(find_spec, ("fastapi", "uvicorn", "prometheus_client"))):
-            from gsrec.serving.over_http import over_http
-
-            save_bundle(bundle, folder / "bundle")
-            ways["HTTP"] = stack.enter_context(over_http(folder / "bundle"))
+        ways, left_out = all_ways(bundle, int(split.sequences.lengths.max()), stack)
         found = verify(
             bundle, split, ways, users=users, progress=lambda what: print_notes([f"asking {what}"], quiet=quiet)
         )
-    left_out = [name for name in ("ONNX", "HTTP") if name not in ways]
+    record = {**found.record(), "left_out": left_out}
     if as_json:
-        print_json({**found.record(), "left_out": left_out})
+        print_json(record)
     else:
-        rows = [("evaluator", "", "", "", *(f"{value:.6f}" for value in found.expected.values()))]
-        for verdict in found.verdicts:
-            counts = (verdict.equal, verdict.near_ties, verdict.different)
-            numbers = [f"{value:.6f}" for value in verdict.metrics.values()]
-            rows.append((verdict.name, *(f"{count:,}" for count in counts), *numbers))
-        header = ("asked", "equal lists", "nearly tied", "different", *found.expected)
-        print_table(f"{bundle.config.name} on {split.sequences.name}, test", rows, header=header)
-        typer.echo(f"lists that change when the targets in the data are changed: {found.moved:,}")
-        for name in left_out:
-            typer.echo(f"{name} was left out: its extra is not installed")
-        typer.echo("what is served is what was measured" if found.holds else "what is served is NOT what was measured")
+        _tell(record, f"{bundle.config.name} on {split.sequences.name}, test")
     if not found.holds:
         raise GSRecError("at least one way does not give the evaluator's numbers")
+
+
+def _tell(record: Mapping[str, Any], title: str) -> None:
+    from gsrec.cli.console import print_table
+
+    rows = [("evaluator", "", "", "", *(f"{value:.6f}" for value in record["expected"].values()))]
+    for verdict in record["verdicts"]:
+        counts = [f"{verdict[count]:,}" for count in ("equal", "near_ties", "different")]
+        rows.append((verdict["name"], *counts, *(f"{value:.6f}" for value in verdict["metrics"].values())))
+    print_table(title, rows, header=("asked", "equal lists", "nearly tied", "different", *record["expected"]))
+    typer.echo(f"lists that change when the targets in the data are changed: {record['moved']:,}")
+    for name, reason in record["left_out"].items():
+        typer.echo(f"{name} was left out: {reason}")
+    typer.echo(f"what is served is {'' if record['holds'] else 'NOT '}what was measured")

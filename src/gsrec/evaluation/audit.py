@@ -90,9 +90,8 @@ def _leakage(split: Split, targets: Targets) -> float | None:
 def _time_ties(sequences: Sequences, targets: Targets) -> float | None:
     if sequences.timestamps is None:
         return None
-    tied = np.diff(sequences.timestamps) == 0
-    tied[sequences.offsets[1:-1] - 1] = False  # events of different users
-    tied = np.concatenate([[False], tied, [False]])
+    tied = np.concatenate([[False], np.diff(sequences.timestamps) == 0, [False]])  # each with the one before
+    tied[sequences.offsets] = False  # events of different users
     return _share(tied[targets.positions] | tied[targets.positions + 1])
 
 

@@ -145,9 +145,8 @@ class _Task:
             )
         test = trained.evaluate(self.config.data.protocol("test", candidates=self.candidates))
         keep_ranks(test, out / folder)
-        validation = trained.evaluate(self.config.data.protocol("validation")).metrics
         costs = {"event_seconds": event_seconds(trained)}
-        record = result_record(trained, test) | {"validation": validation, "run": str(folder), **costs}
+        record = result_record(trained, test) | {"validation": trained.validation.metrics, "run": str(folder), **costs}
         return append_result(out / RESULTS_FILE, record)
 
     def _trained(self, comparison: Path) -> Run | None:

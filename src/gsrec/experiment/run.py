@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ class Run:
     def evaluate(self, protocol: Protocol, *, progress: Progress | None = None) -> Evaluation:
         """Judge the model."""
         return Evaluator(self.split, protocol).evaluate(self.model, progress=progress)
+
+    @cached_property
+    def validation(self) -> Evaluation:
+        """How the model does on validation, as it was chosen."""
+        return self.evaluate(self.record.config.data.protocol("validation"))
 
 
 def train(
@@ -114,9 +120,8 @@ def _as_now(identity: Any) -> Any:
 def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Keeping, listener: Listener) -> Run:
     out = keeping.folder.parent
     model = new_model(config, split)
-    evaluator = Evaluator(split, config.data.protocol("validation"))
     begin = time.perf_counter()
-    fitted = _fit(model, split, config, evaluator, keeping, listener)
+    fitted = _fit(model, split, config, keeping, listener)
     record = RunRecord(
         log=reference,
         config=config,
@@ -127,12 +132,12 @@ def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Ke
         version=__version__,
         commit=_commit(),
     )
-    validation = evaluator.evaluate(model)
-    save_bundle(_bundle(record, model, split, validation.metrics), out / BUNDLE_FOLDER)
-    write_json(out / METRICS_FILE, validation.record())
+    run = Run(record, model, split)
+    save_bundle(_bundle(run), out / BUNDLE_FOLDER)
+    write_json(out / METRICS_FILE, run.validation.record())
     write_text(out / RUN_FILE, record.model_dump_json(indent=2) + "\n")
     clear_states(keeping.folder)
-    return Run(record, model, split)
+    return run
 
 
 def trained_run(folder: Path, config: RunConfig, split: Split) -> Run | None:
@@ -145,14 +150,14 @@ def trained_run(folder: Path, config: RunConfig, split: Split) -> Run | None:
     return Run(record, bundle.model, split) if fitting else None
 
 
-def _bundle(record: RunRecord, model: Model, split: Split, metrics: Mapping[str, float]) -> Bundle:
-    source = SOURCES.get(record.log.log)
+def _bundle(run: Run) -> Bundle:
+    config, source = run.record.config, SOURCES.get(run.record.log.log)
     return Bundle.of(
-        model,
-        record.config.model,
-        split,
-        settings=record.config.model_dump(mode="json"),
-        metrics=metrics,
+        run.model,
+        config.model,
+        run.split,
+        settings=config.model_dump(mode="json"),
+        metrics=run.validation.metrics,
         licence=source.licence if source else None,
     )
 
@@ -214,13 +219,12 @@ def result_record(run: Run, evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _fit(
-    model: Model, split: Split, config: RunConfig, evaluator: Evaluator, keeping: Keeping, listener: Listener
-) -> Fit | None:
+def _fit(model: Model, split: Split, config: RunConfig, keeping: Keeping, listener: Listener) -> Fit | None:
     """Train a model, telling the folder and the listener of every epoch; None for a model that only counts."""
     if isinstance(model, PopRec):
         model.count(split)
         return None
+    evaluator = Evaluator(split, config.data.protocol("validation"))
     epochs: list[Epoch] = []
 
     def on_epoch(epoch: Epoch) -> None:

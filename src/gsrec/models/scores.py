@@ -23,8 +23,7 @@ class Cosines:
     def __init__(self, temperature: float) -> None:
         """Begin without any directions."""
         self.temperature = temperature
-        self._version: tuple[int, int] | None = None
-        self._kept = torch.zeros(0)
+        self._kept: tuple[tuple[int, int], Tensor] | None = None  # one value, since threads share it
 
     def of_hidden(self, hidden: Tensor) -> Tensor:
         """Hidden (.., D) -> (.., D)."""
@@ -41,9 +40,10 @@ class Cosines:
         if torch.is_grad_enabled() or table.is_inference():
             return F.normalize(table)
         version = (table.data_ptr(), table._version)
-        if version != self._version:
-            self._version, self._kept = version, F.normalize(table.detach())
-        return self._kept
+        kept = self._kept
+        if kept is None or kept[0] != version:
+            self._kept = kept = (version, F.normalize(table.detach()))
+        return kept[1]
 
 
 def newest(items: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from gsrec.ranking import mask_seen, tiles, top_k
 from gsrec.recommend.everyone import recommend_users
 from gsrec.recommend.index import ItemIndex, load_index_of, query_of
 from gsrec.recommend.recommendation import Recommendation, named
-from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rules_of
+from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rows_of_counts, rules_of
 from gsrec.recommend.session import Session, session_from_bytes
 
 
@@ -132,10 +132,15 @@ class Recommender:
             A recommendation for one history; a list of them for several, in their order.
 
         Raises:
-            ConfigError: if k is not positive, or `only` names no item that the model knows.
+            ConfigError: if k is not positive, a string stands for a history or for items, `exclude` or `only` are given
+                beside `rules`, or these leave no item that the model knows.
         """
         if k < 1:
             raise ConfigError(f"k must be at least 1, found {k}")
+        if isinstance(history, str):
+            raise ConfigError(
+                f"a history must be a sequence of item ids, found the string {history!r}. Use [{history!r}]."
+            )
         rules = rules_of(exclude, only, rules)
         of_items = rules.for_vocabulary(self.bundle.vocabulary) if rules else NO_RULES
         many: list[Any] = [one for one in history if isinstance(one, list | tuple | range | np.ndarray)]
@@ -203,14 +208,15 @@ class Recommender:
         given = _rows([history[-newest:] for history in histories]) if newest else seen
         barred, most = seen if filter_seen else seen[:, :0], min(k, len(self.bundle.vocabulary))
         empty = [place for place, history in enumerate(histories) if not history.size]
-        if self.index is not None and rules.only_bar and not empty:
+        if self.index is not None and rules.can_search and not empty:
             values, items = self.index.search(query_of(self.bundle.model, given), most, rules.barred_with(barred))
         else:
             scores = self.bundle.model.score(given)
             if empty:
                 scores[empty] = self.bundle.counts.float()
             mask_seen(scores, barred)
-            values, items = rules.best(scores, most)
+            counted = rows_of_counts(self.bundle.model, [not history.size for history in histories])
+            values, items = rules.best(scores, most, counted)
         return [
             named(self.bundle.vocabulary, *row, source="model" if history.size else "popularity")
             for *row, history in zip(items, values, histories, strict=True)

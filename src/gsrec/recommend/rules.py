@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,8 @@ from torch import Tensor
 
 from gsrec.data.vocabulary import ItemId, Vocabulary
 from gsrec.errors import ConfigError
+from gsrec.models.poprec import PopRec
+from gsrec.models.protocols import Scorer
 from gsrec.ranking import top_k
 
 
@@ -27,7 +29,7 @@ class Rules:
         exclude: items that never are.
         only: the items to choose from, such as what is in stock; None: all.
         boosts: by item, what its chance is multiplied by, above 0; 1 changes nothing. The factor's logarithm is added
-            to the score.
+            to a model's score; where scores are counts of training events, they are multiplied.
         categories: by item, the category it counts for.
         quotas: by category, the most of its items among the K; a category that is not named has none.
     """
@@ -58,8 +60,9 @@ class Rules:
         items = vocabulary.encode(limited)
         return ItemRules(
             barred=self._barred(vocabulary),
+            chosen=self.only is not None,
             boosted=torch.from_numpy(boosts[boosts > 0]),
-            added=torch.from_numpy(np.log(factors[boosts > 0]).astype(np.float32)),
+            factors=torch.from_numpy(factors[boosts > 0].astype(np.float32)),
             categories={int(item): self.categories[one] for item, one in zip(items, limited, strict=True) if item},
             quotas=dict(self.quotas),
         )
@@ -75,8 +78,26 @@ class Rules:
 
 
 def rules_of(exclude: Collection[ItemId], only: Collection[ItemId] | None, rules: Rules | None) -> Rules | None:
-    """The rules, or else those that `exclude` and `only` make; None where nothing is given."""
-    return rules or (Rules(exclude, only) if len(exclude) or only is not None else None)
+    """The rules, or else those that `exclude` and `only` make; None where nothing is given.
+
+    Raises:
+        ConfigError: if both are given, or items are one string.
+    """
+    for name, items in (("exclude", exclude), ("only", only)):
+        if isinstance(items, str):
+            raise ConfigError(
+                f"`{name}` must be a collection of item ids, found the string {items!r}. Use [{items!r}]."
+            )
+    if not len(exclude) and only is None:
+        return rules
+    if rules is not None:
+        raise ConfigError("`exclude` and `only` were given beside `rules`: give them as Rules(exclude=..., only=...)")
+    return Rules(exclude, only)
+
+
+def rows_of_counts(model: Scorer, are_empty: Sequence[bool]) -> list[int]:
+    """The rows whose scores are counts of training events: those of empty histories, and all that PopRec gives."""
+    return [row for row, is_empty in enumerate(are_empty) if is_empty or isinstance(model, PopRec)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,39 +106,46 @@ class ItemRules:
 
     Attributes:
         barred: (n,) int64, what is never recommended.
-        boosted: (m,) int64, whose scores are changed.
-        added: (m,) float32, by how much.
+        chosen: whether that is all but some that were named.
+        boosted: (m,) int64, whose chances are changed.
+        factors: (m,) float32, how many times as high they are.
         categories: by item, its category, where that has a quota.
         quotas: the most items of a category.
     """
 
     barred: Tensor
+    chosen: bool
     boosted: Tensor
-    added: Tensor
+    factors: Tensor
     categories: Mapping[int, str]
     quotas: Mapping[str, int]
 
     @property
-    def only_bar(self) -> bool:
-        """Whether all they do is to take items out of the race."""
-        return not len(self.boosted) and not self.quotas
+    def can_search(self) -> bool:
+        """Whether an index may be searched: all they do is to take some items out of the race."""
+        return not (self.chosen or len(self.boosted) or self.quotas)
 
     def barred_with(self, seen: Tensor) -> Tensor:
         """What is out of the race (B, S + n), seen items (B, S) int64 included."""
         return torch.cat([seen, self.barred.expand(len(seen), -1)], 1)
 
-    def best(self, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    def best(self, scores: Tensor, k: int, counted: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
         """The K best items of each row under these rules, as `top_k` gives them.
 
         Args:
             scores: (B, V + 1) float32, with `mask_seen` done: changed.
             k: how many.
+            counted: the rows whose scores are counts.
 
         Returns:
             The scores (B, K) float32 and the items (B, K) int64.
         """
         if len(self.boosted):
-            scores[:, self.boosted] += self.added
+            boosted = scores[:, self.boosted]
+            changed = boosted + self.factors.log()
+            rows = list(counted)  # nothing else means no row when it is empty
+            changed[rows] = boosted[rows] * self.factors
+            scores[:, self.boosted] = changed
         if len(self.barred):
             scores[:, self.barred] = -torch.inf
         if not self.quotas:
@@ -155,5 +183,7 @@ class ItemRules:
         return places
 
 
-NO_RULES = ItemRules(torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64), torch.zeros(0), {}, {})
+_NO_ITEMS = torch.zeros(0, dtype=torch.int64)
+
+NO_RULES = ItemRules(_NO_ITEMS, False, _NO_ITEMS, torch.zeros(0), {}, {})
 """Nothing is forbidden."""

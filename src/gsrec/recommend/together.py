@@ -20,7 +20,7 @@ from gsrec.models.scores import item_scores
 from gsrec.ranking import mask_seen
 from gsrec.recommend.index import ItemIndex
 from gsrec.recommend.recommendation import Recommendation, named
-from gsrec.recommend.rules import NO_RULES, ItemRules, Rules
+from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rows_of_counts
 
 
 class Seen:
@@ -177,12 +177,12 @@ def recommend_together(
     rules, most = rules or NO_RULES, min(k, len(vocabulary))
     seen = torch.from_numpy(_seen(users) if filter_seen else np.zeros((len(users), 0), np.int64))
     hidden = [events.hidden for events in users if events.hidden is not None]
-    if index is not None and rules.only_bar and len(hidden) == len(users):
+    if index is not None and rules.can_search and len(hidden) == len(users):
         values, items = index.search(torch.cat(hidden), most, rules.barred_with(seen))
     else:
         scores = scores_together(users)
         mask_seen(scores, seen)
-        values, items = rules.best(scores, most)
+        values, items = rules.best(scores, most, rows_of_counts(bundle.model, [not events.items for events in users]))
     return [
         named(
             vocabulary,

@@ -110,7 +110,7 @@ def _order(label: str, columns: Sequence[Mapping[str, Cell]]) -> tuple[bool, flo
 def _column(metric: str, comparison: Comparison, published: Sequence[Published]) -> dict[str, Cell]:
     """The cells of a comparison by their rows' labels, the best first, what was published at the end."""
     models = sorted((one for one in comparison.models if metric in one.means), key=lambda one: -one.means[metric])
-    theirs = {one.label: one.metrics[metric] for one in published if one.is_of(comparison)}
+    theirs = {one.label: round(one.metrics[metric], DECIMALS) for one in published if one.is_of(comparison)}
     best = max([*(rounded(model, metric) for model in models), *theirs.values()], default=None)
     ours = {one.label: Cell(mean_and_deviation(one, metric), bold=rounded(one, metric) == best) for one in models}
     return ours | {label: Cell(f"{value:.{DECIMALS}f}", bold=value == best) for label, value in theirs.items()}

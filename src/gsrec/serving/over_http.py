@@ -19,6 +19,7 @@ from gsrec.data.vocabulary import ItemId
 from gsrec.errors import GSRecError
 from gsrec.experiment.verify import Way
 from gsrec.serving.app import create_app
+from gsrec.serving.body import MAX_BODY
 from gsrec.serving.schemas import MAX_EVENTS, MAX_HISTORY
 from gsrec.serving.settings import Settings
 
@@ -29,7 +30,8 @@ START_SECONDS = 30.0
 def over_http(path: Path) -> Iterator[Way]:
     """A server of a bundle on this machine, for as long as this is open.
 
-    Whole histories are asked for; those longer than a request may hold go into a session.
+    Whole histories are asked for; those longer than a request may hold go into a session, of `MAX_SESSION` events at
+    most.
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -58,13 +60,15 @@ def _way(port: int) -> Way:
         connection = HTTPConnection("127.0.0.1", port)
         lists = []
         for history in histories:
-            if len(history) <= MAX_HISTORY:
-                lists.append(_post(connection, "/v1/recommend", {"history": list(history), "k": k}))
+            whole = _encoded({"history": list(history), "k": k})
+            if len(history) <= MAX_HISTORY and len(whole) <= MAX_BODY:
+                lists.append(_post(connection, "/v1/recommend", whole))
                 continue
             session = f"/v1/sessions/{uuid4()}/events"
             answer: tuple[ItemId, ...] = ()
             for start in range(0, len(history), MAX_EVENTS):
-                answer = _post(connection, session, {"item_ids": list(history[start : start + MAX_EVENTS]), "k": k})
+                events = list(history[start : start + MAX_EVENTS])
+                answer = _post(connection, session, _encoded({"item_ids": events, "k": k}))
             lists.append(answer)
         connection.close()
         return lists
@@ -72,8 +76,12 @@ def _way(port: int) -> Way:
     return ask
 
 
-def _post(connection: HTTPConnection, path: str, body: dict[str, object]) -> tuple[ItemId, ...]:
-    connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+def _encoded(body: dict[str, object]) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def _post(connection: HTTPConnection, path: str, body: bytes) -> tuple[ItemId, ...]:
+    connection.request("POST", path, body, {"Content-Type": "application/json"})
     answer = connection.getresponse()
     content = json.loads(answer.read())
     if answer.status != 200:

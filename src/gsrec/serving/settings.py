@@ -9,6 +9,9 @@ from pathlib import Path
 from gsrec.data.columns import Columns
 from gsrec.errors import ConfigError
 
+FEWEST_CACHED = 64
+"""Sessions whose states are made together: with fewer in memory they would push each other out before they are done."""
+
 IN_MEMORY = ":memory:"
 """Where sessions are that end with the process."""
 
@@ -30,7 +33,8 @@ class Settings:
         durable: whether an acknowledged event also outlives a power cut (SQLite); otherwise the end of the process.
         host: the address to listen at.
         port: the port to listen at; 0: a free one.
-        cached_sessions: how many sessions have their state in memory; others are computed again from their events.
+        cached_sessions: how many sessions have their state in memory, at least 64; others are computed again from
+            their events.
     """
 
     bundles: tuple[Path, ...]
@@ -56,6 +60,10 @@ class Settings:
             raise ConfigError(f"two bundles are called {twice[0]!r}. Models go by their folders' names: rename one.")
         if not self.session_days > 0:
             raise ConfigError(f"sessions must be kept more than 0 days, found {self.session_days}")
+        if self.cached_sessions < FEWEST_CACHED:
+            raise ConfigError(
+                f"at least {FEWEST_CACHED} sessions must have room in memory, found {self.cached_sessions}"
+            )
         if self.rate is not None and self.rate < 1:
             raise ConfigError(f"the rate must allow at least 1 request a minute, found {self.rate}")
         if self.keys is None and not is_loopback(self.host):

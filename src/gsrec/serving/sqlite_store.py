@@ -76,13 +76,14 @@ class SQLiteStore:
             self._tidying.start()
 
     def _prepare(self, path: str, durable: bool) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA wal_autocheckpoint = 0")
-        self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         [version] = self._connection.execute("PRAGMA user_version").fetchone()
         [tables] = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if version not in (0, VERSION) or (version == 0 and tables):
+            self._connection.close()
             raise ConfigError(f"{path} is no file of sessions of this version. Give another one with --sessions.")
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+        self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
         self._connection.executescript(SCHEMA)
         self._connection.execute(f"PRAGMA user_version = {VERSION}")
 

@@ -38,11 +38,11 @@ class Titles:
 
     Attributes:
         by_id: the title of each item that has one.
-        known: all items that can be found, the most popular first, with the text they are found by.
+        known: all items that can be found, the most popular first, with the title or else id, and the id, plainly.
     """
 
     by_id: Mapping[ItemId, str]
-    known: tuple[tuple[ItemId, str], ...]
+    known: tuple[tuple[ItemId, str, str], ...]
 
     @classmethod
     def of(cls, bundles: Sequence[Bundle], titles: Mapping[str, str]) -> Titles:
@@ -50,21 +50,26 @@ class Titles:
         popular = [item_id for bundle in bundles for item_id in _by_popularity(bundle)]
         ids = list(dict.fromkeys(popular))
         by_id = {item_id: titles[str(item_id)] for item_id in ids if str(item_id) in titles}
-        return cls(by_id, tuple((item_id, _plain(by_id.get(item_id, str(item_id)))) for item_id in ids))
+        plain = {item_id: _plain(str(item_id)) for item_id in ids}
+        called = {item_id: _plain(title) for item_id, title in by_id.items()}
+        return cls(by_id, tuple((item_id, called.get(item_id, plain[item_id]), plain[item_id]) for item_id in ids))
 
     def get(self, item_id: ItemId) -> str | None:
         """The title of an item, if it is known."""
         return self.by_id.get(item_id)
 
     def find(self, query: str, limit: int) -> list[ItemId]:
-        """Items whose title, or else id, has this text in it: first where a word begins with it, popular ones first."""
+        """Items whose title, or else id, has this text in it, or whose id it is, however it is written.
+
+        First come those of which it is the id, or where a word begins with it; of these and of the rest popular ones.
+        """
         wanted = _plain(query)
         at_start: list[ItemId] = []
         within: list[ItemId] = []
-        for item_id, text in self.known:
-            if wanted not in text and wanted != str(item_id):
+        for item_id, text, plain in self.known:
+            if wanted not in text and wanted != plain:
                 continue
-            begins = text.startswith(wanted) or f" {wanted}" in text or wanted == str(item_id)
+            begins = text.startswith(wanted) or f" {wanted}" in text or wanted == plain
             (at_start if begins else within).append(item_id)
             if len(at_start) == limit:
                 break
