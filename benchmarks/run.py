@@ -109,7 +109,7 @@ def measure(row: Row, system: str, folder: Path) -> dict[str, object]:
 
 
 def measure_imports() -> Iterator[tuple[str, str, float]]:
-    """System, program and the least wall time in seconds of a whole process that runs it."""
+    """System, program and the median wall time in seconds of a whole process that runs it."""
     for system, programs in IMPORTS.items():
         for program in programs if SYSTEMS[system].exists() else ():
             spent = []

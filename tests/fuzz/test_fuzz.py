@@ -32,7 +32,7 @@ from gsrec.errors import GSRecError
 from gsrec.experiment.configure import run_config
 from gsrec.files import checksum
 from gsrec.models import GSRecConfig, SequenceEncoder, build_model
-from gsrec.recommend.onnx_runtime import FACTS, read_facts
+from gsrec.recommend.onnx_runtime import EXPORT_FACTS, read_facts
 from gsrec.recommend.session import Session, session_from_bytes
 from gsrec.reporting.ranks import UserRanks, read_ranks, write_ranks
 from gsrec.reporting.results import read_results
@@ -251,7 +251,7 @@ TARGETS: dict[str, tuple[Try, Callable[[], list[bytes]]]] = {
     "titles": (read_file("titles.csv", read_titles), lambda: [b"item_id,title\n1,One\n2,Two\n"]),
     "results": (read_file("results.jsonl", read_results), lambda: [RESULT]),
     "ranks": (read_file("ranks", read_ranks), ranks_seed),
-    "export": (read_file(FACTS, lambda path: read_facts(path.parent)), lambda: [EXPORT]),
+    "export": (read_file(EXPORT_FACTS, lambda path: read_facts(path.parent)), lambda: [EXPORT]),
     "http-recommend": (ask("/v1/recommend"), lambda: [HISTORY]),
     "http-events": (ask("/v1/sessions/ann/events"), lambda: [EVENT, b'{"item_ids": [1, 2]}']),
     "http-explain": (ask("/v1/explain"), lambda: [b'{"history": [1, 2], "item_id": 3}']),

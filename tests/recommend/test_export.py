@@ -38,7 +38,7 @@ from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend import export as export_module
 from gsrec.recommend import onnx_runtime
 from gsrec.recommend.export import export_bundle
-from gsrec.recommend.onnx_runtime import FACTS, IDS, SCORES, STEP, OnnxScorer, OnnxStream, read_facts
+from gsrec.recommend.onnx_runtime import EXPORT_FACTS, IDS, SCORES, STEP, OnnxScorer, OnnxStream, read_facts
 from gsrec.recommend.session import Session
 
 NUM_ITEMS, MAX_LENGTH, EVENTS = 40, 20, 300
@@ -173,7 +173,7 @@ def test_the_steps_of_many_go_together(exports: Exports) -> None:
 
 def test_the_facts_say_what_the_graphs_take(exports: Exports) -> None:
     bundle, folder = exports["gsrec"]
-    facts = json.loads((folder / FACTS).read_text())
+    facts = json.loads((folder / EXPORT_FACTS).read_text())
     assert (facts["fingerprint"], facts["padding"]) == (bundle.fingerprint, "right, with 0")
     assert facts["scores"] == {
         "file": SCORES,
@@ -217,12 +217,12 @@ def test_what_is_not_as_it_was_exported_is_refused_before_anything_reads_it(tmp_
         read_facts(tmp_path)
     export_bundle(bundle_of("poprec"), tmp_path)
     (tmp_path / SCORES).write_bytes((tmp_path / SCORES).read_bytes() + b"?")
-    with pytest.raises(BundleError, match=r"scores\.onnx is not the one that was exported. Export the model again"):
+    with pytest.raises(BundleError, match=r"scores\.onnx is not the one that was exported. Export it again"):
         OnnxScorer(tmp_path)
     (tmp_path / SCORES).unlink()
     with pytest.raises(BundleError, match=r"scores\.onnx cannot be read"):
         OnnxScorer(tmp_path)
-    (tmp_path / FACTS).write_text('{"format": 2}')
+    (tmp_path / EXPORT_FACTS).write_text('{"format": 2}')
     with pytest.raises(BundleError, match=r"model\.json is damaged: format: Input should be 1"):
         OnnxScorer(tmp_path)
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from gsrec.errors import BundleError, ConfigError, DataError, MissingExtraError
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend import index as index_module
-from gsrec.recommend.index import CODES, FACTS, ItemIndex, build_index, load_index
+from gsrec.recommend.index import CODES, INDEX_FACTS, ItemIndex, build_index, load_index
 
 NUM_ITEMS, SIZE = 12_000, 16
 
@@ -158,12 +158,12 @@ def test_what_is_not_as_it_was_saved_is_refused_before_faiss_reads_it(
         load_index(tmp_path, WEIGHTS, BIAS)
     codes = (tmp_path / CODES).read_bytes()
     (tmp_path / CODES).write_bytes(codes[:500] + b"?" + codes[501:])
-    with pytest.raises(BundleError, match=r"codes\.faiss is not the one that was saved. Build the index again"):
+    with pytest.raises(BundleError, match=r"codes\.faiss is not the one that was saved. Build it again"):
         load_index(tmp_path, WEIGHTS, None)
     (tmp_path / CODES).unlink()
     with pytest.raises(BundleError, match=r"codes\.faiss cannot be read"):
         load_index(tmp_path, WEIGHTS, None)
-    (tmp_path / FACTS).write_text('{"format": 2}')
+    (tmp_path / INDEX_FACTS).write_text('{"format": 2}')
     with pytest.raises(BundleError, match=r"index\.json is damaged: format: Input should be 1"):
         load_index(tmp_path, WEIGHTS, None)
     with pytest.raises(BundleError, match="holds no index"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gsrec.bundle.bundle import BUNDLE_FOLDER, Bundle, load_bundle, save_bundle
+from gsrec.bundle.bundle import BUNDLE_FOLDER, Bundle, bundle_place, load_bundle, save_bundle
 from gsrec.bundle.manifest import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, DataFacts, Manifest
 from gsrec.bundle.storage import SUFFIX, check_place
 
@@ -16,6 +16,7 @@ __all__ = [
     "Bundle",
     "DataFacts",
     "Manifest",
+    "bundle_place",
     "check_place",
     "load_bundle",
     "save_bundle",

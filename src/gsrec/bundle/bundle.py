@@ -103,6 +103,11 @@ class Bundle:
         return cls(model, config, sequences.vocabulary, facts, counts, settings, metrics, licence)
 
 
+def bundle_place(path: Path) -> Path:
+    """Where the bundle of a run folder is; any other path is the bundle's own."""
+    return path / BUNDLE_FOLDER if (path / BUNDLE_FOLDER).is_dir() else path
+
+
 def save_bundle(bundle: Bundle, path: Path) -> None:
     """Write a bundle: as one file where the path ends with `.gsrec`, else as a folder; whole or not at all.
 

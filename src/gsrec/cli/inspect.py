@@ -15,12 +15,12 @@ def inspect(
     as_json: options.Json = False,
 ) -> None:
     """Tell what a bundle holds and whether it is as it was saved; nothing in it is run."""
-    from gsrec.bundle import BUNDLE_FOLDER
+    from gsrec.bundle import bundle_place
     from gsrec.bundle.inspection import inspect_bundle
     from gsrec.cli.console import print_json, print_table
     from gsrec.errors import BundleError
 
-    told = inspect_bundle(path / BUNDLE_FOLDER if (path / BUNDLE_FOLDER).is_dir() else path)
+    told = inspect_bundle(bundle_place(path))
     if as_json:
         print_json(told.record())
     else:

@@ -57,7 +57,7 @@ def tune(
     ]
     header = ("trial", "state", "validation NDCG@10", "time", "settings")
     print_table(f"{wanted.config().label} on {split.sequences.name}, best first", rows, header=header)
-    written = [out / name for name in (tuning.BEST_FILE, tuning.TRIALS_FILE) if (out / name).exists()]
+    written = [out / name for name in (tuning.BEST_SETTINGS, tuning.TRIALS_FILE) if (out / name).exists()]
     typer.echo(f"written: {', '.join(map(str, written))}")
 
 

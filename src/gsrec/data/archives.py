@@ -9,11 +9,8 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from gsrec.data.compression import DAMAGE, most_bytes, too_much
+from gsrec.data.compression import CHUNK, DAMAGE, most_bytes, too_much
 from gsrec.errors import DataError
-
-CHUNK = 1 << 20
-"""Bytes copied at a time."""
 
 BROKEN = (*DAMAGE, OSError, zipfile.BadZipFile, tarfile.TarError)
 """What is raised where an archive is cut short or damaged."""

@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import IO
 
 from gsrec.data.archives import BROKEN
-from gsrec.data.compression import most_bytes, open_bytes, too_much
+from gsrec.data.compression import CHUNK, most_bytes, open_bytes, too_much
 from gsrec.errors import ConfigError, DataError
 from gsrec.files import replacing, write_text
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes received so far and, where the server says it, the bytes in all."""
-
-CHUNK = 1 << 20
-"""Bytes read at a time."""
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a server counts as gone."""

@@ -23,7 +23,7 @@ from gsrec.files import held, write_json, write_text
 from gsrec.training.course import Epoch, Listener
 from gsrec.training.trainer import MONITORED
 
-STUDY_FILE, TRIALS_FILE, BEST_FILE, TRIAL_FOLDER = "study.sqlite", "trials.json", "best.toml", "trial"
+STUDY_FILE, TRIALS_FILE, BEST_SETTINGS, TRIAL_FOLDER = "study.sqlite", "trials.json", "best.toml", "trial"
 
 CHOICES: Mapping[str, tuple[int, ...]] = {"model.embedding_size": (64, 128, 256), "training.batch_size": (64, 128, 256)}
 """What is drawn from, alike for every model that has it, besides the value that would be trained anyway."""
@@ -241,7 +241,7 @@ def _write(out: Path, study: Any, tuning: Tuning) -> None:
     trials = _trials(study)
     write_json(out / TRIALS_FILE, {"monitored": MONITORED, "model": tuning.model, "trials": trials})
     if trials and trials[0]["state"] == "complete":
-        write_text(out / BEST_FILE, _toml(tuning, trials[0]))
+        write_text(out / BEST_SETTINGS, _toml(tuning, trials[0]))
 
 
 def _toml(tuning: Tuning, best: Mapping[str, Any]) -> str:

@@ -109,8 +109,11 @@ def _scores_without(bundle: Bundle, history: np.ndarray, item: int) -> Tensor:
     length = history.size
     if length == 1:
         return bundle.model.score(torch.zeros(1, 1, dtype=torch.int64))[:, item]
-    left = np.array([np.delete(history, place) for place in range(length)])  # (L, L - 1)
-    return torch.cat([_scores(bundle, left[start : start + AT_ONCE], item) for start in range(0, length, AT_ONCE)])
+    scores = []
+    for start in range(0, length, AT_ONCE):
+        left = [np.delete(history, place) for place in range(start, min(start + AT_ONCE, length))]
+        scores.append(_scores(bundle, np.array(left), item))
+    return torch.cat(scores)
 
 
 def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tuple[float | None, float | None]:

@@ -29,7 +29,7 @@ from gsrec.models.attention import Window
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.models.recurrence import Recurrence
 from gsrec.models.scores import item_scores
-from gsrec.recommend.onnx_runtime import FACTS, IDS, SCORES, STEP, Graph, OnnxFacts, Port
+from gsrec.recommend.onnx_runtime import EXPORT_FACTS, IDS, SCORES, STEP, Graph, OnnxFacts, Port
 
 MAX_BYTES = 2**31 - 1
 """What one ONNX file can hold."""
@@ -90,7 +90,7 @@ def _write(bundle: Bundle, graphs: dict[str, Any], folder: Path) -> OnnxFacts:
     for name, content in contents.items():
         with replacing(folder / name) as new:
             new.write_bytes(content)
-    write_text(folder / FACTS, facts.model_dump_json(indent=2) + "\n")
+    write_text(folder / EXPORT_FACTS, facts.model_dump_json(indent=2) + "\n")
     if STEP not in graphs:
         (folder / STEP).unlink(missing_ok=True)  # of a model that was here before
     return facts

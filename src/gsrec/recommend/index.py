@@ -28,7 +28,7 @@ from gsrec.models.protocols import Scorer, SequenceEncoder, StreamingEncoder
 from gsrec.models.scores import at_places, item_scores, newest
 from gsrec.ranking import MEMORY_BUDGET, mask_seen, top_k
 
-FACTS, CODES = "index.json", "codes.faiss"
+INDEX_FACTS, CODES = "index.json", "codes.faiss"
 MEASURED_K = 10
 """Of how many best items the recall is measured."""
 
@@ -151,7 +151,7 @@ class ItemIndex:
         if content is not None:
             with replacing(folder / CODES) as new:
                 new.write_bytes(content)
-        write_text(folder / FACTS, facts.model_dump_json(indent=2) + "\n")
+        write_text(folder / INDEX_FACTS, facts.model_dump_json(indent=2) + "\n")
 
     def _exact(self, hidden: Tensor, barred: Tensor, k: int) -> tuple[Tensor, Tensor]:
         scores = item_scores(hidden, self.weights, self.bias)
@@ -253,9 +253,9 @@ def load_index(folder: Path, weights: Tensor, bias: Tensor | None) -> ItemIndex:
     try:
         content = (folder / CODES).read_bytes()
     except OSError as error:
-        raise BundleError(f"{folder / CODES} cannot be read ({error}). Build the index again.") from error
+        raise BundleError(f"{folder / CODES} cannot be read ({error}). Build it again.") from error
     if checksum(content) != facts.codes:
-        raise BundleError(f"{folder / CODES} is not the one that was saved. Build the index again.")
+        raise BundleError(f"{folder / CODES} is not the one that was saved. Build it again.")
     codes = _faiss().deserialize_index(np.frombuffer(content, dtype=np.uint8))
     sizes = facts.half_bytes, facts.candidates, facts.recall
     return ItemIndex(weights.detach(), None if bias is None else bias.detach(), codes, *sizes)
@@ -279,11 +279,11 @@ def is_index_of(bundle: Bundle, folder: Path) -> bool:
 
 def _read_facts(folder: Path) -> IndexFacts:
     try:
-        return IndexFacts.model_validate_json((folder / FACTS).read_bytes())
+        return IndexFacts.model_validate_json((folder / INDEX_FACTS).read_bytes())
     except OSError as error:
         raise BundleError(f"{folder} holds no index: {error}. Build it again.") from error
     except ValidationError as error:
-        raise BundleError(f"{folder / FACTS} is damaged: {first_problem(error)}. Build the index again.") from error
+        raise BundleError(f"{folder / INDEX_FACTS} is damaged: {first_problem(error)}. Build it again.") from error
 
 
 def _searched(model: Scorer) -> SequenceEncoder:

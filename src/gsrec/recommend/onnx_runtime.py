@@ -18,7 +18,7 @@ from gsrec.errors import BundleError, ConfigError, MissingExtraError
 from gsrec.files import checksum, first_problem
 from gsrec.models.config import Description
 
-FACTS, SCORES, STEP, IDS = "model.json", "scores.onnx", "step.onnx", "vocabulary.json"
+EXPORT_FACTS, SCORES, STEP, IDS = "model.json", "scores.onnx", "step.onnx", "vocabulary.json"
 """The files of an export: what it is, two graphs, and the item id at place p for the item index p + 1."""
 
 Rule = Literal["right, with 0"]
@@ -78,11 +78,11 @@ def read_facts(folder: Path) -> OnnxFacts:
         BundleError: if there is none, or it is damaged.
     """
     try:
-        return OnnxFacts.model_validate_json((folder / FACTS).read_bytes())
+        return OnnxFacts.model_validate_json((folder / EXPORT_FACTS).read_bytes())
     except OSError as error:
-        raise BundleError(f"{folder} holds no exported model: {FACTS} cannot be read ({error})") from error
+        raise BundleError(f"{folder} holds no exported model: {EXPORT_FACTS} cannot be read ({error})") from error
     except ValidationError as error:
-        raise BundleError(f"{folder / FACTS} is damaged: {first_problem(error)}. Export the model again.") from error
+        raise BundleError(f"{folder / EXPORT_FACTS} is damaged: {first_problem(error)}. Export it again.") from error
 
 
 class OnnxScorer:
@@ -159,9 +159,9 @@ def _open(folder: Path, facts: OnnxFacts, graph: Graph) -> Any:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error}). Export the model again.") from error
+        raise BundleError(f"{path} cannot be read ({error}). Export it again.") from error
     if checksum(content) != facts.checksums.get(graph.file):
-        raise BundleError(f"{path} is not the one that was exported. Export the model again.")
+        raise BundleError(f"{path} is not the one that was exported. Export it again.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -15,7 +15,7 @@ import polars as pl
 import torch
 from torch.nn import functional
 
-from gsrec.bundle import BUNDLE_FOLDER, Bundle, load_bundle
+from gsrec.bundle import Bundle, bundle_place, load_bundle
 from gsrec.data.batches import padded_rows
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import ItemId
@@ -55,8 +55,7 @@ class Recommender:
             BundleError: if there is no bundle or index, or a damaged one, or the index is of another model.
             ConfigError: if the model can have no index.
         """
-        path = Path(path)
-        recommender = cls(load_bundle(path / BUNDLE_FOLDER if (path / BUNDLE_FOLDER).is_dir() else path))
+        recommender = cls(load_bundle(bundle_place(Path(path))))
         return recommender if index is None else recommender.with_index(Path(index))
 
     def with_index(self, folder: Path) -> Recommender:

@@ -143,8 +143,8 @@ class ItemRules:
         if len(self.boosted):
             boosted = scores[:, self.boosted]
             changed = boosted + self.factors.log()
-            rows = list(counted)  # nothing else means no row when it is empty
-            changed[rows] = boosted[rows] * self.factors
+            places = list(counted)  # an empty list is no row; an empty tuple would be all
+            changed[places] = boosted[places] * self.factors
             scores[:, self.boosted] = changed
         if len(self.barred):
             scores[:, self.barred] = -torch.inf

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary
 from gsrec.reporting.pairs import SIGNIFICANT, Pair
 from gsrec.reporting.phrases import audit_sentence, conditions, duration, headline, p_value_text, sampling_warning
-from gsrec.reporting.tables import Cell, Column, Table
+from gsrec.reporting.tables import NOT_RUN, Cell, Column, Table
 
 METRICS = ("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
 """What the table shows, where it was measured."""
@@ -83,14 +83,14 @@ def rounded(model: ModelSummary, metric: str) -> float:
 
 
 def _cost_cells(model: ModelSummary) -> tuple[Cell, ...]:
-    costs, unknown = model.costs, "–"  # noqa: RUF001
+    costs = model.costs
     texts = (
         str(len(model.seeds)),
         f"{costs.num_parameters:,}",
-        unknown if costs.epoch_seconds is None else duration(costs.epoch_seconds),
-        unknown if costs.best_epoch is None else f"{round(costs.best_epoch, 1):g}",
-        unknown if costs.best_seconds is None else duration(costs.best_seconds),
-        unknown if costs.event_seconds is None else f"{1e3 * costs.event_seconds:.2f} ms",
+        NOT_RUN if costs.epoch_seconds is None else duration(costs.epoch_seconds),
+        NOT_RUN if costs.best_epoch is None else f"{round(costs.best_epoch, 1):g}",
+        NOT_RUN if costs.best_seconds is None else duration(costs.best_seconds),
+        NOT_RUN if costs.event_seconds is None else f"{1e3 * costs.event_seconds:.2f} ms",
     )
     return tuple(Cell(text) for text in texts)
 

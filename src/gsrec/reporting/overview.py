@@ -14,7 +14,7 @@ from gsrec.reporting.comparison import Comparison
 from gsrec.reporting.comparison_tables import DECIMALS, mean_and_deviation, rounded
 from gsrec.reporting.phrases import headline, list_in_words
 from gsrec.reporting.results import Metrics
-from gsrec.reporting.tables import Cell, Column, Table
+from gsrec.reporting.tables import NOT_RUN, Cell, Column, Table
 
 METRICS = ("NDCG@10", "HR@10")
 """What is told of every comparison, a table each."""
@@ -23,8 +23,6 @@ READING = (
     "Mean ± standard deviation where there are several seeds, else one; –: not run. Bold: the best of a column, be it "  # noqa: RUF001
     "by chance or not: that, costs, and how many targets are of items never trained on, stand with each comparison."
 )
-
-NOT_RUN = Cell("–")  # noqa: RUF001
 
 
 class Published(BaseModel):
@@ -96,7 +94,7 @@ def _table(metric: str, comparisons: Sequence[Comparison], published: Sequence[P
     return Table(
         title=f"At a glance: {metric}",
         columns=(Column("Model", is_number=False), *(Column(headline(comparison)) for comparison in comparisons)),
-        rows=tuple((Cell(label), *(column.get(label, NOT_RUN) for column in columns)) for label in rows),
+        rows=tuple((Cell(label), *(column.get(label, Cell(NOT_RUN)) for column in columns)) for label in rows),
         below=(READING, *_told(published)),
     )
 

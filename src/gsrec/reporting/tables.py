@@ -17,6 +17,10 @@ GAP = 2
 """Blanks between a terminal's columns: one of padding, one where the box has its line."""
 
 
+NOT_RUN = "–"  # noqa: RUF001
+"""What stands where there is no number."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """What stands in one place of a table; the best of its kind is bold."""

@@ -7,11 +7,9 @@ from itertools import chain
 
 from gsrec.reporting.comparison_tables import DECIMALS, comparison_tables, mean_and_deviation
 from gsrec.reporting.phrases import audit_sentence, conditions, sampling_warning
-from gsrec.reporting.tables import Cell, Column, Table
+from gsrec.reporting.tables import NOT_RUN, Cell, Column, Table
 from gsrec.reporting.thesis_numbers import CAVEATS, METRICS, MODELS
 from gsrec.reporting.thesis_outcomes import Outcome, thesis_outcomes
-
-NOT_RUN = "–"  # noqa: RUF001
 
 
 def thesis_tables(outcomes: Sequence[Outcome], *, cuts: Sequence[str] = ()) -> tuple[Table, ...]:

@@ -61,13 +61,13 @@ async def add_events(service: Service, caller: Caller, session_id: str, body: by
     wanted = EventsRequest.model_validate_json(body)
     key = SessionKey(caller.owner, session_id)
     found = await service.engine.add(
-        Event(key, wanted.events, wanted.k, wanted.model, wanted.filter_seen, rules_of(wanted))
+        Event(key, wanted.events, wanted.k, wanted.model, wanted.filter_seen, wished_rules(wanted))
     )
     told_of = answer(found.model, found.recommendation, service.contents.titles)
     return as_json({**told_of, "session_id": session_id, "num_events": found.num_events})
 
 
-def rules_of(wanted: Wishes) -> Rules | None:
+def wished_rules(wanted: Wishes) -> Rules | None:
     """Which items may come; None: all."""
     if not wanted.exclude and wanted.only is None and not wanted.boosts:
         return None

@@ -12,7 +12,7 @@ from gsrec.recommend.explain import explain
 from gsrec.serving import schemas
 from gsrec.serving.answers import answer, as_json, explanation, named_items, session_state
 from gsrec.serving.errors import ApiError
-from gsrec.serving.events import add_events, rules_of
+from gsrec.serving.events import add_events, wished_rules
 from gsrec.serving.security import CALLER, Caller
 from gsrec.serving.service import Service
 from gsrec.serving.store import SessionKey
@@ -49,7 +49,7 @@ async def recommend(wanted: schemas.RecommendRequest, service: Has) -> Response:
         wanted.history,
         wanted.k,
         filter_seen=wanted.filter_seen,
-        rules=rules_of(wanted),
+        rules=wished_rules(wanted),
     )
     return as_json(answer(model, await service.answer(question), service.contents.titles))
 

@@ -33,7 +33,7 @@ MANY_NUMBERS = 2**18
 """A batch of fewer, events times width, goes through the model in float32: bfloat16 takes longer to prepare for its
 shape than it saves."""
 
-BEST_FILE = "best.safetensors"
+BEST_WEIGHTS = "best.safetensors"
 """The weights of the best epoch so far, beside the states, which hold them as well."""
 
 MONITORED = "NDCG@10"
@@ -80,7 +80,7 @@ def fit(
                 if validation and validation[MONITORED] > course.best:
                     course.best, course.best_epoch = validation[MONITORED], course.epoch
                     training.best = {name: one.detach().clone() for name, one in training.model.state_dict().items()}
-                    save_weights(training.best, keeping.folder / BEST_FILE)
+                    save_weights(training.best, keeping.folder / BEST_WEIGHTS)
             give_back()
             loss, seconds = course.total / course.count, course.seconds + course.spent
             course.epochs.append(Epoch(course.epoch, loss, seconds, validation))
@@ -314,7 +314,7 @@ def _module(model: SequenceEncoder) -> nn.Module:
 
 
 def _not_finite(epoch: int, step: int, loss: float, keeping: Keeping) -> str:
-    best = keeping.folder / BEST_FILE  # not the last ones: at an epoch's first step it is they that fail
+    best = keeping.folder / BEST_WEIGHTS  # not the last ones: at an epoch's first step it is they that fail
     kept = f"; the best weights so far are in {best}" if best.exists() else "; no epoch was validated before"
     return (
         f"the loss became {loss} at step {step} of epoch {epoch}{kept if keeping.lasting else ''}. "
