@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import gsrec
+from gsrec.errors import ConfigError
 
 STUB = Path(gsrec.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
 
@@ -17,6 +19,14 @@ def test_every_public_name_leads_to_its_home() -> None:
     assert {name for _, name in exports} == set(dir(gsrec)) - {"__version__"}
     for home, name in exports:
         assert getattr(gsrec, name) is getattr(importlib.import_module(home), name)
+
+
+def test_a_log_in_memory_is_refused_with_what_to_do_instead() -> None:
+    log = gsrec.log_from_frame(pl.DataFrame({"user": [1], "item": [2]}))
+    with pytest.raises(
+        ConfigError, match=r"found InteractionLog\. Write a log in memory with `log\.frame"
+    ):
+        gsrec.config_for(log)  # type: ignore[arg-type]
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -13,7 +13,9 @@ __version__ = "0.1.0"
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {
+    "Columns": "gsrec.data.columns",
     "InteractionLog": "gsrec.data.log",
+    "LogReference": "gsrec.experiment.folder",
     "log_from_frame": "gsrec.data.log",
     "open_log": "gsrec.data.sources",
     "read_log": "gsrec.data.readers",

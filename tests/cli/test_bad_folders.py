@@ -256,7 +256,7 @@ def test_a_full_disk_leaves_no_run(gsrec: Gsrec, small_log: Path, full_disk: Cal
     assert err.endswith(f"/{file}: No space left on device. What was there before is unchanged.\n")
     assert not Path("out/run.json").exists()
     assert not [path for path in Path("out").rglob("*") if path.name == file or path.name.startswith(".")]
-    assert "out is not a run folder" in gsrec("evaluate", "out")[2]
+    assert "out holds a training that was not finished. Go on with it" in gsrec("evaluate", "out")[2]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="it needs /proc to tell the name of an open file")

@@ -109,11 +109,11 @@ def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, fold
     assert out.splitlines()[1].split() == ["metric", "mean", "95%", "interval"]
     assert [line.split()[0] for line in out.splitlines()[2:7]] == ["HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"]
     assert "30 users, candidates: full, seen items left out, ties against the model" in out
-    assert "audit: leakage 0.9667, cold 0" in out
+    assert "Audit, of the targets: 96.7% older than some training event" in out
     lines = err.splitlines()
     assert lines[0].startswith("note: columns guessed")
     assert lines[1].startswith("note: 33% of the validation targets are of items that their users had before")
-    assert lines[2] == "note: settings that suit a log of these sizes, unless given: batch_size=16"
+    assert lines[2] == "note: settings that suit a log of these sizes: batch_size=16"
     assert lines[3].startswith("note: products in ")
     assert [line.split(",")[0] for line in lines[4:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
     found = sorted(str(path.relative_to("run")) for path in Path("run").rglob("*") if path.is_file())

@@ -85,7 +85,10 @@ def test_metrics_without_intervals_and_shares_unknown(capsys: pytest.CaptureFixt
         ["MRR", "0.2500", "0.2000", "to", "0.3000"],
     ]
     assert "data: log, 1,234 users, 5 items, 67,890 interactions\n" in out
-    assert "audit: leakage unknown, cold 0.5\n" in out
+    assert "Audit, of the targets: an unknown share older than some training event; 50.0% of an item" in out
+    assert "fewer than" not in out
+    print_metrics("gsrec on log", record | {"num_users_evaluated": 99})
+    assert "fewer than 100 users judge it: the intervals are rough" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("quiet", [False, True])

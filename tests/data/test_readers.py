@@ -126,6 +126,30 @@ def test_quotes_may_enclose_separators_quotes_line_ends_and_blank_lines(write: W
     assert not any("blank" in note for note in log.notes)
 
 
+def test_a_line_with_quotes_is_counted_too(write: Writer) -> None:
+    text = 'when,user,item,amount\n1,"u1","a, ""b""",1\n2,"u2",Käse, alt,1\n'
+    with pytest.raises(DataError, match=r"line 3 is not 4 fields separated by ',': '2,\"u2\",Käse, alt,1'\. Repair"):
+        read_log(write("log.csv", text))
+
+
+def test_the_place_of_a_quote_left_open_is_told(write: Writer) -> None:
+    rows = "".join(f'"u{place}","i{place}"\n' for place in range(40))
+    with pytest.raises(DataError, match=r"a quote left open, such as in line 42\?"):
+        read_log(write("log.csv", f'user,item\n{rows}"u1","i1\n{rows}'))
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_csv_file_may_have_other_separators(write: Writer, separator: str) -> None:
+    log = read_log(write("log.csv", 'user,item,what\n1,2,"x;y|z"\n'.replace(",", separator)))
+    assert log.frame.rows() == [(1, 2)]
+    assert log.notes[0] == f"fields separated by {separator!r}"
+
+
+def test_ratings_are_told_to_count_for_nothing(write: Writer) -> None:
+    log = read_log(write("log.csv", "user,item,Rating\n1,2,0.5\n"))
+    assert "column 'Rating' is not used: every row counts as taken" in log.notes
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name_or_an_id(write: Writer) -> None:
     assert read_log(write("log.csv", "\ufeffuser,item\n1,2\n")).num_users == 1
     assert read_log(write("log.txt", "\ufeff1 2\n")).frame.rows() == [(1, 2)]

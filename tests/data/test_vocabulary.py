@@ -69,3 +69,8 @@ def test_ids_of_other_types_are_refused() -> None:
 def test_it_prints_its_size() -> None:
     assert repr(Vocabulary.of([1, 2])) == "Vocabulary(2 items, integers)"
     assert repr(Vocabulary.of(["a"])) == "Vocabulary(1 items, strings)"
+
+
+def test_an_id_is_known_as_text_and_as_a_number() -> None:
+    assert Vocabulary.of([7, -3]).encode(["7", "-3", "07", "7.0", "x", "", "9" * 40]).tolist() == [1, 2, 0, 0, 0, 0, 0]
+    assert Vocabulary.of(["7", "x"]).encode([7, 8, "x"]).tolist() == [1, 0, 2]

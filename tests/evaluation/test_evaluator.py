@@ -130,10 +130,16 @@ def test_one_user_has_metrics_and_no_intervals(sequences_of: Maker) -> None:
 
 def test_intervals_are_over_users_and_not_over_targets(sequences_of: Maker) -> None:
     hits, misses = [3, 2, 2, 3, 3], [1, 2, 2, 1, 1]
-    split = last_n(sequences_of([hits, hits, misses, misses], num_items=3), 2)
+    split = last_n(sequences_of([hits, misses] * 8, num_items=3), 2)
     evaluation = evaluate(RisingScorer(3), split, Protocol("test", filter_seen=False))
-    error = (0.25 / 3) ** 0.5
+    error = (0.25 / 15) ** 0.5
     assert evaluation.intervals["HR@1"] == pytest.approx((0.5 - 1.96 * error, 0.5 + 1.96 * error), abs=1e-4)
+
+
+def test_no_interval_is_outside_of_what_a_metric_can_be(sequences_of: Maker) -> None:
+    split = last_n(sequences_of([[3, 2, 2, 3, 3], [1, 2, 2, 1, 1]], num_items=3), 2)
+    evaluation = evaluate(RisingScorer(3), split, Protocol("test", filter_seen=False))
+    assert evaluation.intervals["HR@1"] == (0.0, 1.0)
 
 
 def test_an_evaluation_prints_its_leading_metrics(split: Split) -> None:

@@ -18,7 +18,7 @@ SPARSE, TINY = LogSizes(22_363, 12_101, 198_502), LogSizes(90, 400, 900)
 def test_a_dense_log_has_the_presets_own_settings_and_a_large_one_averages() -> None:
     sizes = LogSizes(4_000, 200, 60_000)
     assert run_config("gsrec", sizes=sizes) == run_config("gsrec")
-    assert suited_note(suited("gsrec", sizes)) == ()
+    assert suited_note(suited("gsrec", sizes), run_config("gsrec", sizes=sizes)) == ()
     dense, plain = run_config("gsrec", sizes=DENSE), run_config("gsrec")
     assert dense.model == plain.model
     assert dense.training == plain.training.model_copy(update={"averaging": 0.995})
@@ -37,8 +37,10 @@ def test_a_sparse_log_wants_width_dropout_and_cosines() -> None:
     assert (config.model.embedding_size, config.model.dropout, config.model.temperature) == (256, 0.5, 0.07)
     assert (config.model.window, config.model.max_length, config.training.loss) == (32, 50, "softmax")
     assert suited_layer(LogSizes(40_226, 54_542, 353_962))["model"]["embedding_size"] == 128
-    assert "embedding_size=256" in suited_note(suited("gsrec", SPARSE))[0]
-    assert "recurrent_size" not in suited_note(suited("sasrec", SPARSE))[0]
+    assert "embedding_size=256" in suited_note(suited("gsrec", SPARSE), config)[0]
+    given = run_config("gsrec", sizes=SPARSE, settings=["embedding_size=64"])
+    assert "embedding_size" not in suited_note(suited("gsrec", SPARSE), given)[0]
+    assert "recurrent_size" not in suited_note(suited("sasrec", SPARSE), run_config("sasrec", sizes=SPARSE))[0]
     assert run_config("sasrec", sizes=SPARSE).model.model_dump()["temperature"] == 0
     assert run_config("gat4rec", sizes=SPARSE).model.model_dump()["temperature"] == 0.07
     long_histories = suited_layer(LogSizes(600, 3_277, 102_272))

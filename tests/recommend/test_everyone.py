@@ -110,4 +110,11 @@ def test_a_frame_is_written_whole(bundle: Bundle, tmp_path: Path, name: str) -> 
         .equals(frame.select("user_id", "rank", "item_id").cast(pl.Int64))
     )
     with pytest.raises(DataError, match="cannot write"):
-        write_recommendations(frame, tmp_path / name / "below")
+        write_recommendations(frame, tmp_path / name / "below.csv")
+
+
+def test_a_table_that_is_neither_parquet_nor_csv_is_refused(tmp_path: Path) -> None:
+    for name in ("all.xlsx", "all.csv.gz", "all"):
+        with pytest.raises(ConfigError, match=r"are written as \.parquet or \.csv\. Give a name that ends so"):
+            write_recommendations(pl.DataFrame(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []

@@ -165,6 +165,10 @@ def test_a_boost_counts_where_scores_are_counts() -> None:
     assert recommender.recommend(["b"], 3, rules=rules).items == ("a", "d", "c")
 
 
+def test_it_prints_what_it_recommends_by() -> None:
+    assert repr(named(["a", "b"])) == "Recommender(poprec, 2 items of log)"
+
+
 def test_a_string_is_no_history(recommender: Recommender) -> None:
     with pytest.raises(ConfigError, match=r"a history must be a sequence of item ids, found the string 'i0'"):
         recommender.recommend("i0")
@@ -191,8 +195,9 @@ def test_ids_are_the_users_own() -> None:
 
 
 def test_strings_that_look_like_numbers_stay_strings() -> None:
-    answer = named(["007", "7", "8"]).recommend(["7", 7], 2)
+    answer = named(["007", "7", "8"]).recommend(["7", 9], 2)
     assert (answer.items, answer.num_unknown) == (("007", "8"), 1)
+    assert named(["007", "7", "8"]).recommend([7], 2).items == ("007", "8")
 
 
 def test_what_is_not_wanted_or_not_in_stock_is_left_out(recommender: Recommender) -> None:

@@ -35,7 +35,7 @@ def compare(
     quiet: options.Quiet = False,
 ) -> None:
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
-    from gsrec.cli.console import narrator, print_json, print_parts, progress_bar, stopped_by_signals
+    from gsrec.cli.console import narrator, print_json, print_notes, print_parts, progress_bar, stopped_by_signals
     from gsrec.data.columns import Columns
     from gsrec.experiment.compare import compare_models
     from gsrec.experiment.configure import run_configs
@@ -65,6 +65,8 @@ def compare(
             stop=stop,
             narrator=narrator(quiet=quiet),
         )
+    if not plots_available():
+        print_notes(["no plots: they need the extra `report`"], quiet=quiet)
     report = write_report(results, out, plots=plots_available())
     if as_json:
         print_json({"out": str(out), "results": [result.model_dump(mode="json") for result in results]})

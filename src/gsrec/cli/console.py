@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from rich.table import Table
 from gsrec.experiment.compare import Narrator
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.tune import StudyNarrator
+from gsrec.reporting.phrases import audit_sentence
 from gsrec.training.course import Epoch, Listener, TrainingStep
 
 
@@ -35,7 +37,7 @@ def print_table(title: str, rows: Iterable[tuple[str, ...]], *, header: tuple[st
         table.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console(width=120, highlight=False).print(table)
+    _stdout().print(table)
 
 
 def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
@@ -43,6 +45,14 @@ def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
     for note in () if quiet else notes:
         typer.echo(f"note: {note}", err=True)
 
+
+def _stdout() -> Console:
+    """As wide as the terminal; a file or a pipe gets wide tables."""
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+FEW_USERS = 100
+"""Users below whom an interval by normal approximation is not to be trusted."""
 
 SHOWN_METRICS = ("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
 
@@ -64,16 +74,14 @@ def print_metrics(title: str, record: Mapping[str, Any]) -> None:
     )
     sizes = f"{data['num_users']:,} users, {data['num_items']:,} items, {data['num_interactions']:,} interactions"
     typer.echo(f"data: {data['name']}, {sizes}")
-    typer.echo("audit: " + ", ".join(f"{name} {_share(value)}" for name, value in record["audit"].items()))
-
-
-def _share(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
+    if record["num_users_evaluated"] < FEW_USERS:
+        typer.echo(f"fewer than {FEW_USERS} users judge it: the intervals are rough, and say little")
+    typer.echo(audit_sentence(record["audit"]))
 
 
 def print_parts(parts: Group, written: Iterable[Path]) -> None:
     """Print the tables of a report on stdout, and where its files are."""
-    Console(width=120, highlight=False).print(parts)
+    _stdout().print(parts)
     typer.echo("written: " + ", ".join(str(path) for path in written))
 
 

@@ -32,6 +32,8 @@ def explain(
     events = [(str(event.place + 1), str(event.item_id), f"{event.change:+.4f}") for event in found.events]
     header = ("place", "item_id", "what it adds")
     print_table(f"item {chosen}, score {found.score:.4f}: what every event adds to it", events, header=header)
+    if found.num_unknown:
+        typer.echo(f"items of the history that the model does not know, left out: {found.num_unknown:,}")
     parts = {"attention": found.attention, "recurrence": found.recurrence}
     for name, change in parts.items():
         if change is not None:

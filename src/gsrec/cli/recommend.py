@@ -39,6 +39,7 @@ def recommend(
     quiet: options.Quiet = False,
 ) -> None:
     """Recommend the K items most likely to come next."""
+    from gsrec.cli.console import print_notes
     from gsrec.data.vocabulary import ItemId
     from gsrec.experiment.folder import any_bundle
     from gsrec.experiment.run import open_run
@@ -60,13 +61,11 @@ def recommend(
     if users is not None:
         found = user_histories(open_run(path, moved_to=log).split.sequences, users)
         owners, histories = [user for user, _ in found], [items for _, items in found]
-    answers = recommender.recommend(
-        histories,
-        k,
-        filter_seen=False if keep_seen else None,
-        exclude=[parse(text) for text in options.split_ids(exclude, "--exclude")] if exclude else (),
-        only=None if only is None else [parse(text) for text in options.split_ids(only, "--only")],
-    )
+    never = [parse(text) for text in options.split_ids(exclude, "--exclude")] if exclude else []
+    chosen = [parse(text) for text in options.split_ids(only, "--only")] if only is not None else None
+    unknown = int((recommender.bundle.vocabulary.encode([*never, *(chosen or ())]) == 0).sum())
+    print_notes([f"items of --exclude and --only that the model does not know: {unknown:,}"][:unknown], quiet=quiet)
+    answers = recommender.recommend(histories, k, filter_seen=False if keep_seen else None, exclude=never, only=chosen)
     told = [{"user_id": user, **asdict(answer)} for user, answer in zip(owners, answers, strict=True)]
     _tell(told, k, as_json=as_json, quiet=quiet)
 
@@ -105,10 +104,11 @@ def _for_everybody(
     from gsrec.data.columns import Columns
     from gsrec.data.sources import open_log
     from gsrec.experiment.folder import any_bundle
-    from gsrec.recommend.everyone import recommend_users, write_recommendations
+    from gsrec.recommend.everyone import check_table, recommend_users, write_recommendations
 
     if out is None:
         raise ConfigError("say with --out where the recommendations for everybody go, such as --out next.parquet")
+    check_table(out)
     bundle = any_bundle(path)
     known = open_log(log, columns=Columns(*columns)).known_items(bundle.vocabulary)
     print_notes(known.notes, quiet=quiet)

@@ -12,9 +12,7 @@ from gsrec.cli import options
 
 def refresh(
     path: options.ModelArgument,
-    log: Annotated[
-        str, typer.Argument(metavar="NEW_LOG", help="All events: those the model learned from, and new ones.")
-    ],
+    log: Annotated[str, typer.Argument(metavar="LOG", help="All events: those the model learned from, and new ones.")],
     out: Annotated[Path, typer.Option(help="Where the new bundle goes if it is better: a folder, or NAME.gsrec.")],
     window: Annotated[float, typer.Option(help="The newest share of the new events, by which both are judged.")] = 0.2,
     replay: Annotated[

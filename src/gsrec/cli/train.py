@@ -61,9 +61,9 @@ def train(
     with progress_bar(log, quiet=quiet) as progress:
         chosen, split, notes = prepare_suited(reference, given, progress=progress)
     sizes = split.sequences.sizes
-    suits = suited_note(suited(model, sizes)) if preset not in AS_PUBLISHED and model != "poprec" else ()
-    dear = catalogue_note(chosen.training, sizes.num_items) if model != "poprec" else ()
-    print_notes((*notes, *suits, *dear, precision_note(chosen.training.precision)), quiet=quiet)
+    suits = suited_note(suited(model, sizes), chosen) if preset not in AS_PUBLISHED and model != "poprec" else ()
+    dear = (*catalogue_note(chosen.training, sizes.num_items), precision_note(chosen.training.precision))
+    print_notes((*notes, *suits, *(dear if model != "poprec" else ())), quiet=quiet)
     with TrainingDisplay(chosen.label, chosen.training.epochs, quiet) as listener, stopped_by_signals() as stop:
         trained = run.train(
             reference,

@@ -39,6 +39,7 @@ def verify(
 
     bundle, reference = any_bundle(path), LogReference.of(log, Columns(user_column, item_column, time_column))
     split, _ = prepare(reference, training_of(bundle), vocabulary=bundle.vocabulary)
+    print_notes(["getting ready: the export, and a server"], quiet=quiet)
     with ExitStack() as stack:
         ways, left_out = all_ways(bundle, int(split.sequences.lengths.max()), stack)
         found = verify(

@@ -60,6 +60,9 @@ TIME_NAMES = (
     *POSITION_NAMES,
 )
 
+STRENGTH_NAMES = ("rating", "ratings", "score", "stars", "overall")
+"""Columns that say how much somebody liked an item, which is nothing to us."""
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -103,7 +106,7 @@ def plain(name: str) -> str:
 def find_roles(columns: Columns, names: Sequence[str], where: str) -> Roles:
     """Match the wanted columns with the names that are there.
 
-    >>> find_roles(Columns(), ["userId", "movieId", "rating", "timestamp"], "ratings.csv").notes
+    >>> find_roles(Columns(), ["userId", "movieId", "timestamp"], "ratings.csv").notes
     ("columns guessed: user 'userId', item 'movieId', time 'timestamp'",)
 
     Args:
@@ -119,7 +122,7 @@ def find_roles(columns: Columns, names: Sequence[str], where: str) -> Roles:
     time = _named("time", columns.time, names, where) or _guessed(TIME_NAMES, names)
     if len({user, item, time}) < 3:
         raise DataError(f"{where}: user {user!r}, item {item!r} and time {time!r} must be different columns")
-    return Roles(user, item, time, _notes(columns, user, item, time))
+    return Roles(user, item, time, _notes(columns, names, user, item, time))
 
 
 def _required(role: str, name: str | None, usual: Sequence[str], names: Sequence[str], where: str) -> str:
@@ -143,9 +146,11 @@ def _guessed(usual: Sequence[str], names: Sequence[str]) -> str | None:
     return next((by_plain_name[name] for name in usual if name in by_plain_name), None)
 
 
-def _notes(columns: Columns, user: str, item: str, time: str | None) -> tuple[str, ...]:
+def _notes(columns: Columns, names: Sequence[str], user: str, item: str, time: str | None) -> tuple[str, ...]:
     found = {"user": user, "item": item, "time": time}
     asked = {"user": columns.user, "item": columns.item, "time": columns.time}
     guesses = [f"{role} {name!r}" for role, name in found.items() if name is not None and asked[role] is None]
+    unused = [str(name) for name in names if plain(str(name)) in STRENGTH_NAMES and name not in found.values()]
+    strengths = (f"column {unused[0]!r} is not used: every row counts as taken",) if unused else ()
     untimed = () if time else ("no time column: the order of the file is taken as the order in time",)
-    return ((f"columns guessed: {', '.join(guesses)}",) if guesses else ()) + untimed
+    return ((f"columns guessed: {', '.join(guesses)}",) if guesses else ()) + strengths + untimed

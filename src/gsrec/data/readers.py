@@ -11,7 +11,7 @@ import polars as pl
 
 from gsrec.data.columns import Columns
 from gsrec.data.compression import DAMAGE, without_compression
-from gsrec.data.formats import Reader, read_table
+from gsrec.data.formats import Reader, open_quote, read_table
 from gsrec.data.log import InteractionLog, log_from_table
 from gsrec.errors import DataError
 
@@ -60,9 +60,9 @@ def explained(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: the file is empty") from error
     except _refusals() as error:
         reason = str(error).strip().split("\n")[0].rstrip(".")
-        raise DataError(
-            f"{path}: cannot be read as its extension says: {reason}. Is it damaged, or a quote left open?"
-        ) from error
+        place = open_quote(path)
+        told = f"Is it damaged, or a quote left open{f', such as in line {place}' if place else ''}?"
+        raise DataError(f"{path}: cannot be read as its extension says: {reason}. {told}") from error
 
 
 def _refusals() -> tuple[type[BaseException], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,8 +72,17 @@ class Vocabulary:
         return {item_id: item for item, item_id in enumerate(self._ids, start=1)}
 
     def encode(self, ids: Iterable[ItemId]) -> np.ndarray:
-        """Item indices of these ids, (n,) int64; 0 for an id that is not known."""
-        return np.fromiter((self._items.get(item_id, PADDING) for item_id in ids), dtype=np.int64)
+        """Item indices of these ids, (n,) int64; 0 for an id that is not known. `"7"` stands for 7, and 7 for `"7"`."""
+        return np.fromiter((self._items.get(item_id) or self._spelled(item_id) for item_id in ids), dtype=np.int64)
+
+    def _spelled(self, item_id: ItemId) -> int:
+        """The index of an id that was given as a string where the ids are integers, or the other way round; else 0."""
+        if isinstance(item_id, str) == (self.ids.dtype == pl.String):
+            return PADDING
+        text = str(item_id)
+        if not isinstance(item_id, str):
+            return self._items.get(text, PADDING)
+        return self._items.get(int(text), PADDING) if re.fullmatch(r"0|-?[1-9][0-9]{0,18}", text) else PADDING
 
     def decode(self, items: np.ndarray) -> list[ItemId]:
         """The ids that these item indices (n,) stand for.

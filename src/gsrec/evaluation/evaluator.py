@@ -195,4 +195,5 @@ def evaluate(
 def _intervals(ranks: np.ndarray, users: np.ndarray) -> dict[str, tuple[float, float]]:
     if np.unique(users).size < 2:
         return {}
-    return {name: confidence_interval(metric(ranks), users) for name, metric in RANK_METRICS.items()}
+    found = {name: confidence_interval(metric(ranks), users) for name, metric in RANK_METRICS.items()}
+    return {name: (max(low, 0.0), min(high, 1.0)) for name, (low, high) in found.items()}  # no metric is outside

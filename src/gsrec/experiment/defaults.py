@@ -10,6 +10,7 @@ few steps an epoch, unless batches are small. The numbers behind the borders are
 from __future__ import annotations
 
 from gsrec.data.sequences import LogSizes
+from gsrec.experiment.config import RunConfig
 from gsrec.training.config import MANY_ITEMS, OVER_CATALOGUE, TrainingConfig
 
 Layer = dict[str, dict[str, object]]
@@ -68,10 +69,15 @@ def _batch_size(sizes: LogSizes, *, most: int) -> int:
     return min(max(1 << (histories // STEPS).bit_length() >> 1, 16), most)
 
 
-def suited_note(layer: Layer) -> tuple[str, ...]:
-    """What is told of settings that suit, if there are any."""
-    told = ", ".join(f"{key}={value}" for section in layer.values() for key, value in section.items())
-    return (f"settings that suit a log of these sizes, unless given: {told}",) if told else ()
+def suited_note(layer: Layer, chosen: RunConfig) -> tuple[str, ...]:
+    """What is told of settings that suit, if any of them were chosen."""
+    told = ", ".join(
+        f"{key}={value}"
+        for section, settings in layer.items()
+        for key, value in settings.items()
+        if getattr(getattr(chosen, section), key) == value
+    )
+    return (f"settings that suit a log of these sizes: {told}",) if told else ()
 
 
 def catalogue_note(training: TrainingConfig, num_items: int) -> tuple[str, ...]:

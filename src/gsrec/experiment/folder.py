@@ -31,8 +31,20 @@ class LogReference(Description):
     time_column: str | None = None
 
     @classmethod
-    def of(cls, log: str, columns: Columns = Columns()) -> LogReference:
-        """A log by its name, or by its path, which is then made absolute, and its columns."""
+    def of(cls, log: str | Path | LogReference, columns: Columns = Columns()) -> LogReference:
+        """A log by its name, or by its path, which is then made absolute, and its columns.
+
+        Raises:
+            ConfigError: if it is something else, such as a log in memory, which could not be opened again.
+        """
+        if isinstance(log, LogReference):
+            return log
+        if not isinstance(log, str | Path):
+            raise ConfigError(
+                f"a run opens its log again, so it needs a path or the name of a source, found {type(log).__name__}. "
+                "Write a log in memory with `log.frame.write_parquet('my.parquet')` and give 'my.parquet'."
+            )
+        log = str(log)
         place = str(Path(log).resolve()) if Path(log).is_file() else log
         return cls(log=place, user_column=columns.user, item_column=columns.item, time_column=columns.time)
 
@@ -65,6 +77,9 @@ def read_record(folder: Path) -> RunRecord:
     try:
         return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
+        if (folder / CHECKPOINTS_FOLDER).exists():
+            told = f"{folder} holds a training that was not finished. Go on with it: `gsrec train ... --resume`."
+            raise BundleError(told) from error
         raise BundleError(
             f"{folder} is not a run folder: it holds no {RUN_FILE}. `gsrec train LOG --out DIR` makes one."
         ) from error
@@ -118,7 +133,7 @@ def _content(folder: Path) -> str:
     if (folder / RUN_FILE).exists():
         return "holds a run already"
     begun = any((folder / name).exists() for name in (HISTORY_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER))
-    return "holds a training that was not finished" if begun else "is not empty"
+    return "holds a training that was not finished: --resume goes on with it" if begun else "is not empty"
 
 
 def check_folder(out: Path) -> None:

@@ -76,7 +76,7 @@ def prepare_suited(
 
 
 def config_for(
-    log: str | LogReference,
+    log: str | Path | LogReference,
     model: str = "gsrec",
     preset: str = "default",
     *,
@@ -98,7 +98,7 @@ def config_for(
         ConfigError: if a name or a key is unknown, or a value is out of its range.
         DataError: if the log cannot be read, or nothing is left of it.
     """
-    reference = LogReference.of(log) if isinstance(log, str) else log
+    reference = LogReference.of(log)
     given = partial(run_config, model, preset, file=file, settings=tuple(settings), seed=seed)
     return prepare_suited(reference, given)[0]
 

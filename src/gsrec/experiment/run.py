@@ -48,6 +48,11 @@ class Run:
     model: Model
     split: Split
 
+    def __repr__(self) -> str:
+        """Print what was trained on what."""
+        config, split = self.record.config, self.split
+        return f"Run({config.label}, seed {config.seed}, on {split.sequences.name}, {split.name})"
+
     def evaluate(self, protocol: Protocol, *, progress: Progress | None = None) -> Evaluation:
         """Judge the model."""
         return Evaluator(self.split, protocol).evaluate(self.model, progress=progress)
@@ -59,7 +64,7 @@ class Run:
 
 
 def train(
-    log: str | LogReference,
+    log: str | Path | LogReference,
     config: RunConfig,
     out: str | Path,
     *,
@@ -88,7 +93,7 @@ def train(
         TrainingError: if training cannot go on, or what is to be gone on with is another training.
         StoppedError: if it was told to stop.
     """
-    reference = LogReference.of(log) if isinstance(log, str) else log
+    reference = LogReference.of(log)
     out = Path(out)
     split = split or prepare(reference, config)[0]
     if resume and (done := trained_run(out, config, split)):

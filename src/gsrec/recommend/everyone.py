@@ -115,12 +115,24 @@ def recommend_users(
     )
 
 
-def write_recommendations(frame: pl.DataFrame, path: Path) -> None:
-    """Write what `recommend_users` gave: Parquet where the path ends so, else CSV; whole or not at all.
+def check_table(path: Path) -> None:
+    """Make sure that a path names a table that can be written, before anything is computed for it.
 
     Raises:
+        ConfigError: if it ends with neither `.parquet` nor `.csv`.
+    """
+    if path.suffix not in (".parquet", ".csv"):
+        raise ConfigError(f"{path}: recommendations are written as .parquet or .csv. Give a name that ends so.")
+
+
+def write_recommendations(frame: pl.DataFrame, path: Path) -> None:
+    """Write what `recommend_users` gave as Parquet or CSV, as the path ends; whole or not at all.
+
+    Raises:
+        ConfigError: if it ends otherwise.
         DataError: if the disk does not take it.
     """
+    check_table(path)
     with replacing(path) as new:
         try:
             if path.suffix == ".parquet":

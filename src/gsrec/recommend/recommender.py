@@ -43,6 +43,12 @@ class Recommender:
     bundle: Bundle
     index: ItemIndex | None = None
 
+    def __repr__(self) -> str:
+        """Print what it recommends by and among."""
+        return (
+            f"Recommender({self.bundle.config.name}, {len(self.bundle.vocabulary):,} items of {self.bundle.data.name})"
+        )
+
     @classmethod
     def load(cls, path: str | Path, *, index: str | Path | None = None) -> Recommender:
         """The recommender of a bundle (a folder, or a `.gsrec` file), or of the folder of a run.

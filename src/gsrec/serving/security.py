@@ -89,7 +89,7 @@ def _caller(keys: KeyRing, headers: Mapping[bytes, bytes]) -> Caller:
     key = key.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
     entry = keys.find(key) if key else None
     if entry is None:
-        told = NO_KEY if not key else f"this is no key of this server. {NO_KEY.capitalize()}"
+        told = NO_KEY if not key else f"this is no key of this server. T{NO_KEY[1:]}"
         raise ApiError(401, "unauthorized", told, headers={"WWW-Authenticate": "Bearer"})
     return Caller(entry.name, entry.admin)
 
