@@ -236,7 +236,7 @@ def test_recommend_with_rules(gsrec: Gsrec, run_folder: Path) -> None:
     best = items()
     assert items("--exclude", best[0]) == best[1:]
     assert items("--exclude", f"{best[0]}, {best[1]}") == best[2:]
-    assert items("--only", f"{best[3]},{best[1]}") == [best[1], best[3]]
+    assert items("--only", f'"{best[3]}",{best[1]}') == [best[1], best[3]]
 
 
 def test_explain(gsrec: Gsrec, run_folder: Path) -> None:
@@ -311,6 +311,9 @@ def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch
     again = gsrec("verify", "run", "named.csv", *columns, "--users", 5, "--quiet")
     assert again == (0, out.replace("small", "named"), "")
     assert gsrec("recommend", "run", "--everybody", "named.csv", *columns, "--out", "next.csv")[0] == 0
+    assert gsrec("train", "named.csv", *columns, "--model", "poprec", "--out", "named")[0] == 0
+    assert gsrec("recommend", "named", "--everybody", "named.csv", "--out", "again.csv")[0] == 0
+    assert gsrec("verify", "named", "named.csv", "--users", 5)[0] == 0
     other = ("--set", "min_item_interactions=2")
     assert gsrec("train", small_log, "--model", "gru4rec", *SIZES, *other, "--out", "other")[0] == 0
     assert gsrec("verify", "other", "synthetic")[0] == 1

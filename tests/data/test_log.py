@@ -203,3 +203,10 @@ def test_a_log_checks_itself(frame: dict[str, list[int]], kind: TimeKind, messag
 def test_a_log_prints_its_sizes() -> None:
     log = log_from_frame(frame_of((1, 5, 1), (1, 6, 2)), name="shop")
     assert repr(log) == "InteractionLog(name='shop', num_users=1, num_items=2, num_interactions=2, time='clock')"
+
+
+def test_one_time_for_all_is_told() -> None:
+    rows = {"user": [1, 1, 2], "item": [1, 2, 3], "time": [5, 5, 5]}
+    told = "all interactions have the same time: the order of the file is taken as the order in time"
+    assert told in log_from_frame(pl.DataFrame(rows)).notes
+    assert told not in log_from_frame(pl.DataFrame(rows | {"time": [5, 5, 6]})).notes

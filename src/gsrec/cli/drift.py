@@ -28,10 +28,11 @@ def drift(
     from gsrec.data.columns import Columns
     from gsrec.data.sources import open_log
     from gsrec.experiment.drift import drift
-    from gsrec.experiment.folder import any_bundle
+    from gsrec.experiment.folder import any_bundle, columns_of
     from gsrec.reporting.drift_page import write_drift_page
 
-    bundle, opened = any_bundle(path), open_log(log, columns=Columns(user_column, item_column, time_column))
+    columns = columns_of(path, Columns(user_column, item_column, time_column))
+    bundle, opened = any_bundle(path), open_log(log, columns=columns)
     print_notes(opened.notes, quiet=quiet)
     with progress_bar("periods", quiet=quiet) as progress:
         found = drift(bundle, opened, days=days, progress=progress)

@@ -30,10 +30,11 @@ def index(
     from gsrec.cli.console import print_json, print_notes
     from gsrec.data.columns import Columns
     from gsrec.data.sources import open_log
-    from gsrec.experiment.folder import any_bundle
+    from gsrec.experiment.folder import any_bundle, columns_of
     from gsrec.recommend.index import index_of
 
-    bundle, opened = any_bundle(path), open_log(log, columns=Columns(user_column, item_column, time_column))
+    columns = columns_of(path, Columns(user_column, item_column, time_column))
+    bundle, opened = any_bundle(path), open_log(log, columns=columns)
     print_notes(opened.notes, quiet=quiet)
     built = index_of(bundle, opened, recall=recall)
     built.save(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Annotated
 
@@ -48,12 +49,16 @@ def all_settings(
 
 
 def split_ids(text: str, option: str) -> list[str]:
-    """The ids in `ID,ID,...`.
+    """The ids in `ID,ID,...`; one that holds a comma is in double quotes, as in CSV.
+
+    >>> split_ids('7, "Ham, smoked" ,9', "--history")
+    ['7', 'Ham, smoked', '9']
 
     Raises:
         ConfigError: if there is none.
     """
-    ids = [one for one in map(str.strip, text.split(",")) if one]
+    fields = (field for row in csv.reader([text], skipinitialspace=True) for field in row)
+    ids = [one for one in map(str.strip, fields) if one]
     if not ids:
         raise ConfigError(f"{option} names no item: expected item ids as ID,ID,..., oldest first")
     return ids

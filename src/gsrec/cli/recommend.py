@@ -103,14 +103,14 @@ def _for_everybody(
     from gsrec.cli.console import print_json, print_notes, progress_bar
     from gsrec.data.columns import Columns
     from gsrec.data.sources import open_log
-    from gsrec.experiment.folder import any_bundle
+    from gsrec.experiment.folder import any_bundle, columns_of
     from gsrec.recommend.everyone import check_table, recommend_users, write_recommendations
 
     if out is None:
         raise ConfigError("say with --out where the recommendations for everybody go, such as --out next.parquet")
     check_table(out)
     bundle = any_bundle(path)
-    known = open_log(log, columns=Columns(*columns)).known_items(bundle.vocabulary)
+    known = open_log(log, columns=columns_of(path, Columns(*columns))).known_items(bundle.vocabulary)
     print_notes(known.notes, quiet=quiet)
     with progress_bar(log, quiet=quiet) as progress:
         frame = recommend_users(bundle, known, k, filter_seen=False if keep_seen else None, progress=progress)

@@ -32,6 +32,7 @@ def refresh(
     Old items keep their place for ever, new ones begin where their neighbours are.
     """
     from gsrec.cli.console import (
+        FEW_USERS,
         TrainingDisplay,
         print_json,
         print_notes,
@@ -41,13 +42,14 @@ def refresh(
     )
     from gsrec.data.columns import Columns
     from gsrec.data.sources import open_log
-    from gsrec.experiment.folder import any_bundle
+    from gsrec.experiment.folder import any_bundle, columns_of
     from gsrec.experiment.refresh import RefreshPlan, refresh, training_of
 
     bundle, plan = any_bundle(path), RefreshPlan(window, replay, epochs, rate, seed)
     training_of(bundle)
+    columns = columns_of(path, Columns(user_column, item_column, time_column))
     with progress_bar(log, quiet=quiet) as progress:
-        opened = open_log(log, columns=Columns(user_column, item_column, time_column), progress=progress)
+        opened = open_log(log, columns=columns, progress=progress)
     print_notes(opened.notes, quiet=quiet)
     with TrainingDisplay(bundle.config.name, epochs, quiet) as listener, stopped_by_signals() as stop:
         found = refresh(bundle, opened, out, plan, stop=stop, listener=listener)
@@ -65,4 +67,7 @@ def refresh(
         f"new events {found.new_events:,}, new items {found.new_items:,}; {found.epochs} epochs, {found.seconds:,.1f} s"
     )
     typer.echo(f"NDCG@10 {found.test.difference:+.4f} ({low:+.4f} to {high:+.4f}, 95%)")
-    typer.echo(f"promoted: {out}" if found.is_better else "not better by more than chance: the old model stays")
+    few = f"; {found.challenger.ranks.size:,} targets can hardly decide, a larger --window has more"
+    hint = few if found.challenger.ranks.size < FEW_USERS else ""
+    stays = f"not better by more than chance: the old model stays{hint}"
+    typer.echo(f"promoted: {out}" if found.is_better else stays)

@@ -32,12 +32,13 @@ def verify(
     from gsrec.cli.console import print_json, print_notes
     from gsrec.cli.ways import all_ways
     from gsrec.data.columns import Columns
-    from gsrec.experiment.folder import LogReference, any_bundle
+    from gsrec.experiment.folder import LogReference, any_bundle, columns_of
     from gsrec.experiment.prepare import prepare
     from gsrec.experiment.refresh import training_of
     from gsrec.experiment.verify import verify
 
-    bundle, reference = any_bundle(path), LogReference.of(log, Columns(user_column, item_column, time_column))
+    columns = columns_of(path, Columns(user_column, item_column, time_column))
+    bundle, reference = any_bundle(path), LogReference.of(log, columns)
     split, _ = prepare(reference, training_of(bundle), vocabulary=bundle.vocabulary)
     print_notes(["getting ready: the export, and a server"], quiet=quiet)
     with ExitStack() as stack:

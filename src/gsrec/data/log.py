@@ -270,6 +270,8 @@ def _told(log: InteractionLog) -> InteractionLog:
     notes = log.notes
     if count := log.num_duplicates:
         notes += (f"interactions that repeat another's user, item and time, kept: {count:,}",)
+    if log.time_kind != "none" and log.num_interactions > 1 and log.frame["time"].n_unique() == 1:
+        notes += ("all interactions have the same time: the order of the file is taken as the order in time",)
     if log.num_users == 1:
         notes += ("there is only one user",)
     return replace(log, notes=notes)

@@ -111,6 +111,15 @@ def any_bundle(path: Path) -> Bundle:
     return open_bundle(path) if (path / RUN_FILE).exists() or (path / BUNDLE_FOLDER).exists() else load_bundle(path)
 
 
+def columns_of(path: Path, given: Columns) -> Columns:
+    """The columns that are given, or else those that a run folder was told of its own log.
+
+    Raises:
+        BundleError: if the run folder is damaged.
+    """
+    return given if given != Columns() or not (path / RUN_FILE).exists() else read_record(path).log.columns
+
+
 def claim(out: Path, *, unfinished: bool = False) -> None:
     """Make sure that a run may be written into a folder, before anything is done for it.
 
