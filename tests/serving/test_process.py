@@ -127,8 +127,9 @@ def test_sighup_reloads_and_sigterm_ends(start: Callable[..., Process], tmp_path
     assert [item["item_id"] for item in server.post("s", 5)["items"]] == list(expected.items)  # type: ignore[attr-defined]
     code, said = server.end(signal.SIGTERM)
     assert code == 0
-    events = [json.loads(line)["event"] for line in said.splitlines()]
-    assert events == ["started", "reload failed", "reloaded", "stopped"]
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert [line["event"] for line in lines] == ["started", "reload failed", "reloaded", "stopped"]
+    assert str(path) in lines[1]["reason"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -117,7 +117,7 @@ class Service:
             try:
                 contents = await asyncio.to_thread(read_contents, self.settings, self.contents)
             except GSRecError as error:
-                log("reload failed", level=logging.ERROR, error=error)
+                log("reload failed", level=logging.ERROR, error=error, reason=str(error))
                 self.metrics.reload(succeeded=False)
                 raise
             await self.engine.swap(contents.models)
