@@ -61,6 +61,14 @@ def test_permissions_stay_as_they_were(target: Path) -> None:
         assert target.stat().st_mode & 0o777 == permissions
 
 
+def test_a_folder_is_not_replaced_by_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (".", "..", str(tmp_path)):
+        with pytest.raises(DataError, match="cannot write"):
+            write_text(Path(name), "new")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_link_stands_for_is_replaced(target: Path) -> None:
     link = target.with_name("link")
     link.symlink_to(target)

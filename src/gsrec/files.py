@@ -56,7 +56,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def beside(path: Path, ending: str) -> Path:
     """A hidden name beside a path that nothing has, for what is being written or makes place."""
-    return path.with_name(f".{path.name}.{token_hex(4)}{ending}")
+    return path.parent / f".{path.name}.{token_hex(4)}{ending}"
 
 
 def is_leftover(path: Path) -> bool:
