@@ -252,6 +252,21 @@ def test_the_old_bundle_takes_its_place_again_where_the_new_one_cannot(
     assert [place.name for place in tmp_path.iterdir()] == ["bundle"]
 
 
+def test_the_reason_is_told_where_nothing_was_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = os.replace
+
+    def refuse(source: Path, target: Path) -> None:
+        if Path(target).name == "bundle":
+            raise OSError(5, "Input/output error")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", refuse)
+        with pytest.raises(GSRecError, match=r"cannot write .*bundle: Input/output error"):
+            save_bundle(bundle(1), tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
 def between_the_renames(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> None:
     """Do something each time that a bundle has made place, before the new one is there."""
     replace = os.replace

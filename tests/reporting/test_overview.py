@@ -54,6 +54,14 @@ def test_what_others_published_stands_below_where_the_protocol_is_theirs(compari
     assert (len(hits.rows), len(hits.below)) == (3, 1)
 
 
+def test_what_looks_equal_is_bold_together(comparisons: list[Comparison]) -> None:
+    ours = max(model.means["NDCG@10"] for model in comparisons[0].models)
+    published = [Published(model="LRURec", data="tiny", metrics={"NDCG@10": ours + 1e-6}, source="a paper")]
+    (ndcg, _) = overview_tables(comparisons, published)
+    column = [row[1] for row in texts(ndcg)]
+    assert [text.endswith("*") for text in column] == [True, False, False, True]
+
+
 def test_models_that_stand_in_every_column_come_first(write_run: WriteRun) -> None:
     gsrec, sasrec, bert4rec = (
         write_run(label, [rank]) for label, rank in [("gsrec", 2), ("sasrec", 3), ("bert4rec", 1)]

@@ -87,7 +87,8 @@ def _put(new: Path, path: Path) -> None:
             break
         except OSError:
             if not path.exists():
-                os.replace(old, path)
+                if old.exists():
+                    os.replace(old, path)
                 raise
             shutil.rmtree(old, ignore_errors=True)
     for place in _set_aside(path):

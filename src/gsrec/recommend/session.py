@@ -80,7 +80,8 @@ class Session:
             rules: instead of `exclude` and `only`, all that rules can say.
 
         Raises:
-            ConfigError: if k is not positive, or `only` names no item that the model knows.
+            ConfigError: if k is not positive, a string stands for items, `exclude` or `only` are given beside `rules`,
+                or these leave no item that the model knows.
         """
         rules = rules_of(exclude, only, rules)
         return recommend_together([self.events], k, filter_seen=filter_seen, rules=rules, index=self.index)[0]

@@ -13,15 +13,16 @@ from gsrec.serving.batch import Event, EventAnswer, Load, Loaded, Outcome, Worke
 from gsrec.serving.errors import ApiError
 from gsrec.serving.live import LiveSession, Taken, take
 from gsrec.serving.models import Models, ServedModel
+from gsrec.serving.settings import FEWEST_CACHED
 from gsrec.serving.store import SessionKey
 
 T = TypeVar("T")
 
-MAX_BATCH = 64
+MAX_BATCH = LOADED_AT_ONCE = FEWEST_CACHED
+"""The most sessions that are computed together: no more than are sure to have room in memory."""
+
 MAX_WAITING = 4_096
 """The most events that wait; further ones are refused, because they would wait for too long."""
-
-LOADED_AT_ONCE = 64
 
 BUSY = ApiError(503, "busy", "too many events are waiting. Try again in a second.", headers={"Retry-After": "1"})
 STOPPING = ApiError(503, "stopping", "this server is stopping. Try again.", headers={"Retry-After": "1"})

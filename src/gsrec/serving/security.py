@@ -20,7 +20,7 @@ CALLER = "caller"
 
 BEHIND_KEYS = ("/v1/", "/metrics")
 
-NO_KEY = "this needs a key of this server: send it as the header `Authorization: Bearer KEY`."
+SEND_KEY = "send one as the header `Authorization: Bearer KEY`."
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def _caller(keys: KeyRing, headers: Mapping[bytes, bytes]) -> Caller:
     key = key.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
     entry = keys.find(key) if key else None
     if entry is None:
-        told = NO_KEY if not key else f"this is no key of this server. T{NO_KEY[1:]}"
-        raise ApiError(401, "unauthorized", told, headers={"WWW-Authenticate": "Bearer"})
+        told = "this is no key of this server" if key else "this needs a key of this server"
+        raise ApiError(401, "unauthorized", f"{told}: {SEND_KEY}", headers={"WWW-Authenticate": "Bearer"})
     return Caller(entry.name, entry.admin)
 
 
