@@ -40,6 +40,9 @@ STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
 # The shell finds the lines when they are there; one that runs now is none yet when make reads this.
 report = $(BIN)/gsrec report $(RESULTS)/[A-Z] --published experiments/published.toml
 
+# Side by side, a process a core, but no more than four for the sake of memory; who is done early takes over from others.
+tests = $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
+
 # Quiet when all goes well; the whole log when it does not.
 logged = $(1) >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log >&2; exit 1; }
 install = $(BIN)/python -m pip install --constraint constraints.txt
@@ -55,14 +58,14 @@ quickstart: $(VENV)/.run ## install, then compare four models on a synthetic log
 	$(BIN)/gsrec compare synthetic --models poprec,gru4rec,sasrec,gsrec --seeds 1 --out runs/quickstart
 
 test: $(VENV)/.test ## install what tests need, then run them
-	$(BIN)/pytest
+	$(tests)
 
 check: $(VENV)/.dev ## all that CI checks: format, lint, types, import rule, tests with coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest --cov
+	$(tests) --cov
 	$(BIN)/coverage report --include='$(STRICT)' --fail-under=100
 
 format: $(VENV)/.dev ## put the code into shape

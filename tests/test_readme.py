@@ -64,13 +64,11 @@ def test_make_target_exists(command: list[str]) -> None:
     assert set(command[1:]) <= set(TARGETS)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c[0] == "gsrec"], ids=shlex.join)
 def test_command_runs(command: list[str], folder: Path) -> None:
     _run(command, folder)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("program", PROGRAMS, ids=[f"python-{place}" for place, _ in enumerate(PROGRAMS, start=1)])
 def test_program_runs(program: str, folder: Path) -> None:
     _run([sys.executable, "-W", "error", "-c", program], folder)
@@ -104,7 +102,6 @@ def free_port() -> int:
         return int(opened.getsockname()[1])
 
 
-@pytest.mark.timeout(300)
 def test_from_a_csv_to_a_live_answer(tmp_path: Path) -> None:
     synthetic_log(num_users=200, num_items=50, mean_length=12).frame.write_csv(tmp_path / "my.csv")
     port = free_port()

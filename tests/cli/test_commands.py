@@ -285,7 +285,6 @@ def test_audit(gsrec: Gsrec, small_log: Path) -> None:
     assert "note: last-50: every user is too short" in err
 
 
-@pytest.mark.timeout(300)
 def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gsrec("train", small_log, "--model", "gsrec", *SIZES, "--out", "run")[0] == 0
     code, out, err = gsrec("verify", "run", small_log, "--json")

@@ -312,7 +312,6 @@ def found_before(name: str) -> list[bytes]:
     return [path.read_bytes() for path in sorted((HERE / "corpus" / name).glob("*"))]
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", TARGETS)
 def test_the_right_answer_or_an_error_that_says_what_to_do(name: str) -> None:
     seeds, generator = TARGETS[name][1](), random.Random(name)  # noqa: S311

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from tests.serving.conftest import bundle_of
 
 from gsrec.bundle import save_bundle
@@ -13,7 +12,6 @@ from gsrec.serving.over_http import over_http
 from gsrec.serving.schemas import MAX_HISTORY
 
 
-@pytest.mark.timeout(300)
 def test_long_histories_and_long_ids_are_asked_for_in_sessions(tmp_path: Path) -> None:
     ids: list[ItemId] = [f"é-{place:034}" for place in range(30)]
     bundle = bundle_of("gru4rec", ids=ids)
