@@ -47,6 +47,15 @@ def test_batches_have_about_the_same_number_of_events(lengths: list[int], batch_
     assert max(events) <= sum(events) / batches.num_steps + max(lengths)
 
 
+@given(LENGTHS, st.integers(1, 7))
+def test_where_a_row_is_one_target_batches_have_the_same_number_of_rows(lengths: list[int], batch_size: int) -> None:
+    batches = training_batches(split_of(lengths), length=None, batch_size=batch_size, seed=1, alike="rows")
+    rows = [len(batch) for batch in batches.epoch(0)]
+    assert sum(rows) == len(lengths)
+    assert max(rows) - min(rows) <= 1
+    assert max(rows) <= batch_size
+
+
 @given(LENGTHS, st.integers(2, 10))
 def test_only_the_newest_events_are_in_a_row(lengths: list[int], length: int) -> None:
     split = split_of(lengths)

@@ -10,8 +10,10 @@ import pytest
 from gsrec.data.sequences import LogSizes
 from gsrec.errors import ConfigError
 from gsrec.experiment.configure import run_config, run_configs
+from gsrec.experiment.folder import LogReference
 from gsrec.experiment.layers import preset_layer, presets, read_presets
-from gsrec.models import MODELS, GSRecConfig, build_model
+from gsrec.experiment.prepare import batches_of, new_model, prepare
+from gsrec.models import MODELS, GSRec, GSRecConfig, build_model
 from gsrec.reporting.thesis_numbers import MODELS as THESIS_MODELS
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -59,6 +61,16 @@ def test_the_thesiss_gsrec_is_the_thesiss() -> None:
     assert (training.batch_size, training.learning_rate, training.embedding_l2) == (512, 3e-4, 0.02)
     assert (training.averaging, training.clip_norm, training.weight_decay, training.warm_up_steps) == (0, 0, 0, 0)
     assert (config.data.min_user_interactions, config.data.split) == (3, "leave-one-out")
+
+
+def test_batches_of_one_target_a_history_are_of_as_many_histories() -> None:
+    config = run_config("gsrec", "thesis", settings=["batch_size=8", "embedding_size=4"])
+    split = prepare(LogReference.of("synthetic"), config)[0]
+    model = new_model(config, split)
+    assert isinstance(model, GSRec)
+    sizes = {len(batch) for batch in batches_of(split, config, model).epoch(1)}
+    assert max(sizes) == 8
+    assert max(sizes) - min(sizes) <= 1
 
 
 def test_the_thesiss_sizes_for_ml_1m() -> None:

@@ -16,6 +16,7 @@ from gsrec.data.vocabulary import PADDING
 from gsrec.errors import DataError
 
 Windows = Literal["newest", "all"]
+Alike = Literal["events", "rows"]
 
 POOL_BATCHES = 16
 """Rows are sorted by length within pools of so many batches: little padding, and an order that is still random."""
@@ -47,8 +48,8 @@ def padded_rows(items: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.n
 class Batches:
     """The batches of a training: ranges of users' training events, one a row.
 
-    All batches of an epoch have about the same number of events, so that every event counts the same in training:
-    few rows where histories are long, many where they are short.
+    All batches of an epoch have about the same number of events, few rows where histories are long and many where they
+    are short, or of rows: so that every target counts the same in training.
 
     Attributes:
         items: (N,) int32, the flat items of all users.
@@ -56,6 +57,7 @@ class Batches:
         ends: (R,) int64, one past the last.
         batch_size: rows a batch, on average.
         seed: of the order of the rows.
+        alike: what all batches have about the same number of.
     """
 
     items: np.ndarray
@@ -63,6 +65,7 @@ class Batches:
     ends: np.ndarray
     batch_size: int
     seed: int
+    alike: Alike = "events"
 
     def __repr__(self) -> str:
         """Print the sizes."""
@@ -86,14 +89,20 @@ class Batches:
         pools = np.arange(rows.size) // (POOL_BATCHES * self.batch_size)
         upwards = np.where(pools % 2, -lengths, lengths)  # up and down in turn: neighbours are alike across pools too
         rows = rows[np.lexsort((upwards, pools))]
-        events = np.cumsum((self.ends - self.starts)[rows])
-        places = (events - 1) * self.num_steps // events[-1]
+        counts = np.cumsum((self.ends - self.starts)[rows]) if self.alike == "events" else np.arange(1, rows.size + 1)
+        places = (counts - 1) * self.num_steps // counts[-1]
         batches = np.split(rows, np.flatnonzero(np.diff(places)) + 1)
         return [batches[place] for place in generator.permutation(len(batches))]
 
 
 def training_batches(
-    split: Split, *, length: int | None, batch_size: int, seed: int, windows: Windows = "all"
+    split: Split,
+    *,
+    length: int | None,
+    batch_size: int,
+    seed: int,
+    windows: Windows = "all",
+    alike: Alike = "events",
 ) -> Batches:
     """The batches that train on a split.
 
@@ -104,6 +113,7 @@ def training_batches(
         seed: of the order of the rows.
         windows: of a history with more events than `length`, only the `newest` are trained on, or `all` of them in
             several rows, each of which starts with the event that the row before it ends with.
+        alike: what all batches have about the same number of: `events`, or `rows` where a row is one target.
 
     Raises:
         DataError: if no user has two training events.
@@ -117,7 +127,7 @@ def training_batches(
         starts, ends = _windows(starts, ends, length)
     elif length is not None:
         starts = np.maximum(starts, ends - length)
-    return Batches(split.sequences.items, starts, ends, batch_size, seed)
+    return Batches(split.sequences.items, starts, ends, batch_size, seed, alike)
 
 
 def _windows(starts: np.ndarray, ends: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:

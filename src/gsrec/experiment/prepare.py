@@ -120,5 +120,10 @@ def batches_of(split: Split, config: RunConfig, model: SequenceEncoder) -> Batch
     """
     training = config.training
     return training_batches(
-        split, length=model.max_row, batch_size=training.batch_size, seed=config.seed, windows=training.windows
+        split,
+        length=model.max_row,
+        batch_size=training.batch_size,
+        seed=config.seed,
+        windows=training.windows,
+        alike="rows" if training.objective == "last-item" else "events",
     )
