@@ -125,7 +125,6 @@ class Evaluator:
         """Judge a scorer; arguments and errors are those of the function `evaluate`."""
         ranks, top_items = self._task.rank(scorer, memory_budget=self.memory_budget, progress=progress)
         targets, popularity = self._task.targets, self._popularity[self._task.items]
-        ranks = np.where(popularity == 0, self._task.miss_ranks, ranks)
         return Evaluation(
             protocol=self.protocol,
             users=targets.users,
@@ -155,7 +154,8 @@ class Evaluator:
         drawn = None
         if rule.kind != "full":
             drawn = draw_candidates(rule, targets, sequences, popularity=self._popularity, seed=self.protocol.seed)
-        return RankingTask(sequences, targets, candidates=drawn, filter_seen=self.protocol.filter_seen)
+        learned = self._popularity > 0
+        return RankingTask(sequences, targets, drawn, filter_seen=self.protocol.filter_seen, learned=learned)
 
     def _list_metrics(self, top_items: np.ndarray) -> dict[str, float]:
         return {

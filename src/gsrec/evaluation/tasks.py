@@ -18,7 +18,7 @@ from gsrec.data.splits import Targets
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.metrics import LARGEST_CUTOFF
 from gsrec.models.protocols import Scorer
-from gsrec.ranking import rank_among, rank_of, score_histories, tiles, top_k
+from gsrec.ranking import MEMORY_BUDGET, rank_among, rank_of, score_histories, tiles, top_k
 
 Progress = Callable[[int, int], None]
 """Told after every tile how many targets are done, and of how many."""
@@ -36,12 +36,14 @@ class RankingTask:
         targets: the M events to be predicted.
         candidates: (M, C) int32, each target's sampled candidates, 0 is padding; None for the whole catalogue.
         filter_seen: whether items of a target's history are no candidates.
+        learned: (V + 1,) bool, the items that the scorer could learn of; None: all. A target of another is a miss.
     """
 
     sequences: Sequences
     targets: Targets
     candidates: np.ndarray | None = None
     filter_seen: bool = True
+    learned: np.ndarray | None = None
 
     def __repr__(self) -> str:
         """Print the sizes."""
@@ -66,12 +68,18 @@ class RankingTask:
         return np.asarray(self.sequences.num_items - seen + ~first[self.targets.positions])
 
     @cached_property
+    def can_be_hit(self) -> np.ndarray:
+        """(M,) bool, the targets of items that could be learned of and are candidates."""
+        is_candidate = self.sequences.first_occurrences[self.targets.positions] | (not self.filter_seen)
+        return np.asarray(is_candidate if self.learned is None else is_candidate & self.learned[self.items])
+
+    @cached_property
     def miss_ranks(self) -> np.ndarray:
         """(M,) int64, the rank of a target that is missed: the last one, and behind every metric's cut-off."""
         return np.asarray(np.maximum(self.num_candidates, LARGEST_CUTOFF + 1))
 
     def rank(
-        self, scorer: Scorer, *, memory_budget: int, progress: Progress | None = None
+        self, scorer: Scorer, *, memory_budget: int = MEMORY_BUDGET, progress: Progress | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rank all targets, in tiles: no matrix of all targets by all items ever exists.
 
@@ -102,7 +110,8 @@ class RankingTask:
             done += rows.size
             if progress is not None:
                 progress(done, ranks.size)
-        return np.where(ranks > self.num_candidates, self.miss_ranks, ranks), top_items
+        is_miss = ~self.can_be_hit | (ranks > self.num_candidates)
+        return np.where(is_miss, self.miss_ranks, ranks), top_items
 
     def _check(self, scorer: Scorer) -> None:
         if scorer.num_items != self.sequences.num_items:

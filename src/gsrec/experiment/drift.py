@@ -25,7 +25,6 @@ from gsrec.evaluation.intervals import confidence_interval
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import RankingTask
 from gsrec.models.growing import Widened
-from gsrec.ranking import MEMORY_BUDGET
 
 MOST_PERIODS = 500
 MOVERS = 10
@@ -45,7 +44,7 @@ class Period:
         shift: Jensen-Shannon divergence of the items' shares from those in training, in bits, 0 to 1.
         shift_by_chance: the same of as many events drawn from training: what no shift at all would look like.
         targets: each user's last event in the period, if anything was before it.
-        metrics: HR@10 and NDCG@10 of the model for them; an unknown item is a miss.
+        metrics: HR@10 and NDCG@10 of the model for them; an item without a training event is a miss.
         intervals: their 95% intervals, where there are two users at least.
     """
 
@@ -192,9 +191,9 @@ def _values(bundle: Bundle, sequences: Sequences, targets: Targets) -> dict[str,
     """HR@10 and NDCG@10 (M,) of every target."""
     if not len(targets):
         return {"HR@10": np.zeros(0), "NDCG@10": np.zeros(0)}
-    task = RankingTask(sequences, targets, filter_seen=bundle.filter_seen)
-    ranks = task.rank(Widened(bundle.model, sequences.num_items), memory_budget=MEMORY_BUDGET)[0]
-    ranks = np.where(task.items > len(bundle.vocabulary), task.miss_ranks, ranks)
+    learned = _trained_shares(bundle, sequences.num_items) > 0
+    task = RankingTask(sequences, targets, filter_seen=bundle.filter_seen, learned=learned)
+    ranks = task.rank(Widened(bundle.model, sequences.num_items))[0]
     return {"HR@10": hit_rate(ranks, 10), "NDCG@10": ndcg(ranks, 10)}
 
 

@@ -23,7 +23,7 @@ from gsrec.experiment.config import RunConfig
 from gsrec.experiment.defaults import WITH_NEGATIVES
 from gsrec.experiment.prepare import batches_of, new_model
 from gsrec.models import PopRec, Scorer
-from gsrec.ranking import MEMORY_BUDGET, tiles
+from gsrec.ranking import tiles
 from gsrec.training.config import MANY_ITEMS, OVER_CATALOGUE
 from gsrec.training.course import Course
 from gsrec.training.precision import precision_of
@@ -192,7 +192,7 @@ def _seconds_a_validation(training: Training, scorer: Scorer, split: Split, *, f
     some = targets.at(np.concatenate(tried))
     with training.judged():
         begin = time.perf_counter()
-        RankingTask(split.sequences, some, filter_seen=filter_seen).rank(scorer, memory_budget=MEMORY_BUDGET)
+        RankingTask(split.sequences, some, filter_seen=filter_seen).rank(scorer)
         return (time.perf_counter() - begin) * len(parts) / len(tried)
 
 

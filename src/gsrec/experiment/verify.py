@@ -20,7 +20,7 @@ from gsrec.errors import DataError
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import TOP, RankingTask
 from gsrec.models.protocols import Scorer
-from gsrec.ranking import MEMORY_BUDGET, mask_seen, score_histories, top_k
+from gsrec.ranking import mask_seen, score_histories, top_k
 from gsrec.recommend.onnx_runtime import OnnxScorer, OnnxStream, read_facts
 from gsrec.recommend.recommender import Recommender
 from gsrec.recommend.together import add_together, recommend_together
@@ -105,22 +105,19 @@ def verify(
     """
     if split.sequences.fingerprint != bundle.data.fingerprint:
         raise DataError(f"{split.sequences.name} is not the log that the model learned from. Give that one.")
-    task = RankingTask(split.sequences, _some(split.targets("test"), users), filter_seen=bundle.filter_seen)
+    targets, learned = _some(split.targets("test"), users), split.train_counts() > 0
+    task = RankingTask(split.sequences, targets, filter_seen=bundle.filter_seen, learned=learned)
     progress("the evaluator")
-    ranks, best = task.rank(bundle.model, memory_budget=MEMORY_BUDGET)
-    is_candidate = split.sequences.first_occurrences[task.targets.positions] | (not bundle.filter_seen)
-    reachable = (split.train_counts()[task.items] > 0) & is_candidate
-    ranks = np.where(reachable, ranks, task.miss_ranks)
-    expected = _metrics(ranks)
+    ranks, best = task.rank(bundle.model)
     histories = _histories(task)
     verdicts = []
     for name, way in ways.items():
         progress(name)
         lists = way(histories, TOP)
         encoded = [bundle.vocabulary.encode(one) for one in lists]
-        verdicts.append(_verdict(name, bundle, task, (ranks, best), encoded, reachable))
+        verdicts.append(_verdict(name, bundle, task, (ranks, best), encoded))
     progress("changed targets")
-    return Verification(expected, tuple(verdicts), _moved(bundle.model, task, best))
+    return Verification(_metrics(ranks), tuple(verdicts), _moved(bundle.model, task, best))
 
 
 def library_ways(recommender: Recommender) -> dict[str, Way]:
@@ -216,7 +213,6 @@ def _verdict(
     task: RankingTask,
     evaluated: tuple[np.ndarray, np.ndarray],
     lists: list[np.ndarray],
-    reachable: np.ndarray,
 ) -> Verdict:
     """Compare lists of item indices with the evaluator's ranks (M,) and best items (M, K).
 
@@ -226,7 +222,7 @@ def _verdict(
     padded = np.array([np.pad(found, (0, TOP - found.size)) for found in lists])  # (M, K)
     unlike = np.flatnonzero((padded != best).any(1))
     different = sum(not _nearly_tied(bundle, task, place, padded[place], best[place]) for place in unlike.tolist())
-    hits = (padded == task.items[:, None]) & reachable[:, None]
+    hits = (padded == task.items[:, None]) & task.can_be_hit[:, None]
     placed = np.where(hits.any(1), hits.argmax(1) + 1, task.miss_ranks)
     ranks = np.where((padded == best).all(1), ranks, placed)
     near_ties = unlike.size - different
@@ -268,6 +264,6 @@ def _moved(scorer: Scorer, task: RankingTask, best: np.ndarray) -> int:
         some, items = targets.at(places), sequences.items.copy()
         items[some.positions] = items[some.positions] % sequences.num_items + 1
         changed = replace(task, sequences=replace(sequences, items=items), targets=some)
-        again = changed.rank(scorer, memory_budget=MEMORY_BUDGET)[1]
+        again = changed.rank(scorer)[1]
         moved += int((again != best[places]).any(1).sum())
     return moved
