@@ -24,7 +24,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("inspect", RUN): (),
     ("pack", RUN): ("--out",),
     ("report", RUN): ("--out", "--fill"),
-    ("verify", RUN, LOG): ("--users",),
+    ("verify", RUN, LOG): ("--targets",),
     ("refresh", RUN, LOG): ("--window", "--replay", "--rate", "--epochs", "--seed", "--out"),
 }
 TEXTS = (
@@ -54,5 +54,5 @@ def test_it_answers_or_says_what_to_do(gsrec: Gsrec, small_log: Path, run_folder
     places = {LOG: str(small_log), RUN: str(run_folder)}
     code, out, err = gsrec(*(places.get(part, part) for part in given))
     assert code in (0, 1, 2), err
-    assert "a mistake in GSRec" not in err, err
+    assert "a bug in GSRec" not in err, err
     assert code == 0 or err or out

@@ -60,12 +60,16 @@ def test_plan_tells_what_a_training_takes(gsrec: Gsrec, small_log: Path, folder:
     code, out, err = gsrec("plan", small_log, "--model", "sasrec", "--set", "epochs=200", "--set", "embedding_size=8")
     assert code == 0
     assert out.splitlines()[0] == "sasrec on small"
-    facts = {line[:31].strip(): line[31:].strip() for line in out.splitlines()[1:]}
+    facts = {line[:36].strip(): line[36:].strip() for line in out.splitlines()[1:]}
     assert facts["steps an epoch"] == "2"
     assert facts["memory at its peak"].endswith("GB")
-    assert {"before the first step", "an epoch", "a validation", "200 epochs, if none is spared", "products in"} <= set(
-        facts
-    )
+    assert {
+        "before the first step",
+        "an epoch",
+        "a validation",
+        "200 epochs, without early stopping",
+        "precision of products",
+    } <= set(facts)
     assert "note: trying the largest batches" in err
     code, out, err = gsrec("plan", small_log, "--set", "embedding_size=8", "--set", "epochs=3", "--json", "--quiet")
     record = json.loads(out)
@@ -226,6 +230,9 @@ def test_recommend_for_everybody_in_a_log(gsrec: Gsrec, run_folder: Path, small_
     assert frame.filter(pl.col("user_id") == "new")["rank"].to_list() == [1, 2, 3]
     answer = json.loads(gsrec("recommend", run_folder, "--everybody", "log.csv", "--out", out, "--json")[1])
     assert (answer["users"], answer["k"]) == (31, 10)
+    gsrec("recommend", run_folder, "--everybody", "log.csv", "--out", out, "--only", "i1,i2,i3", "--exclude", "i2")
+    frame = pl.read_parquet(out) if out.endswith("parquet") else pl.read_csv(out)
+    assert set(frame["item_id"]) == {"i1", "i3"}
 
 
 def test_recommend_with_rules(gsrec: Gsrec, run_folder: Path) -> None:
@@ -300,19 +307,19 @@ def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch
     assert all(verdict["equal"] + verdict["near_ties"] == 30 for verdict in told["verdicts"])
     assert "note: asking HTTP" in err
     monkeypatch.setattr(sys.modules["gsrec.cli.ways"], "find_spec", lambda name: None)
-    code, out, _ = gsrec("verify", "run", small_log, "--users", 5, "--quiet")
+    code, out, _ = gsrec("verify", "run", small_log, "--targets", 5, "--quiet")
     assert code == 0
     assert "ONNX was left out: its extra is not installed" in out
     assert out.endswith("what is served is what was measured\n")
     named = small_log.read_text(encoding="utf-8").replace("user_id,item_id,timestamp", "who,what,when")
     Path("named.csv").write_text(named, encoding="utf-8")
     columns = ("--user-column", "who", "--item-column", "what", "--time-column", "when")
-    again = gsrec("verify", "run", "named.csv", *columns, "--users", 5, "--quiet")
+    again = gsrec("verify", "run", "named.csv", *columns, "--targets", 5, "--quiet")
     assert again == (0, out.replace("small", "named"), "")
     assert gsrec("recommend", "run", "--everybody", "named.csv", *columns, "--out", "next.csv")[0] == 0
     assert gsrec("train", "named.csv", *columns, "--model", "poprec", "--out", "named")[0] == 0
     assert gsrec("recommend", "named", "--everybody", "named.csv", "--out", "again.csv")[0] == 0
-    assert gsrec("verify", "named", "named.csv", "--users", 5)[0] == 0
+    assert gsrec("verify", "named", "named.csv", "--targets", 5)[0] == 0
     other = ("--set", "min_item_interactions=2")
     assert gsrec("train", small_log, "--model", "gru4rec", *SIZES, *other, "--out", "other")[0] == 0
     assert gsrec("verify", "other", "synthetic")[0] == 1

@@ -78,7 +78,7 @@ def test_what_the_system_refuses_is_one_message(gsrec: Gsrec, fail: Fail) -> Non
 
 def test_a_mistake_of_ours_is_one_message(gsrec: Gsrec, fail: Fail) -> None:
     fail(ZeroDivisionError("division by zero"))
-    told = "unexpected ZeroDivisionError: division by zero. This is a mistake in GSRec; GSREC_TRACEBACK=1 shows where."
+    told = "unexpected ZeroDivisionError: division by zero. This is a bug in GSRec; GSREC_TRACEBACK=1 shows where."
     assert gsrec("report", "results", "--out", "page.md") == (1, "", f"gsrec: {told}\n")
 
 

@@ -220,7 +220,9 @@ def test_the_command(folder: Path, tmp_path: Path) -> None:
     record = json.loads(told.stdout.splitlines()[-1])
     assert record["promoted"], record
     assert record["out"] == str(tmp_path / "a")
-    proof = CliRunner().invoke(app, ["verify", str(tmp_path / "a"), str(folder / "all.csv"), "--users", "20", "--json"])
+    proof = CliRunner().invoke(
+        app, ["verify", str(tmp_path / "a"), str(folder / "all.csv"), "--targets", "20", "--json"]
+    )
     assert json.loads(proof.stdout.splitlines()[-1])["holds"]
     shown = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "b"), "--epochs", "1"])
     assert "new items 6" in shown.stdout

@@ -16,7 +16,7 @@ from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, MissingExtraError, TrainingError
 from gsrec.experiment import tune as tuning_module
 from gsrec.experiment.config import RunConfig
-from gsrec.experiment.configure import run_config
+from gsrec.experiment.configure import RunRequest, run_config
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.prepare import prepare
 from gsrec.experiment.tune import CHOICES, RANGES, StudyNarrator, Tuning, tune
@@ -25,7 +25,7 @@ from gsrec.training.course import Listener, TrainingStep
 
 REFERENCE = LogReference(log="synthetic")
 FIXED = ("epochs=2", "embedding_size=8", "max_length=10", "model.num_heads=1", "patience=0")
-TUNING = Tuning("sasrec", settings=FIXED)
+TUNING = Tuning(RunRequest("sasrec", settings=FIXED))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def tried(split: Split, out: Path, number: int, tuning: Tuning = TUNING) -> list
 def test_what_the_model_has_and_nobody_gave_is_drawn(
     model: str, settings: tuple[str, ...], expected: list[str]
 ) -> None:
-    assert Tuning(model, settings=settings).drawn() == expected
+    assert Tuning(RunRequest(model, settings=settings)).drawn() == expected
 
 
 def test_a_study_tries_settings_and_writes_the_best_as_a_file(split: Split, tmp_path: Path) -> None:
@@ -167,17 +167,18 @@ def test_what_cannot_be_trained_counts_and_is_told(
 
 def test_a_study_of_something_else_is_not_gone_on_with(split: Split, tmp_path: Path) -> None:
     tried(split, tmp_path, 1)
-    for other in (Tuning("sasrec", settings=(*FIXED, "dropout=0.1")), Tuning("gru4rec", settings=("epochs=1",))):
+    others = RunRequest("sasrec", settings=(*FIXED, "dropout=0.1")), RunRequest("gru4rec", settings=("epochs=1",))
+    for other in others:
         with pytest.raises(ConfigError, match="holds a study of another log, model or settings"):
-            tried(split, tmp_path, 2, other)
+            tried(split, tmp_path, 2, Tuning(other))
 
 
 def test_nothing_to_tune(split: Split, tmp_path: Path) -> None:
     given = ("embedding_size=8", "batch_size=8", "dropout=0.1", "learning_rate=0.1")
     with pytest.raises(ConfigError, match="there is nothing to tune"):
-        tried(split, tmp_path, 1, Tuning("sasrec", settings=given))
+        tried(split, tmp_path, 1, Tuning(RunRequest("sasrec", settings=given)))
     with pytest.raises(ConfigError, match="poprec only counts: there is nothing to tune"):
-        tried(split, tmp_path, 1, Tuning("poprec"))
+        tried(split, tmp_path, 1, Tuning(RunRequest("poprec")))
 
 
 def test_two_processes_do_not_share_a_study(split: Split, tmp_path: Path) -> None:

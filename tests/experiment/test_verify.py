@@ -75,7 +75,7 @@ def test_the_export_gives_the_evaluators_numbers(split: Split, name: str, tmp_pa
     export_bundle(bundle, tmp_path / "onnx")
     ways = onnx_ways(bundle, tmp_path / "onnx")
     assert list(ways) == (["ONNX"] if name == "bert4rec" else ["ONNX", "ONNX, event by event"])
-    assert verify(bundle, split, ways, users=20).holds
+    assert verify(bundle, split, ways, num_targets=20).holds
 
 
 @pytest.mark.parametrize("rule", ["last-2", "temporal"])
@@ -92,7 +92,7 @@ def test_targets_that_lie_in_the_history_of_the_next(rule: str) -> None:
 
 def test_some_of_the_targets(split: Split) -> None:
     bundle = bundle_of(split, "gsrec")
-    assert [verdict.targets for verdict in verify(bundle, split, all_ways(bundle), users=7).verdicts] == [7] * 3
+    assert [verdict.targets for verdict in verify(bundle, split, all_ways(bundle), num_targets=7).verdicts] == [7] * 3
 
 
 def test_a_way_that_serves_something_else_is_found_out(split: Split) -> None:

@@ -17,6 +17,7 @@ from gsrec.models import SASRec, SASRecConfig
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend.everyone import recommend_users, top_items, write_recommendations
 from gsrec.recommend.recommender import Recommender
+from gsrec.recommend.rules import Rules
 
 K = 5
 
@@ -118,3 +119,19 @@ def test_a_table_that_is_neither_parquet_nor_csv_is_refused(tmp_path: Path) -> N
         with pytest.raises(ConfigError, match=r"are written as \.parquet or \.csv\. Give a name that ends so"):
             write_recommendations(pl.DataFrame(), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rules_hold_for_everyone_as_for_each(bundle: Bundle) -> None:
+    ids = bundle.vocabulary.ids.to_list()
+    log = synthetic_log(num_users=20, num_items=40, mean_length=6)
+    rules = Rules(exclude=ids[:3], boosts={ids[5]: 1e6}, categories=dict.fromkeys(ids[6:30], "few"), quotas={"few": 1})
+    frame = recommend_users(bundle, log, 4, rules=rules)
+    known = log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
+    recommender = Recommender(bundle)
+    for user, user_id in enumerate(known.user_ids.to_list()):
+        history = known.items[known.offsets[user] : known.offsets[user + 1]]
+        expected = recommender.recommend(bundle.vocabulary.decode(history), 4, rules=rules)
+        assert tuple(frame.filter(pl.col("user_id") == user_id)["item_id"]) == expected.items
+    assert recommender.recommend_users(log, 4, exclude=ids[:3]).equals(
+        recommend_users(bundle, log, 4, rules=Rules(ids[:3]))
+    )

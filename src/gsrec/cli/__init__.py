@@ -26,6 +26,7 @@ from gsrec.cli.recommend import recommend
 from gsrec.cli.refresh import refresh
 from gsrec.cli.report import report
 from gsrec.cli.serve import serve
+from gsrec.cli.spread import spread
 from gsrec.cli.thesis import thesis
 from gsrec.cli.train import train
 from gsrec.cli.tune import tune
@@ -36,7 +37,7 @@ INTERRUPTED = 130
 """The exit code of what Ctrl-C has ended."""
 
 TRACEBACK = "GSREC_TRACEBACK"
-"""The environment variable that shows where an error came from, for those who look for a mistake in GSRec."""
+"""The environment variable that shows where an error came from, for those who look for a bug in GSRec."""
 
 app = typer.Typer(
     name="gsrec",
@@ -53,7 +54,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     *(thesis, report),
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command()(spread(command))
 
 
 def _print_version(wanted: bool) -> None:
@@ -90,7 +91,7 @@ def _told(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"cannot read or write {error.filename or 'the output'}: {error.strerror or error}"
-    return f"unexpected {type(error).__name__}: {error}. This is a mistake in GSRec; {TRACEBACK}=1 shows where."
+    return f"unexpected {type(error).__name__}: {error}. This is a bug in GSRec; {TRACEBACK}=1 shows where."
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -11,14 +11,12 @@ from gsrec.cli import options
 
 def audit(
     log: options.LogArgument,
-    held_out: Annotated[int, typer.Option(min=1, help="Events a user in each of validation and test.")] = 1,
-    user_column: options.UserColumn = None,
-    item_column: options.ItemColumn = None,
-    time_column: options.TimeColumn = None,
+    *,
+    held_out: Annotated[int, typer.Option(min=1, help="Events of each user in validation, and as many in test.")] = 1,
     min_user_interactions: Annotated[int, typer.Option(help="Leave out users with fewer interactions.")] = 3,
     min_item_interactions: Annotated[int, typer.Option(help="Leave out items with fewer interactions.")] = 1,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    columns: options.ColumnOptions,
+    output: options.Output,
 ) -> None:
     """Tell for each way to split a log how many targets are older than training, cold, tied in time, or repeats.
 
@@ -32,14 +30,14 @@ def audit(
     from gsrec.data.sources import open_log
     from gsrec.evaluation.audit import audit_log
 
-    with progress_bar(log, quiet=quiet) as progress:
-        opened = open_log(log, columns=Columns(user_column, item_column, time_column), progress=progress)
+    with progress_bar(log, quiet=output.quiet) as progress:
+        opened = open_log(log, columns=Columns(*columns.names), progress=progress)
     kept = opened.filtered(min_user_interactions=min_user_interactions, min_item_interactions=min_item_interactions)
     audits, left_out = audit_log(kept.to_sequences(), held_out=held_out)
-    if as_json:
+    if output.as_json:
         print_json({"data": kept.name, "splits": [asdict(one) for one in audits], "left_out": left_out})
         return
-    print_notes((*kept.notes, *(f"{name}: {reason}" for name, reason in left_out.items())), quiet=quiet)
+    print_notes((*kept.notes, *(f"{name}: {reason}" for name, reason in left_out.items())), quiet=output.quiet)
     rows = [(one.split, f"{one.targets:,}", *map(_share, asdict(one.audit).values())) for one in audits]
     header = ("split, test part", "targets", "older than training", "cold", "tied in time", "repeats")
     print_table(f"{kept.name}, {kept.num_interactions:,} interactions", rows, header=header)

@@ -13,32 +13,27 @@ from gsrec.cli import options
 def drift(
     path: options.ModelArgument,
     log: Annotated[str, typer.Argument(metavar="LOG", help="What the model learned from, and what came after.")],
+    *,
     days: Annotated[float, typer.Option(help="Days of a period.")] = 7.0,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE.html", help="A page with plots and tables as well (extra `report`).")
     ] = None,
-    user_column: options.UserColumn = None,
-    item_column: options.ItemColumn = None,
-    time_column: options.TimeColumn = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    columns: options.ColumnOptions,
+    output: options.Output,
 ) -> None:
     """Tell how many new events are of items and users the model does not know, and how good it still is, by its age."""
-    from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
-    from gsrec.data.columns import Columns
-    from gsrec.data.sources import open_log
+    from gsrec.cli.console import print_json, print_table, progress_bar
+    from gsrec.cli.logs import opened
     from gsrec.experiment.drift import drift
-    from gsrec.experiment.folder import any_bundle, columns_of
+    from gsrec.experiment.folder import any_bundle
     from gsrec.reporting.drift_page import write_drift_page
 
-    columns = columns_of(path, Columns(user_column, item_column, time_column))
-    bundle, opened = any_bundle(path), open_log(log, columns=columns)
-    print_notes(opened.notes, quiet=quiet)
-    with progress_bar("periods", quiet=quiet) as progress:
-        found = drift(bundle, opened, days=days, progress=progress)
+    bundle, new_log = any_bundle(path), opened(log, columns, output, trained=path)
+    with progress_bar("periods", quiet=output.quiet) as progress:
+        found = drift(bundle, new_log, days=days, progress=progress)
     if out is not None:
         write_drift_page(found.record(), out)
-    if as_json:
+    if output.as_json:
         print_json({**found.record(), "out": str(out) if out else None})
         return
     rows = [

@@ -12,13 +12,13 @@ from gsrec.cli import options
 
 def evaluate(
     folder: options.RunArgument,
+    *,
     split: Annotated[Literal["test", "validation"], typer.Option(help="Which held-out events.")] = "test",
     candidates: options.Candidates = "full",
     keep_seen: options.KeepSeen = False,
     log: options.MovedLog = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of sampled candidates.")] = 0,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled candidates.")] = 0,
+    output: options.Output,
 ) -> None:
     """Rank every held-out event of a run's log, and say what came out and what qualifies it."""
     from gsrec.cli.console import print_json, print_metrics, progress_bar
@@ -29,10 +29,10 @@ def evaluate(
     opened = run.open_run(folder, moved_to=log)
     filter_seen = opened.record.config.data.filter_seen and not keep_seen
     protocol = Protocol(split, candidates, filter_seen=filter_seen, seed=seed)
-    with progress_bar("ranking", quiet=quiet) as progress:
+    with progress_bar("ranking", quiet=output.quiet) as progress:
         record = run.result_record(opened, opened.evaluate(protocol, progress=progress))
     write_json(folder / _file_name(record["protocol"]), record)
-    if as_json:
+    if output.as_json:
         print_json(record)
     else:
         print_metrics(f"{record['label']} on {opened.split.sequences.name}", record)

@@ -13,32 +13,26 @@ from gsrec.cli import options
 def index(
     path: options.ModelArgument,
     log: Annotated[str, typer.Argument(metavar="LOG", help="A log whose users' histories the index is measured by.")],
+    *,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the index.")],
     recall: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the 10 best items that must be found.")
     ] = 0.95,
-    user_column: options.UserColumn = None,
-    item_column: options.ItemColumn = None,
-    time_column: options.TimeColumn = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    columns: options.ColumnOptions,
+    output: options.Output,
 ) -> None:
     """Build an index that finds the best of very many items, and measure how many of the 10 best it finds.
 
     Where an index finds too few, or there are too few items to gain anything, all items go on being scored.
     """
-    from gsrec.cli.console import print_json, print_notes
-    from gsrec.data.columns import Columns
-    from gsrec.data.sources import open_log
-    from gsrec.experiment.folder import any_bundle, columns_of
+    from gsrec.cli.console import print_json
+    from gsrec.cli.logs import opened
+    from gsrec.experiment.folder import any_bundle
     from gsrec.recommend.index import index_of
 
-    columns = columns_of(path, Columns(user_column, item_column, time_column))
-    bundle, opened = any_bundle(path), open_log(log, columns=columns)
-    print_notes(opened.notes, quiet=quiet)
-    built = index_of(bundle, opened, recall=recall)
+    built = index_of(any_bundle(path), opened(log, columns, output, trained=path), recall=recall)
     built.save(out)
-    if as_json:
+    if output.as_json:
         told = {"recall": built.recall, "candidates": built.candidates, "is_exact": built.codes is None}
         print_json({"out": str(out), "num_items": built.num_items, **told})
         return

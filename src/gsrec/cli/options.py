@@ -1,8 +1,9 @@
-"""Options that several commands share."""
+"""Options that several commands share, those that go together in groups (`gsrec.cli.spread`)."""
 
 from __future__ import annotations
 
 import csv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,36 +17,79 @@ ModelArgument = Annotated[
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder that `gsrec train` wrote.")]
 
-UserColumn = Annotated[str | None, typer.Option(help="The column of users; guessed from the usual names.")]
-ItemColumn = Annotated[str | None, typer.Option(help="The column of items; guessed from the usual names.")]
-TimeColumn = Annotated[str | None, typer.Option(help="The column of times or positions; guessed likewise.")]
-
-MinUserInteractions = Annotated[
-    int | None, typer.Option(help="Leave out users with fewer interactions.  [default: 3]", show_default=False)
-]
-MinItemInteractions = Annotated[
-    int | None, typer.Option(help="Leave out items with fewer interactions.  [default: 1]", show_default=False)
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE.toml", help="Settings in sections data, model and training.")
-]
-Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as epochs=20; repeatable.")
-]
+Model = Annotated[str, typer.Option(help="gsrec, sasrec, gru4rec, bert4rec, poprec, or a hybrid such as gat4rec.")]
+TrainedModel = Annotated[str, typer.Option(help="Any model that `gsrec train` takes, except poprec.")]
+Preset = Annotated[str, typer.Option(help="One of the model's presets.")]
 Candidates = Annotated[str, typer.Option(metavar="full|popularity:N|uniform:N", help="What targets are ranked among.")]
 MovedLog = Annotated[str | None, typer.Option("--log", metavar="LOG", help="Where the log is now, if it moved.")]
 KeepSeen = Annotated[bool, typer.Option("--keep-seen", help="Let items of the history be candidates too.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One setting, such as epochs=20; repeatable.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object as the last line of stdout, nothing else there.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
 
 
-def all_settings(
-    settings: list[str] | None, min_user_interactions: int | None, min_item_interactions: int | None
-) -> list[str]:
-    """The settings given one by one, the least interactions among them."""
-    least = {"min_user_interactions": min_user_interactions, "min_item_interactions": min_item_interactions}
-    return [*(settings or []), *(f"data.{key}={value}" for key, value in least.items() if value is not None)]
+@dataclass(frozen=True)
+class ColumnOptions:
+    """Which columns of a log are meant."""
+
+    user_column: Annotated[str | None, typer.Option(help="The column of users; guessed from the usual names.")] = None
+    item_column: Annotated[str | None, typer.Option(help="The column of items; guessed from the usual names.")] = None
+    time_column: Annotated[str | None, typer.Option(help="The column of times or positions; guessed likewise.")] = None
+
+    @property
+    def names(self) -> tuple[str | None, str | None, str | None]:
+        """The columns of users, items and times, as `Columns` takes them."""
+        return self.user_column, self.item_column, self.time_column
+
+
+@dataclass(frozen=True)
+class SettingOptions:
+    """How a run's configuration differs from its preset."""
+
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE.toml", help="Settings in sections data, model and training."),
+    ] = None
+    settings: Settings = None
+    seed: Seed = 1
+    min_user_interactions: Annotated[
+        int | None, typer.Option(help="Leave out users with fewer interactions.  [default: 3]", show_default=False)
+    ] = None
+    min_item_interactions: Annotated[
+        int | None, typer.Option(help="Leave out items with fewer interactions.  [default: 1]", show_default=False)
+    ] = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The settings given one by one as `key=value`, the least interactions among them."""
+        names = ("min_user_interactions", "min_item_interactions")
+        least = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return (*(self.settings or ()), *(f"data.{name}={value}" for name, value in least.items()))
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a command says, and how."""
+
+    as_json: Json = False
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")] = False
+
+
+@dataclass(frozen=True)
+class WishOptions:
+    """What is wished of the recommendations, for whomever they are."""
+
+    k: Annotated[int, typer.Option("-k", min=1, help="How many items.")] = 10
+    exclude: Annotated[str, typer.Option(metavar="ID,ID,...", help="Items that are never recommended.")] = ""
+    only: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="The items to choose from.")] = None
+    keep_seen: KeepSeen = False
+
+    @property
+    def filter_seen(self) -> bool | None:
+        """Whether items of the history are left out; None: as the model was judged."""
+        return False if self.keep_seen else None
 
 
 def split_ids(text: str, option: str) -> list[str]:

@@ -18,6 +18,7 @@ def serve(
     bundles: Annotated[
         list[Path], typer.Argument(metavar="BUNDLE...", help="Run folders or bundles; the first is the default model.")
     ],
+    *,
     host: Annotated[str, typer.Option(help="The address to listen at; beyond this machine it needs --keys.")] = (
         "127.0.0.1"
     ),
@@ -27,9 +28,6 @@ def serve(
         list[Path] | None, typer.Option("--index", metavar="DIR", help="An index of `gsrec index`, for its own model.")
     ] = None,
     log: Annotated[str | None, typer.Option(metavar="LOG", help="A log whose users can be replayed.")] = None,
-    user_column: options.UserColumn = None,
-    item_column: options.ItemColumn = None,
-    time_column: options.TimeColumn = None,
     sessions: Annotated[
         str,
         typer.Option(metavar="FILE.sqlite|redis://...|:memory:", help="Where sessions are kept."),
@@ -38,6 +36,7 @@ def serve(
     keys: Annotated[Path | None, typer.Option(metavar="FILE", help="The file of `gsrec keys new`.")] = None,
     rate: Annotated[int | None, typer.Option(help="Requests a minute that each key may make.")] = None,
     durable: Annotated[bool, typer.Option("--durable", help="Let events in FILE.sqlite outlive a power cut.")] = False,
+    columns: options.ColumnOptions,
 ) -> None:
     """Serve recommendations, sessions and the page; SIGHUP reads all files again, SIGTERM ends it."""
     for module, package in NEEDED.items():
@@ -60,7 +59,7 @@ def serve(
         indexes=tuple(indexes or ()),
         titles=titles,
         log=log,
-        columns=Columns(user_column, item_column, time_column),
+        columns=Columns(*columns.names),
         sessions=sessions,
         session_days=session_days,
         keys=keys,

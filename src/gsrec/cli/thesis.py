@@ -11,6 +11,7 @@ from gsrec.cli import options
 
 
 def thesis(
+    *,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the report; what is in it is not redone.")],
     small: Annotated[
         bool, typer.Option("--small", help="Width 32, length 50 and 10 epochs, told in the table: minutes, not days.")
@@ -19,8 +20,7 @@ def thesis(
     candidates: options.Candidates = "popularity:100",
     settings: options.Settings = None,
     seed: options.Seed = 1,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    output: options.Output,
 ) -> None:
     """Run the thesis's experiment: five models, two data sets, its table beside ours, its questions answered."""
     from gsrec.cli.console import narrator, print_json, print_parts
@@ -32,9 +32,9 @@ def thesis(
         seeds=range(seed, seed + seeds),
         candidates=candidates,
         settings=settings or [],
-        narrator=narrator(quiet=quiet),
+        narrator=narrator(quiet=output.quiet),
     )
-    if as_json:
+    if output.as_json:
         print_json({"out": str(out), **report.record()})
     else:
         print_parts(report.terminal(), [out / "thesis.md", out / "thesis.json"])

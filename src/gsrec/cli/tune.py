@@ -12,43 +12,35 @@ from gsrec.cli import options
 
 def tune(
     log: options.LogArgument,
+    *,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the study; a study there goes on.")],
-    model: Annotated[str, typer.Option(help="As for train, but poprec.")] = "gsrec",
+    model: options.TrainedModel = "gsrec",
     trials: Annotated[int, typer.Option(min=1, help="How many trials the study is to have.")] = 20,
-    preset: Annotated[str, typer.Option(help="One of the model's presets.")] = "default",
-    config: options.ConfigFile = None,
-    settings: options.Settings = None,
-    seed: options.Seed = 1,
-    user_column: options.UserColumn = None,
-    item_column: options.ItemColumn = None,
-    time_column: options.TimeColumn = None,
-    min_user_interactions: options.MinUserInteractions = None,
-    min_item_interactions: options.MinItemInteractions = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    preset: options.Preset = "default",
+    given: options.SettingOptions,
+    columns: options.ColumnOptions,
+    output: options.Output,
 ) -> None:
     """Try settings that are drawn, give up on those that fall behind, and write the best for --config."""
-    from dataclasses import replace
-
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar, study_narrator
     from gsrec.data.columns import Columns
     from gsrec.experiment import tune as tuning
+    from gsrec.experiment.configure import RunRequest
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.prepare import prepare
     from gsrec.reporting.plots import plots_available
     from gsrec.reporting.study import write_study_plot
 
-    given = tuple(options.all_settings(settings, min_user_interactions, min_item_interactions))
-    wanted = tuning.Tuning(model, preset, config, given, seed)
-    reference = LogReference.of(log, Columns(user_column, item_column, time_column))
-    with progress_bar(log, quiet=quiet) as progress:
-        split, notes = prepare(reference, wanted.config(), progress=progress)
-    wanted = replace(wanted, sizes=split.sequences.sizes)
-    print_notes(notes, quiet=quiet)
-    found = tuning.tune(reference, split, wanted, out, num_trials=trials, narrator=study_narrator(quiet=quiet))
+    request = RunRequest(model, preset, given.config, given.texts, given.seed)
+    reference = LogReference.of(log, Columns(*columns.names))
+    with progress_bar(log, quiet=output.quiet) as progress:
+        split, notes = prepare(reference, request.config(), progress=progress)
+    wanted = tuning.Tuning(request, split.sequences.sizes)
+    print_notes(notes, quiet=output.quiet)
+    found = tuning.tune(reference, split, wanted, out, num_trials=trials, narrator=study_narrator(quiet=output.quiet))
     if plots_available():
         write_study_plot(found, out)
-    if as_json:
+    if output.as_json:
         print_json({"out": str(out), "trials": found})
         return
     rows = [

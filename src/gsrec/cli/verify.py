@@ -15,21 +15,19 @@ from gsrec.errors import GSRecError
 def verify(
     path: options.ModelArgument,
     log: options.LogArgument,
-    users: Annotated[
+    *,
+    targets: Annotated[
         int | None, typer.Option(min=1, help="How many test targets, spread over all; without it all of them.")
     ] = None,
-    user_column: options.UserColumn = None,
-    item_column: options.ItemColumn = None,
-    time_column: options.TimeColumn = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    columns: options.ColumnOptions,
+    output: options.Output,
 ) -> None:
     """Compute the test metrics again through the recommender, sessions, ONNX and HTTP, and compare the lists.
 
     Ways that need an extra which is not installed are named and left out, and so is HTTP for a log with histories that
     no session takes. It also changes the targets in the data, to prove that no recommendation looks at them.
     """
-    from gsrec.cli.console import print_json, print_notes
+    from gsrec.cli.console import print_json, print_notes, progress_bar
     from gsrec.cli.ways import all_ways
     from gsrec.data.columns import Columns
     from gsrec.experiment.folder import LogReference, any_bundle, columns_of
@@ -37,17 +35,23 @@ def verify(
     from gsrec.experiment.refresh import training_of
     from gsrec.experiment.verify import verify
 
-    columns = columns_of(path, Columns(user_column, item_column, time_column))
-    bundle, reference = any_bundle(path), LogReference.of(log, columns)
-    split, _ = prepare(reference, training_of(bundle), vocabulary=bundle.vocabulary)
-    print_notes(["getting ready: the export, and a server"], quiet=quiet)
+    bundle, meant = any_bundle(path), columns_of(path, Columns(*columns.names))
+    with progress_bar(log, quiet=output.quiet) as progress:
+        split, notes = prepare(
+            LogReference.of(log, meant), training_of(bundle), vocabulary=bundle.vocabulary, progress=progress
+        )
+    print_notes((*notes, "getting ready: the export, and a server"), quiet=output.quiet)
     with ExitStack() as stack:
         ways, left_out = all_ways(bundle, int(split.sequences.lengths.max()), stack)
         found = verify(
-            bundle, split, ways, users=users, progress=lambda what: print_notes([f"asking {what}"], quiet=quiet)
+            bundle,
+            split,
+            ways,
+            num_targets=targets,
+            progress=lambda what: print_notes([f"asking {what}"], quiet=output.quiet),
         )
     record = {**found.record(), "left_out": left_out}
-    if as_json:
+    if output.as_json:
         print_json(record)
     else:
         _tell(record, f"{bundle.config.name} on {split.sequences.name}, test")

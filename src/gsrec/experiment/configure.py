@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,9 +12,10 @@ from pydantic import ValidationError
 from gsrec.data.sequences import LogSizes
 from gsrec.errors import ConfigError
 from gsrec.experiment.config import RunConfig
-from gsrec.experiment.defaults import Layer, suited_layer
+from gsrec.experiment.defaults import Layer, catalogue_note, suited_layer, suited_note
 from gsrec.experiment.layers import given_layer, model_keys, over, preset_layer, read_presets, section_keys, unknown
 from gsrec.models import MODELS
+from gsrec.training.precision import precision_note
 
 AS_PUBLISHED = ("thesis", "thesis-ml-1m")
 """Presets that are what they are, whatever the log."""
@@ -42,6 +44,38 @@ def run_config(
         ConfigError: if a name or a key is unknown, or a value is out of its range.
     """
     return _laid(model, preset, given_layer(file, settings, [model]), seed, sizes)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A run as it is asked for, before it is known which log its settings are to suit.
+
+    Attributes:
+        model: as for `run_config`, like all that follows.
+        preset: one of the model's presets.
+        file: a TOML file.
+        settings: `key=value` texts.
+        seed: of everything random in the run.
+    """
+
+    model: str = "gsrec"
+    preset: str = "default"
+    file: Path | None = None
+    settings: tuple[str, ...] = ()
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Check it.
+
+        Raises:
+            ConfigError: if a name or a key is unknown, or a value is out of its range.
+        """
+        self.config()
+
+    def config(self, sizes: LogSizes | None = None) -> RunConfig:
+        """The configuration, suited to the sizes of a log."""
+        settings, seed = self.settings, self.seed
+        return run_config(self.model, self.preset, file=self.file, settings=settings, seed=seed, sizes=sizes)
 
 
 def run_configs(
@@ -87,6 +121,14 @@ def suited(model: str, sizes: LogSizes | None) -> Layer:
     """What suits a log of these sizes, of what the model has, where nothing else is given."""
     layer, keys = suited_layer(sizes, model) if sizes else {}, model_keys(model)
     return layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys}}
+
+
+def training_notes(config: RunConfig, sizes: LogSizes) -> tuple[str, ...]:
+    """What the user should be told before a training: settings that suit the log, a dear loss, the precision."""
+    if config.model.name == "poprec":
+        return ()
+    suits = () if config.preset in AS_PUBLISHED else suited_note(suited(config.model.name, sizes), config)
+    return (*suits, *catalogue_note(config.training, sizes.num_items), precision_note(config.training.precision))
 
 
 def _laid(

@@ -73,6 +73,13 @@ class Plan:
         """Whether there is memory enough."""
         return self.available_bytes is None or self.peak_bytes <= self.available_bytes
 
+    def seconds_at_most(self, epochs: int, validate_every: int) -> float | None:
+        """The time of so many epochs and their validations; None where even one batch does not fit."""
+        if self.seconds_an_epoch is None or self.seconds_a_validation is None:
+            return None
+        validations = -(-epochs // validate_every)
+        return self.seconds_to_begin + epochs * self.seconds_an_epoch + validations * self.seconds_a_validation
+
     def record(self) -> dict[str, object]:
         """The plan as JSON."""
         return {**asdict(self), "fits": self.fits}

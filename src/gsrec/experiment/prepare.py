@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from pathlib import Path
 
 from gsrec.data.batches import Batches, training_batches
@@ -13,7 +12,7 @@ from gsrec.data.sources import open_log
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
 from gsrec.experiment.config import RunConfig
-from gsrec.experiment.configure import run_config
+from gsrec.experiment.configure import RunRequest
 from gsrec.experiment.folder import LogReference
 from gsrec.models import Model, PopRec, SequenceEncoder, build_model
 from gsrec.models.neighbours import start_from_neighbours
@@ -62,17 +61,17 @@ def _repeats_note(split: Split, config: RunConfig) -> tuple[str, ...]:
 
 
 def prepare_suited(
-    reference: LogReference, given: Callable[..., RunConfig], *, progress: Received | None = None
+    reference: LogReference, request: RunRequest, *, progress: Received | None = None
 ) -> tuple[RunConfig, Split, tuple[str, ...]]:
     """The configuration that suits the sizes of a log, and the log as `prepare` gives it.
 
     Args:
         reference: the log.
-        given: `run_config` with all but the `sizes`; what it finds wrong is told before the log is read.
+        request: the run that is asked for.
         progress: as for `prepare`.
     """
-    split, notes = prepare(reference, given(), progress=progress)
-    return given(sizes=split.sequences.sizes), split, notes
+    split, notes = prepare(reference, request.config(), progress=progress)
+    return request.config(split.sequences.sizes), split, notes
 
 
 def config_for(
@@ -98,9 +97,8 @@ def config_for(
         ConfigError: if a name or a key is unknown, or a value is out of its range.
         DataError: if the log cannot be read, or nothing is left of it.
     """
-    reference = LogReference.of(log)
-    given = partial(run_config, model, preset, file=file, settings=tuple(settings), seed=seed)
-    return prepare_suited(reference, given)[0]
+    request = RunRequest(model, preset, file, tuple(settings), seed)
+    return prepare_suited(LogReference.of(log), request)[0]
 
 
 def new_model(config: RunConfig, split: Split) -> Model:

@@ -15,7 +15,8 @@ from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, MissingExtraError, TrainingError
 from gsrec.experiment.config import RunConfig, as_now
-from gsrec.experiment.configure import run_config
+from gsrec.experiment.configure import RunRequest
+from gsrec.experiment.defaults import Layer
 from gsrec.experiment.folder import LogReference, check_folder
 from gsrec.experiment.layers import given_layer, model_keys
 from gsrec.experiment.run import train
@@ -39,24 +40,20 @@ class Tuning:
     """What is tuned, and what stays as given.
 
     Attributes:
-        model: a model's name.
-        preset: one of its presets.
-        file: a TOML file with settings that stay.
-        settings: single settings that stay, as `key=value`.
-        seed: of the draws, and of every training.
+        request: the model, the settings that stay, and the seed of the draws and of every training.
         sizes: of the log, which the settings that are not drawn suit; None: they are the preset's.
     """
 
-    model: str
-    preset: str = "default"
-    file: Path | None = None
-    settings: tuple[str, ...] = ()
-    seed: int = 1
+    request: RunRequest
     sizes: LogSizes | None = None
+
+    def given(self) -> Layer:
+        """The settings that stay, because they were given."""
+        return given_layer(self.request.file, self.request.settings, [self.request.model])
 
     def drawn(self) -> list[str]:
         """The keys that are drawn: those the model has and nobody has given."""
-        given, of_model = given_layer(self.file, self.settings, [self.model]), model_keys(self.model)
+        given, of_model = self.given(), model_keys(self.request.model)
         keys = (key.split(".") for key in (*CHOICES, *RANGES))
         known = [(section, name) for section, name in keys if section == "training" or name in of_model]
         return [f"{section}.{name}" for section, name in known if name not in given.get(section, {})]
@@ -78,8 +75,7 @@ class Tuning:
     def config(self, drawn: Mapping[str, object] | None = None) -> RunConfig:
         """The configuration with these drawn values."""
         values = (f"{key}={value}" for key, value in (drawn or {}).items())
-        settings = (*self.settings, *values)
-        return run_config(self.model, self.preset, file=self.file, settings=settings, seed=self.seed, sizes=self.sizes)
+        return replace(self.request, settings=(*self.request.settings, *values)).config(self.sizes)
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ def tune(
     """
     if find_spec("optuna") is None:
         raise MissingExtraError("optuna", "tune")
-    if tuning.model == "poprec":
+    if tuning.request.model == "poprec":
         raise ConfigError("poprec only counts: there is nothing to tune. Name another model with --model.")
     if not tuning.drawn():
         raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
@@ -173,7 +169,7 @@ def _asked(study: Any, tuning: Tuning, number: int) -> Any:
     """The trial after `number` that ended: a pure function of the seed and of them, however often it was stopped."""
     import optuna
 
-    study.sampler = optuna.samplers.TPESampler(seed=tuning.seed + number)
+    study.sampler = optuna.samplers.TPESampler(seed=tuning.request.seed + number)
     if not number and not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
         study.enqueue_trial(tuning.undrawn())
     return study.ask()
@@ -239,21 +235,19 @@ def _record(trial: Any) -> dict[str, Any]:
 
 def _write(out: Path, study: Any, tuning: Tuning) -> None:
     trials = _trials(study)
-    write_json(out / TRIALS_FILE, {"monitored": MONITORED, "model": tuning.model, "trials": trials})
+    write_json(out / TRIALS_FILE, {"monitored": MONITORED, "model": tuning.request.model, "trials": trials})
     if trials and trials[0]["state"] == "complete":
         write_text(out / BEST_SETTINGS, _toml(tuning, trials[0]))
 
 
 def _toml(tuning: Tuning, best: Mapping[str, Any]) -> str:
     """The best settings as a file for `--config`, those that were given included."""
-    layer = {
-        section: dict(values) for section, values in given_layer(tuning.file, tuning.settings, [tuning.model]).items()
-    }
+    layer, request = {section: dict(values) for section, values in tuning.given().items()}, tuning.request
     for key, value in best["settings"].items():
         section, name = key.split(".")
         layer.setdefault(section, {})[name] = value
-    preset = "" if tuning.preset == "default" else f", to be used with its preset {tuning.preset}"
-    lines = [f"# {tuning.model}{preset}, the best of its study: validation {MONITORED} {best['validation']:.4f}"]
+    preset = "" if request.preset == "default" else f", to be used with its preset {request.preset}"
+    lines = [f"# {request.model}{preset}, the best of its study: validation {MONITORED} {best['validation']:.4f}"]
     for section, values in layer.items():
         lines += ["", f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
     return "\n".join(lines) + "\n"

@@ -88,7 +88,7 @@ def verify(
     split: Split,
     ways: Mapping[str, Way],
     *,
-    users: int | None = None,
+    num_targets: int | None = None,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Verification:
     """Ask every way what comes after each test history, and compare the lists with the evaluator's.
@@ -97,7 +97,7 @@ def verify(
         bundle: the model.
         split: the log it was trained on, cut as it was for training.
         ways: by name.
-        users: how many test targets, spread over all; None: all of them.
+        num_targets: how many test targets, spread over all; None: all of them.
         progress: told which way is asked.
 
     Raises:
@@ -105,7 +105,7 @@ def verify(
     """
     if split.sequences.fingerprint != bundle.data.fingerprint:
         raise DataError(f"{split.sequences.name} is not the log that the model learned from. Give that one.")
-    targets, learned = _some(split.targets("test"), users), split.train_counts() > 0
+    targets, learned = _some(split.targets("test"), num_targets), split.train_counts() > 0
     task = RankingTask(split.sequences, targets, filter_seen=bundle.filter_seen, learned=learned)
     progress("the evaluator")
     ranks, best = task.rank(bundle.model)

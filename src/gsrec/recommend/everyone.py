@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 
 from gsrec.bundle import Bundle
 from gsrec.data.log import InteractionLog
@@ -17,15 +18,18 @@ from gsrec.data.sequences import Sequences
 from gsrec.errors import ConfigError, DataError
 from gsrec.files import replacing
 from gsrec.models.protocols import Scorer
-from gsrec.ranking import MEMORY_BUDGET, score_histories, tiles, top_k
+from gsrec.ranking import MEMORY_BUDGET, score_histories, tiles
+from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rows_of_counts
 
 
+@torch.inference_mode()
 def top_items(
     scorer: Scorer,
     sequences: Sequences,
     k: int,
     *,
     filter_seen: bool = True,
+    rules: ItemRules = NO_RULES,
     memory_budget: int = MEMORY_BUDGET,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +40,7 @@ def top_items(
         sequences: the histories.
         k: how many items.
         filter_seen: leave out the items of a user's history.
+        rules: what else may not be recommended, or rather.
         memory_budget: bytes that scores may take at a time.
         progress: told after every tile how many users are done, and of how many.
 
@@ -67,7 +72,7 @@ def top_items(
             max_length=scorer.max_length,
             filter_seen=filter_seen,
         )
-        best, best_items = top_k(all_scores, k)
+        best, best_items = rules.best(all_scores, k, rows_of_counts(scorer, [False] * users.size))
         items[users], scores[users] = best_items.cpu().numpy(), best.cpu().numpy()
         done += users.size
         if progress is not None:
@@ -81,6 +86,7 @@ def recommend_users(
     k: int = 10,
     *,
     filter_seen: bool | None = None,
+    rules: Rules | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> pl.DataFrame:
     """The K items most likely to come next for every user of a log.
@@ -90,6 +96,7 @@ def recommend_users(
         log: who took what; events of items that the model does not know are left out.
         k: how many items.
         filter_seen: leave out the items of a user's history; None: as the model was judged.
+        rules: what else may not be recommended, or rather; None: nothing.
         progress: told after every tile how many users are done, and of how many.
 
     Returns:
@@ -97,12 +104,13 @@ def recommend_users(
         knows have no rows.
 
     Raises:
-        ConfigError: if k is not positive.
+        ConfigError: if k is not positive, or the rules leave no item that the model knows.
         DataError: if the model knows no item of the log.
     """
     sequences = log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
     filter_seen = bundle.filter_seen if filter_seen is None else filter_seen
-    items, scores = top_items(bundle.model, sequences, k, filter_seen=filter_seen, progress=progress)
+    of_items = rules.for_vocabulary(bundle.vocabulary) if rules else NO_RULES
+    items, scores = top_items(bundle.model, sequences, k, filter_seen=filter_seen, rules=of_items, progress=progress)
     real = items > 0  # (U, K)
     users, places = np.nonzero(real)
     return pl.DataFrame(

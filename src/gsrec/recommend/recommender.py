@@ -162,10 +162,14 @@ class Recommender:
         k: int = 10,
         *,
         filter_seen: bool | None = None,
+        exclude: Collection[ItemId] = (),
+        only: Collection[ItemId] | None = None,
+        rules: Rules | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> pl.DataFrame:
         """The same for every user of a log, as a frame; see `gsrec.recommend.everyone.recommend_users`."""
-        return recommend_users(self.bundle, log, k, filter_seen=filter_seen, progress=progress)
+        rules = rules_of(exclude, only, rules)
+        return recommend_users(self.bundle, log, k, filter_seen=filter_seen, rules=rules, progress=progress)
 
     @torch.inference_mode()
     def similar_items(self, item_id: ItemId, k: int = 10) -> Recommendation:
