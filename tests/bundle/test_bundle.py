@@ -391,3 +391,19 @@ def test_a_look_into_a_damaged_bundle_says_what_is_wrong(folder: Path) -> None:
     assert (told.shapes, told.record()["intact"]) == ({}, False)
     (folder / WEIGHTS).unlink()
     assert WEIGHTS not in inspect_bundle(folder).sizes
+
+
+@pytest.mark.parametrize("name", [WEIGHTS, POPULARITY, VOCABULARY])
+def test_a_bundle_that_is_replaced_while_it_is_read_is_read_again(
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, read = made(CONFIGS["sasrec"], IDS["strings"]), Path.read_bytes
+    swaps = iter([True])
+
+    def swapped(path: Path) -> bytes:
+        if path.name == name and next(swaps, False):
+            save_bundle(other, folder)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", swapped)
+    assert load_bundle(folder).fingerprint == other.fingerprint

@@ -21,6 +21,10 @@ SUFFIX = ".gsrec"
 """What the name of a bundle in one file ends with."""
 
 
+READS = 5
+"""How often a folder is read whose bundle gives way to another in between."""
+
+
 def write_files(path: Path, files: Mapping[str, bytes]) -> None:
     """Write the files of a bundle: into one file where the path ends with `.gsrec`, else into a folder.
 
@@ -69,7 +73,7 @@ def check_place(path: Path) -> None:
             raise DataError(f"{path} holds {unknown[0]}, which is no part of a bundle. Give another folder.")
     nearest = next(place for place in path.absolute().parents if place.exists())
     if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
-        raise DataError(f"cannot write {path}: {nearest} does not take it. Give a folder that can be written to.")
+        raise DataError(f"cannot write {path}: {nearest} is not writable. Give a folder that can be written to.")
 
 
 def _put(new: Path, path: Path) -> None:
@@ -112,19 +116,28 @@ def _places(path: Path) -> Iterator[Path]:
 def read_files(path: Path) -> dict[str, bytes]:
     """The files of a bundle by name, as far as they are there; nothing but these names is ever opened.
 
+    They are of one bundle, also where another takes its place meanwhile.
+
     Raises:
         BundleError: if there is no bundle, or its one file is damaged.
     """
     missing: OSError | None = None
     for place in _places(path):
         try:
-            if place.is_file():
-                return _read_one(place)
-            names = [name for name in CONTENTS if (place / name).is_file()]
-            return {name: (place / name).read_bytes() for name in (MANIFEST, *names)}
+            return _read_one(place) if place.is_file() else _read_folder(place)
         except OSError as error:
             missing = missing or error
     raise BundleError(f"{path} holds no trained model: {MANIFEST} cannot be read ({missing})") from missing
+
+
+def _read_folder(path: Path) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    for _ in range(READS):
+        names = [name for name in CONTENTS if (path / name).is_file()]
+        files = {name: (path / name).read_bytes() for name in (MANIFEST, *names)}
+        if (path / MANIFEST).read_bytes() == files[MANIFEST]:
+            break
+    return files
 
 
 def _read_one(path: Path) -> dict[str, bytes]:

@@ -50,9 +50,7 @@ class ApiError(Exception):
         return Response(content, self.status, self.headers, "application/json")
 
 
-UNEXPECTED = ApiError(
-    500, "internal", "this is a mistake in the server. Its log says where; nothing was wrong with you."
-)
+UNEXPECTED = ApiError(500, "internal", "this is a bug in the server. Its log says where; the request was not at fault.")
 
 ITEM_ID = "constrained-"
 UNION_PARTS = (ITEM_ID, "list[")

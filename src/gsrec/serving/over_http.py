@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from uuid import uuid4
@@ -39,41 +39,39 @@ def over_http(path: Path) -> Iterator[Way]:
         server = uvicorn.Server(uvicorn.Config(create_app(Settings((path,))), log_config=None, access_log=False))
         thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])), daemon=True)
         thread.start()
-        _wait(server)
         try:
+            _wait(server, thread)
             yield _way(listener.getsockname()[1])
         finally:
             server.should_exit = True
             thread.join()
 
 
-def _wait(server: uvicorn.Server) -> None:
+def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:
     end = time.monotonic() + START_SECONDS
     while not server.started:
-        if time.monotonic() > end:
+        if not thread.is_alive() or time.monotonic() > end:
             raise GSRecError(f"the server did not start within {START_SECONDS:g} seconds")
         time.sleep(0.01)
 
 
 def _way(port: int) -> Way:
     def ask(histories: Sequence[Sequence[ItemId]], k: int) -> list[tuple[ItemId, ...]]:
-        connection = HTTPConnection("127.0.0.1", port)
-        lists = []
-        for history in histories:
-            whole = _encoded({"history": list(history), "k": k})
-            if len(history) <= MAX_HISTORY and len(whole) <= MAX_BODY:
-                lists.append(_post(connection, "/v1/recommend", whole))
-                continue
-            session = f"/v1/sessions/{uuid4()}/events"
-            answer: tuple[ItemId, ...] = ()
-            for start in range(0, len(history), MAX_EVENTS):
-                events = list(history[start : start + MAX_EVENTS])
-                answer = _post(connection, session, _encoded({"item_ids": events, "k": k}))
-            lists.append(answer)
-        connection.close()
-        return lists
+        with closing(HTTPConnection("127.0.0.1", port)) as connection:
+            return [_ask(connection, list(history), k) for history in histories]
 
     return ask
+
+
+def _ask(connection: HTTPConnection, history: list[ItemId], k: int) -> tuple[ItemId, ...]:
+    """The K best after a history, which goes into a session where one request cannot hold it."""
+    whole = _encoded({"history": history, "k": k})
+    if len(history) <= MAX_HISTORY and len(whole) <= MAX_BODY:
+        return _post(connection, "/v1/recommend", whole)
+    session, answer = f"/v1/sessions/{uuid4()}/events", tuple[ItemId, ...]()
+    for start in range(0, len(history), MAX_EVENTS):
+        answer = _post(connection, session, _encoded({"item_ids": history[start : start + MAX_EVENTS], "k": k}))
+    return answer
 
 
 def _encoded(body: dict[str, object]) -> bytes:

@@ -69,7 +69,11 @@ class SQLiteStore:
         self._tidying = Thread(target=self._tidy, name="gsrec-checkpoints", daemon=True)
         try:
             self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=5.0)
-            self._prepare(path, durable)
+            try:
+                self._prepare(path, durable)
+            except BaseException:
+                self._connection.close()
+                raise
         except sqlite3.Error as error:
             raise ConfigError(f"cannot keep sessions in {path}: {error}. Give another file with --sessions.") from error
         if path != IN_MEMORY:
@@ -79,7 +83,6 @@ class SQLiteStore:
         [version] = self._connection.execute("PRAGMA user_version").fetchone()
         [tables] = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if version not in (0, VERSION) or (version == 0 and tables):
-            self._connection.close()
             raise ConfigError(f"{path} is no file of sessions of this version. Give another one with --sessions.")
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA wal_autocheckpoint = 0")

@@ -82,8 +82,10 @@ class Averaging:
                 self._settle(place, torch.arange(len(settled)))
         moving = [weight.clone() for weight in self.weights]
         self._put(self.averages)
-        yield
-        self._put(moving)
+        try:
+            yield
+        finally:
+            self._put(moving)
 
     def _put(self, values: list[Tensor]) -> None:
         for weight, value in zip(self.weights, values, strict=True):

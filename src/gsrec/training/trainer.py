@@ -261,9 +261,11 @@ class Training:
     def judged(self) -> Iterator[None]:
         """The model as it is judged and kept: without dropout, with averaged weights if there are any."""
         self.model.eval()
-        with self.averaging.shown() if self.averaging else nullcontext():
-            yield
-        self.model.train()
+        try:
+            with self.averaging.shown() if self.averaging else nullcontext():
+                yield
+        finally:
+            self.model.train()
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
