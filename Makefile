@@ -27,7 +27,7 @@ TUNED_F := $(TUNED_A)
 PARTS_D := sasrec:neighbours,sasrec:cosines-neighbours,bert4rec:more-masks
 PARTS_E := sasrec:cosines-neighbours
 PARTS_G := $(PARTS_E)
-PARTS_H := $(PARTS_E)
+PARTS_H := $(PARTS_E),poprec:last-month
 RESULTS := results
 PAGE := docs/results.md
 AGAIN := runs/again
@@ -107,10 +107,11 @@ line-T: $(VENV)/.run
 parts-T: ;
 
 tuned: $(VENV)/.test ## tune every model of line T alike, for its settings in experiments (hours; stopped, it goes on)
-	@mkdir -p experiments/$(LOG_T)
+	@mkdir -p experiments/$(LOG_T) $(RESULTS)/tuned
 	@for model in $(TUNED); do \
 		$(BIN)/gsrec tune $(LOG_T) --model $$model --trials $(TRIALS) --out runs/tuned/$$model && \
-		cp runs/tuned/$$model/best.toml experiments/$(LOG_T)/$$model.toml || exit 1; done
+		cp runs/tuned/$$model/best.toml experiments/$(LOG_T)/$$model.toml && \
+		cp runs/tuned/$$model/trials.json $(RESULTS)/tuned/$$model.json || exit 1; done
 
 thesis: $(VENV)/.run ## run the thesis's experiment, cut down to minutes, for docs/thesis.md; what is recorded is not redone
 	$(BIN)/gsrec thesis --small --out results/thesis

@@ -76,12 +76,29 @@ def test_models_without_ranks_are_compared_but_not_tested(write_run: WriteRun) -
     )
 
 
+@pytest.mark.parametrize(
+    ("training", "was_cut_short"),
+    [
+        ({"epochs": 3, "patience": 5}, False),  # ended before
+        ({"epochs": 2, "patience": 5}, True),
+        ({"epochs": 2, "patience": 1}, False),  # waited as long as it was to
+        ({"epochs": 2, "patience": 0}, False),
+        ({"epochs": 2}, False),
+        ({}, False),
+    ],
+)
+def test_a_model_that_more_epochs_might_help_is_named(
+    write_run: WriteRun, training: dict[str, int], was_cut_short: bool
+) -> None:
+    runs = [write_run("sasrec", [1, 2], config={"training": training}), write_run("gsrec", [1, 1])]
+    told = "Ended by the most epochs they were given, so more might be better: sasrec."
+    assert (told in compare_runs(runs).notes) == was_cut_short
+
+
 def test_a_model_whose_last_epoch_was_its_best_is_named(write_run: WriteRun) -> None:
-    runs = [
-        write_run("sasrec", [1, 2], config={"training": {"epochs": 1}}),
-        write_run("gsrec", [1, 1], config={"training": {"epochs": 2}}),
-    ]
-    assert compare_runs(runs).notes[1:] == ("Best at the last epoch they were given, so more might be better: sasrec.",)
+    last = {"epochs": 2, "best_epoch": 2, "seconds": 60.0, "num_parameters": 1}
+    runs = [write_run("sasrec", [1, 2], config={"training": {"epochs": 2}}, training=last)]
+    assert "sasrec" in compare_runs(runs).notes[-1]
 
 
 def test_one_judged_user_allows_no_test(write_run: WriteRun) -> None:

@@ -44,6 +44,18 @@ def test_what_qualifies_the_numbers_is_below(write_run: WriteRun) -> None:
     )
 
 
+def test_code_that_was_not_committed_is_explained(write_run: WriteRun) -> None:
+    table = metrics_table(compare_runs([write_run("sasrec", [1, 2], commit="abc1234-dirty")]))
+    assert "code 0.1.0 (abc1234-dirty) (dirty: with changes that were not committed)." in table.below[0]
+
+
+def test_tests_of_unequal_numbers_of_seeds_are_called_approximate(write_run: WriteRun) -> None:
+    one, two = write_run("sasrec", [1, 2]), write_run("gsrec", [1, 2])
+    assert "approximation" not in significance_tables(compare_runs([one, two]))[0].above[-1]
+    again = write_run("gsrec", [2, 2], 2)
+    assert "approximation" in significance_tables(compare_runs([one, two, again]))[0].above[-1]
+
+
 def test_one_seed_is_said_to_have_no_deviation(write_run: WriteRun) -> None:
     one = metrics_table(compare_runs([write_run("sasrec", [1, 2], threads=1, version="", commit=None)]))
     assert one.below[0] == (

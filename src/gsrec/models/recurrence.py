@@ -90,7 +90,7 @@ def _lstm_step(state: Tensor, hidden: Tensor, all_weights: Sequence[Sequence[Ten
 
 
 def gru(inputs: Tensor, input_weights: Tensor, state_weights: Tensor, input_bias: Tensor, state_bias: Tensor) -> Tensor:
-    """The states of one GRU layer, from a state of zeros: the numbers of `torch.nn.GRU`, in two thirds of its time.
+    """The states of one GRU layer, from a state of zeros: the numbers of `torch.nn.GRU`, in three quarters of its time.
 
     What does not wait for the state before (the products of the inputs, the gates' slopes, the weights' gradients) is
     done for all steps at once, and a step writes into memory that is there already. Under autocast those products are

@@ -214,7 +214,7 @@ def _notes(groups: Mapping[str, Sequence[RunResult]]) -> tuple[str, ...]:
     rising = [label for label, group in groups.items() if any(map(_was_cut_short, group))]
     notes = [told] if (told := set_differently(groups)) else []
     if rising:
-        notes.append(f"Best at the last epoch they were given, so more might be better: {', '.join(rising)}.")
+        notes.append(f"Ended by the most epochs they were given, so more might be better: {', '.join(rising)}.")
     without = [label for label, group in groups.items() if not can_be_paired(group)]
     if any(run.num_users_evaluated < 2 for group in groups.values() for run in group):
         notes.append("No paired tests and no breakdown: they need at least two users, and one was judged.")
@@ -225,10 +225,15 @@ def _notes(groups: Mapping[str, Sequence[RunResult]]) -> tuple[str, ...]:
 
 
 def _was_cut_short(run: RunResult) -> bool:
-    """Whether the best epoch is the last that the settings allow."""
+    """Whether it ended because the settings allow no more epochs, and not because validation no longer rose."""
     training = run.config.get("training")
-    most = training.get("epochs") if isinstance(training, dict) else None
-    return most is not None and run.training.best_epoch == most
+    if not isinstance(training, dict):
+        return False
+    most, patience = training.get("epochs"), training.get("patience", 0)
+    if not isinstance(most, int) or not isinstance(patience, int) or run.training.epochs < most:
+        return False
+    waited = most - (run.training.best_epoch or 0)
+    return waited == 0 or waited < patience
 
 
 def _version(run: RunResult) -> str:

@@ -61,6 +61,8 @@ def significance_tables(comparison: Comparison) -> tuple[Table, ...]:
         f"seeds. Holm's correction is for {significance.num_tests} tests; bold: corrected p below {SIGNIFICANT}. "
         "They are about these trained models: what other seeds would give they do not cover."
     )
+    if len({len(model.seeds) for model in comparison.models}) > 1:
+        how += " Where numbers of seeds differ they are an approximation, since a mean over seeds varies less."
     return (
         Table(
             title=f"{headline(comparison)}: which differences hold",
@@ -112,5 +114,7 @@ def _reading(comparison: Comparison) -> str:
     threads = " or ".join(str(count) for count in comparison.threads)
     on = f" on {threads} {'thread' if threads == '1' else 'threads'}" if threads else ""
     code = f"; code {', '.join(comparison.versions)}" if any(comparison.versions) else ""
+    if any("dirty" in version for version in comparison.versions):
+        code += " (dirty: with changes that were not committed)"
     costs = f"Costs{on} are means over seeds: an epoch, training up to the best epoch, an event of a session"
     return f"{spread}; bold: the best. {costs}{code}."
