@@ -21,7 +21,7 @@ Written by `make reliability` from `results/reliability/tried.json` and `results
 A training keeps its whole state (weights, those of its best epoch, optimizers, averages, generators, its place in the
 epoch) every five minutes (`--checkpoint-every`) and at the end of every epoch; the newest two are kept, with checksums,
 and `gsrec train LOG ... --out DIR --resume` goes on from the newest whole one. A training is killed with SIGKILL at
-random moments and gone on with, again and again; it survives if the bundle that comes out has the SHA-256 of one that
+random moments and resumed, again and again; it survives if the bundle that comes out has the SHA-256 of one that
 was never killed. Hostile bytes are cut, flipped and mixed out of valid ones,
 led by the code they reach (atheris); a case survives if it ends in the right answer or in an error that says what to
 do, within ten seconds. `make fuzz` tries them, `make reliability` kills and makes faults happen.

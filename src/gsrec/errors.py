@@ -26,7 +26,7 @@ class TrainingError(GSRecError):
 
 
 class StoppedError(GSRecError):
-    """A training was told to stop; it can be gone on with."""
+    """A training was told to stop; it can be resumed."""
 
 
 class MissingExtraError(GSRecError):

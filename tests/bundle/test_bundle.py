@@ -163,10 +163,10 @@ def test_a_file_that_is_not_the_one_saved(folder: Path, name: str) -> None:
     content = (folder / name).read_bytes()
     for damaged in (b"", content[:-1], content + b" ", content.replace(content[-3:-2], b"x", 1)):
         (folder / name).write_bytes(damaged)
-        with pytest.raises(BundleError, match=f"{name} is missing or not the one that was saved"):
+        with pytest.raises(BundleError, match=f"{name} is missing or does not match its checksum"):
             load_bundle(folder)
     (folder / name).unlink()
-    with pytest.raises(BundleError, match=f"{name} is missing or not the one that was saved. Train or copy it again"):
+    with pytest.raises(BundleError, match=f"{name} is missing or does not match its checksum. Train or copy it again"):
         load_bundle(folder)
 
 
@@ -256,7 +256,7 @@ MANIFESTS: dict[Callable[[dict[str, Any]], None], str] = {
     _of_no_format: "manifest.json is damaged: format: Input should be 3",
     _with_more: "model.gru4rec.heads: Extra inputs are not permitted",
     _of_an_unknown_model: "Input tag 'transformer' found using 'name' does not match any of the expected tags",
-    _without_checksum: "weights.safetensors is missing or not the one that was saved",
+    _without_checksum: "weights.safetensors is missing or does not match its checksum",
     _wider: "does not fit together: Error(s) in loading state_dict for GRU4Rec: \tsize mismatch for bias",
     _of_another_model: "does not fit together: Error(s) in loading state_dict for SASRec: \tMissing key(s)",
     _impossible: "does not fit together: embedding_size must be a multiple of num_heads, found 4 and 3",
@@ -307,7 +307,7 @@ def test_weights_that_are_none(folder: Path) -> None:
 def test_a_manifest_of_which_a_word_was_changed(folder: Path) -> None:
     text = (folder / MANIFEST).read_text(encoding="utf-8")
     (folder / MANIFEST).write_text(text.replace("do what you like", "pay"), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"manifest\.json is not the one that was saved"):
+    with pytest.raises(BundleError, match=r"manifest\.json does not match its checksum"):
         load_bundle(folder)
 
 
@@ -387,7 +387,7 @@ def test_folder_and_file_hold_the_same(folder: Path, file: Path) -> None:
 def test_a_look_into_a_damaged_bundle_says_what_is_wrong(folder: Path) -> None:
     (folder / WEIGHTS).write_bytes(b"no weights")
     told = inspect_bundle(folder)
-    assert "weights.safetensors is missing or not the one that was saved" in str(told.fault)
+    assert "weights.safetensors is missing or does not match its checksum" in str(told.fault)
     assert (told.shapes, told.record()["intact"]) == ({}, False)
     (folder / WEIGHTS).unlink()
     assert WEIGHTS not in inspect_bundle(folder).sizes

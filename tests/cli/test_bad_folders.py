@@ -86,10 +86,10 @@ def change_model_in_record(run: Path) -> None:
 
 
 DAMAGES: dict[Callable[[Path], None], str] = {
-    truncate_weights: "run/bundle: weights.safetensors is missing or not the one that was saved",
-    lose_weights: "run/bundle: weights.safetensors is missing or not the one that was saved",
-    change_vocabulary: "run/bundle: vocabulary.json is missing or not the one that was saved",
-    change_what_weights_do_not_tell: "run/bundle: manifest.json is not the one that was saved",
+    truncate_weights: "run/bundle: weights.safetensors is missing or does not match its checksum",
+    lose_weights: "run/bundle: weights.safetensors is missing or does not match its checksum",
+    change_vocabulary: "run/bundle: vocabulary.json is missing or does not match its checksum",
+    change_what_weights_do_not_tell: "run/bundle: manifest.json does not match its checksum",
     change_model_in_record: "run/bundle is not the model that run/run.json tells of",
     change_format: "run/bundle is of format 4, and this version knows format 3. Install a newer gsrec.",
     cut_manifest: "run/bundle: manifest.json is damaged: ",
@@ -256,7 +256,7 @@ def test_a_full_disk_leaves_no_run(gsrec: Gsrec, small_log: Path, full_disk: Cal
     assert err.endswith(f"/{file}: No space left on device. What was there before is unchanged.\n")
     assert not Path("out/run.json").exists()
     assert not [path for path in Path("out").rglob("*") if path.name == file or path.name.startswith(".")]
-    assert "out holds a training that was not finished. Go on with it" in gsrec("evaluate", "out")[2]
+    assert "out holds a training that was not finished. Resume it with" in gsrec("evaluate", "out")[2]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="it needs /proc to tell the name of an open file")

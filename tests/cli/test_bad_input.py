@@ -198,7 +198,7 @@ def test_a_bad_configuration_is_wrong_use(gsrec: Gsrec, small_log: Path, content
         (("compare", "--models", "gru5rec"), "unknown model 'gru5rec'. Did you mean 'gru4rec'?"),
         (("compare", "--models", ""), "unknown model ''. There are: poprec"),
         (("compare", "--models", "gsrec:nothing"), "unknown preset of gsrec 'nothing'"),
-        (("compare", "--models", "poprec,poprec"), "the models name poprec:default twice"),
+        (("compare", "--models", "poprec,poprec"), "poprec:default is twice among the models"),
         (("compare", "--models", "poprec", "--set", "window=3"), "unknown setting of these models 'window'"),
         (("compare", "--models", "poprec", "--candidates", "half"), "candidates must be full, popularity:N or"),
         (("compare", "--models", "poprec", "--seeds", "0"), "Invalid value for '--seeds'"),

@@ -278,7 +278,7 @@ def test_inspect_and_pack(gsrec: Gsrec, run_folder: Path) -> None:
     Path("again/vocabulary.json").write_text("[]", encoding="utf-8")
     code, out, err = gsrec("inspect", "again")
     assert (code, "NOT as it was saved" in out) == (1, True)
-    assert "vocabulary.json is missing or not the one that was saved" in err
+    assert "vocabulary.json is missing or does not match its checksum" in err
 
 
 def test_audit(gsrec: Gsrec, small_log: Path) -> None:

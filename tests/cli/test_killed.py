@@ -1,4 +1,4 @@
-"""A training that is killed at any moment, and gone on with, ends with the same bundle, byte for byte."""
+"""A training that is killed at any moment, and resumed, ends with the same bundle, byte for byte."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS = (
     *("--set", "epochs=6", "--set", "batch_size=8", "--set", "averaging=0.9", "--set", "patience=0"),
     *("--checkpoint-every", "0"),
 )
-RESUMED = re.compile(r"going on with epoch \d+, after its step (\d+)")
+RESUMED = re.compile(r"resuming epoch \d+ after its step (\d+)")
 
 
 @dataclass
@@ -107,7 +107,7 @@ def ends(process: subprocess.Popen[str], seconds: float) -> str | None:
 
 def tell(killed: Killed, tally: Tally, threads: int, of_every_check: str = "") -> None:
     told = f"{threads} thread{'s' * (threads > 1)}{of_every_check}"
-    tally(f"trainings killed with SIGKILL and gone on with, {told}", killed.times, killed.lost)
+    tally(f"trainings killed with SIGKILL and resumed, {told}", killed.times, killed.lost)
     assert killed.lost == 0
     assert killed.midway > 0
 

@@ -100,7 +100,7 @@ def test_ctrl_c_during_a_comparison(program: Path, small_log: Path, tmp_path: Pa
     assert (comparing.returncode, out) == (130, "")
     assert "stopping after this step ..." in err
     assert err.splitlines()[-1].startswith("gsrec: stopped in epoch ")
-    assert err.endswith("and kept: to go on, `gsrec train` with --resume, or `gsrec compare` as before\n")
+    assert err.endswith("and kept: resume it with `gsrec train ... --resume`, or the same `gsrec compare` again\n")
     assert "Traceback" not in err
     [line] = (tmp_path / "results/results.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["label"] == "poprec"

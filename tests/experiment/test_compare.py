@@ -186,7 +186,7 @@ def test_a_training_that_was_stopped_is_gone_on_with_under_whatever_name_it_was_
     notes: list[str] = []
     narrator = Narrator(listens=lambda config: nullcontext(Listener(on_note=notes.append)))
     [result] = compare_models(reference, asked, tmp_path / "out", narrator=narrator)
-    assert [note[:23] for note in notes] == ["going on with epoch 2, "]
+    assert [note[:16] for note in notes] == ["resuming epoch 2"]
     assert result.metrics == expected.metrics
     assert result.run == f"runs/{begun.name}"
 

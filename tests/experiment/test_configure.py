@@ -145,7 +145,7 @@ def test_further_presets_lie_on_top_of_the_default_one(tmp_path: Path) -> None:
 
 def test_a_model_is_compared_once() -> None:
     assert len(run_configs(["gsrec", "gsrec:thesis"], [1])) == 2
-    with pytest.raises(ConfigError, match="the models name gsrec:default twice"):
+    with pytest.raises(ConfigError, match="gsrec:default is twice among the models"):
         run_configs(["gsrec", "poprec", "gsrec:default"], [1])
 
 

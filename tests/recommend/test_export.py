@@ -217,7 +217,7 @@ def test_what_is_not_as_it_was_exported_is_refused_before_anything_reads_it(tmp_
         read_facts(tmp_path)
     export_bundle(bundle_of("poprec"), tmp_path)
     (tmp_path / SCORES).write_bytes((tmp_path / SCORES).read_bytes() + b"?")
-    with pytest.raises(BundleError, match=r"scores\.onnx is not the one that was exported. Export it again"):
+    with pytest.raises(BundleError, match=r"scores\.onnx does not match its checksum. Export it again"):
         OnnxScorer(tmp_path)
     (tmp_path / SCORES).unlink()
     with pytest.raises(BundleError, match=r"scores\.onnx cannot be read"):

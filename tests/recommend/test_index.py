@@ -158,7 +158,7 @@ def test_what_is_not_as_it_was_saved_is_refused_before_faiss_reads_it(
         load_index(tmp_path, WEIGHTS, BIAS)
     codes = (tmp_path / CODES).read_bytes()
     (tmp_path / CODES).write_bytes(codes[:500] + b"?" + codes[501:])
-    with pytest.raises(BundleError, match=r"codes\.faiss is not the one that was saved. Build it again"):
+    with pytest.raises(BundleError, match=r"codes\.faiss does not match its checksum. Build it again"):
         load_index(tmp_path, WEIGHTS, None)
     (tmp_path / CODES).unlink()
     with pytest.raises(BundleError, match=r"codes\.faiss cannot be read"):

@@ -1,4 +1,4 @@
-"""A training that was stopped ends, once gone on with, with the bits of one that never was."""
+"""A training that was stopped ends, once resumed, with the bits of one that never was."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_the_same_bits_wherever_it_was_stopped(name: str, stops: list[int]) -> N
 
 def check_stops(name: str, stops: list[int], folder: Path) -> None:
     for place, stop_at in enumerate(stops):
-        with pytest.raises(StoppedError, match="and kept: to go on, `gsrec train` with --resume"):
+        with pytest.raises(StoppedError, match="and kept: resume it with `gsrec train"):
             run(name, folder, stop_at=stop_at, resume=bool(place))
         torch.manual_seed(stop_at)  # what else goes on in the process does not matter
     fitted, weights = run(name, folder, resume=True)
@@ -129,8 +129,8 @@ def test_two_states_are_kept_and_a_damaged_newest_one_is_told(tmp_path: Path) ->
     states[-1].write_bytes(content[:-3] + b"xyz")
     told: list[str] = []
     weights = run("gsrec", tmp_path, resume=True, listener=Listener(on_note=told.append))[1]
-    assert f"the checkpoint {states[-1]} is damaged (it is not what was written): going on from the one" in told[0]
-    assert told[1] == "going on with epoch 2, after its step 2"
+    assert f"the checkpoint {states[-1]} is damaged (it is not what was written): resuming from the one" in told[0]
+    assert told[1] == "resuming epoch 2 after its step 2"
     assert all(weights[key].equal(never_stopped("gsrec")[1][key]) for key in weights)
 
 
@@ -171,7 +171,7 @@ def test_a_state_of_another_shape_is_refused(tmp_path: Path) -> None:
 def test_without_a_state_it_begins_anew_and_says_so(tmp_path: Path) -> None:
     told: list[str] = []
     weights = run("gsrec", tmp_path, resume=True, listener=Listener(on_note=told.append))[1]
-    assert told == ["there is no checkpoint to go on from: beginning anew"]
+    assert told == ["there is no checkpoint to resume from: starting over"]
     assert all(weights[key].equal(never_stopped("gsrec")[1][key]) for key in weights)
 
 
@@ -179,7 +179,7 @@ def test_another_training_is_refused_and_what_differs_is_named(tmp_path: Path) -
     stopped(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     other = {"config": {"seed": 2, "new": None}, "data": "other"}
-    message = r"another training: config\.seed was 1 and is now 2; data was 'some' and is now 'other'\. Go on with"
+    message = r"another training: config\.seed was 1 and is now 2; data was 'some' and is now 'other'\. Resume it with"
     with pytest.raises(TrainingError, match=message):
         run("gsrec", tmp_path, resume=True, identity=other)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

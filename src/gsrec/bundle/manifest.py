@@ -95,11 +95,11 @@ class Manifest(Description):
         except (ValueError, RecursionError):  # of what could be read, but never was written
             intact = False
         if not intact:
-            raise BundleError(f"{where}: {MANIFEST} is not the one that was saved. Train or copy it again.")
+            raise BundleError(f"{where}: {MANIFEST} does not match its checksum. Train or copy it again.")
         for name in CONTENTS:
             content = files.get(name)
             if content is None or checksum(content) != self.checksums.get(name):
-                raise BundleError(f"{where}: {name} is missing or not the one that was saved. Train or copy it again.")
+                raise BundleError(f"{where}: {name} is missing or does not match its checksum. Train or copy it again.")
 
 
 def read_manifest(where: Path, content: bytes) -> Manifest:

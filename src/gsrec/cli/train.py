@@ -17,7 +17,7 @@ def train(
     model: options.Model = "gsrec",
     preset: options.Preset = "default",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the training that was stopped in --out, bit for bit.")
+        bool, typer.Option("--resume", help="Resume the training that was stopped in --out, bit for bit.")
     ] = False,
     checkpoint_every: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Between checkpoints; each epoch ends with one as well.")

@@ -13,7 +13,7 @@ from gsrec.cli import options
 def tune(
     log: options.LogArgument,
     *,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the study; a study there goes on.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the study; one that is there is resumed.")],
     model: options.TrainedModel = "gsrec",
     trials: Annotated[int, typer.Option(min=1, help="How many trials the study is to have.")] = 20,
     preset: options.Preset = "default",

@@ -56,7 +56,7 @@ def compare_models(
         candidates: what the targets are ranked among.
         trained: the folder of another comparison; what was trained for it is only judged anew.
         prepared: what `prepare` gave for the first configuration, where the log was opened already.
-        stop: asked after every step whether to stop; a training that was stopped is gone on with next time.
+        stop: asked after every step whether to stop; a training that was stopped is resumed next time.
         narrator: is told how it goes on.
 
     Returns:

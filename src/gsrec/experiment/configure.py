@@ -104,7 +104,9 @@ def run_configs(
     further = read_presets(presets_file) if presets_file else {}
     named = [(name, preset or "default") for name, _, preset in (model.strip().partition(":") for model in models)]
     for twice in (one for place, one in enumerate(named) if one in named[:place]):
-        raise ConfigError(f"the models name {':'.join(twice)} twice. To run a model several times, give more --seeds.")
+        raise ConfigError(
+            f"{':'.join(twice)} is twice among the models. To run a model several times, give more --seeds."
+        )
     keys = {name: model_keys(name) for name, _ in named}
     layer = given_layer(file, settings, keys)
     for key in layer.get("model", {}):

@@ -78,7 +78,7 @@ def read_record(folder: Path) -> RunRecord:
         return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         if (folder / CHECKPOINTS_FOLDER).exists():
-            told = f"{folder} holds a training that was not finished. Go on with it: `gsrec train ... --resume`."
+            told = f"{folder} holds a training that was not finished. Resume it with `gsrec train ... --resume`."
             raise BundleError(told) from error
         raise BundleError(
             f"{folder} is not a run folder: it holds no {RUN_FILE}. `gsrec train LOG --out DIR` makes one."
@@ -125,7 +125,7 @@ def claim(out: Path, *, unfinished: bool = False) -> None:
 
     Args:
         out: the folder.
-        unfinished: whether it may hold a training that was stopped, to be gone on with.
+        unfinished: whether it may hold a training that was stopped, to be resumed.
 
     Raises:
         ConfigError: if the folder holds a file already, or cannot be made or written to.
@@ -142,7 +142,7 @@ def _content(folder: Path) -> str:
     if (folder / RUN_FILE).exists():
         return "holds a run already"
     begun = any((folder / name).exists() for name in (HISTORY_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER))
-    return "holds a training that was not finished: --resume goes on with it" if begun else "is not empty"
+    return "holds a training that was not finished: continue it with --resume" if begun else "is not empty"
 
 
 def check_folder(out: Path) -> None:

@@ -81,7 +81,7 @@ def train(
         config: which model, and how to train it.
         out: the run folder; it must not hold another run.
         split: the log already prepared by this configuration, or None to open it here.
-        resume: go on with the training that was stopped in this folder, from its newest checkpoint; begin anew if
+        resume: resume the training that was stopped in this folder, from its newest checkpoint; start over if
             there is none.
         checkpoint_seconds: between two states of the training; there is one at the end of every epoch as well.
         stop: asked after every step whether to stop.
@@ -90,7 +90,7 @@ def train(
     Raises:
         ConfigError: if `out` holds something else already, or another process trains into it.
         DataError: if the log cannot be read, or there is nothing to learn from.
-        TrainingError: if training cannot go on, or what is to be gone on with is another training.
+        TrainingError: if training cannot go on, or what is to be resumed is another training.
         StoppedError: if it was told to stop.
     """
     reference = LogReference.of(log)
@@ -113,7 +113,7 @@ def is_begun(folder: Path, config: RunConfig, split: Split) -> bool:
 
 
 def _identity(config: RunConfig, split: Split) -> dict[str, Any]:
-    """What must be the same for a training to be gone on with."""
+    """What must be the same for a training to be resumed."""
     return {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
 
 

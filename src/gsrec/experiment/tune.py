@@ -1,4 +1,4 @@
-"""Tuning: trainings with drawn settings, judged by validation, in a study that can be stopped and gone on with."""
+"""Tuning: trainings with drawn settings, judged by validation, in a study that can be stopped and resumed."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def tune(
 
     The first trial is what would be trained without tuning. One that is behind the median of those before it, epoch by
     epoch, is given up, and so is one that cannot be trained; it counts as a trial. The study is kept in
-    `study.sqlite`, and a study that was stopped goes on with the trial after the last one that ended.
+    `study.sqlite`, and a study that was stopped resumes with the trial after the last one that ended.
 
     Args:
         reference: the log.

@@ -255,7 +255,7 @@ def load_index(folder: Path, weights: Tensor, bias: Tensor | None) -> ItemIndex:
     except OSError as error:
         raise BundleError(f"{folder / CODES} cannot be read ({error}). Build it again.") from error
     if checksum(content) != facts.codes:
-        raise BundleError(f"{folder / CODES} is not the one that was saved. Build it again.")
+        raise BundleError(f"{folder / CODES} does not match its checksum. Build it again.")
     codes = _faiss().deserialize_index(np.frombuffer(content, dtype=np.uint8))
     sizes = facts.half_bytes, facts.candidates, facts.recall
     return ItemIndex(weights.detach(), None if bias is None else bias.detach(), codes, *sizes)

@@ -161,7 +161,7 @@ def _open(folder: Path, facts: OnnxFacts, graph: Graph) -> Any:
     except OSError as error:
         raise BundleError(f"{path} cannot be read ({error}). Export it again.") from error
     if checksum(content) != facts.checksums.get(graph.file):
-        raise BundleError(f"{path} is not the one that was exported. Export it again.")
+        raise BundleError(f"{path} does not match its checksum. Export it again.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""Checkpoints: the weights of the best epoch, and the whole state of a training, to go on from bit for bit."""
+"""Checkpoints: the weights of the best epoch, and the whole state of a training, to resume from bit for bit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gsrec.errors import TrainingError
 from gsrec.files import checksum, replacing, write_json
 
 KEPT = 2
-"""States that are kept: where the newest is damaged, the one before it is gone on from."""
+"""States that are kept: where the newest is damaged, the one before it is resumed from."""
 
 STATE_NAME = re.compile(r"state-(\d+)\.json")
 
@@ -54,7 +54,7 @@ def save_state(state: Snapshot, folder: Path, *, identity: Json) -> None:
     Args:
         state: of the training.
         folder: of the checkpoints.
-        identity: what must be the same where it is gone on from: configuration, data.
+        identity: what must be the same to resume it: configuration, data.
 
     Raises:
         DataError: if the disk does not take it; the states that were there stay.
@@ -97,15 +97,15 @@ def load_state(
             state = Snapshot(load(content), told["facts"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError, SafetensorError) as error:
             notes.append(
-                f"the checkpoint {path} is damaged ({error}): going on from the one before it, if there is one"
+                f"the checkpoint {path} is damaged ({error}): resuming from the one before it, if there is one"
             )
             damaged.append(path)
             continue
         differences = [*_differences(as_now(told.get("identity")), json.loads(json.dumps(identity)), "")]
         if differences:
             raise TrainingError(
-                f"{folder} is of another training: {'; '.join(differences[:3])}. Go on with what it was begun with, or "
-                "begin anew in another folder."
+                f"{folder} is of another training: {'; '.join(differences[:3])}. Resume it with what it was begun "
+                "with, or start over in another folder."
             )
         break
     else:

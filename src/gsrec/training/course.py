@@ -62,15 +62,15 @@ class Listener:
 
 @dataclass(frozen=True)
 class Keeping:
-    """How a training is kept, so that it can be gone on with after it was stopped.
+    """How a training is kept, so that it can be resumed after it was stopped.
 
     Attributes:
         folder: for the weights of the best epoch and the states of the training.
         seconds: between two states; there is one at the end of every epoch as well.
-        identity: what must be the same where it is gone on with: configuration, data.
+        identity: what must be the same to resume it: configuration, data.
         as_now: makes of the identity that was kept the one that would be kept now.
-        lasting: whether the folder is there afterwards, so that a training that was stopped can be gone on with.
-        resume: whether to go on from the newest state there is.
+        lasting: whether the folder is there afterwards, so that a training that was stopped can be resumed.
+        resume: whether to resume from the newest state there is.
         stop: asked after every step whether to stop.
     """
 

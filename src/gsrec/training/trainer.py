@@ -57,14 +57,14 @@ def fit(
         batches: the training rows.
         config: how to train.
         validate: gives the metrics of the model as it is, `NDCG@10` among them.
-        keeping: where the training is kept, and whether one is gone on with. On the same machine with as many threads
+        keeping: where the training is kept, and whether one is resumed. On the same machine with as many threads
             it then ends with the same bits as one that was never stopped.
         seed: of dropout, masks and negatives.
         listener: is told after every step and every epoch.
 
     Raises:
         TrainingError: if memory runs out, or a loss is not finite; the message names the step and where the best
-            weights so far are. Or if what is to be gone on with is another training.
+            weights so far are. Or if what is to be resumed is another training.
         StoppedError: if it was told to stop; its state is kept.
     """
     listener = listener or Listener()
@@ -101,10 +101,10 @@ def _begun(training: Training, keeping: Keeping, listener: Listener) -> Course:
         listener.on_note(note)
     if state is None:
         if keeping.folder.exists():
-            listener.on_note("there is no checkpoint to go on from: beginning anew")
+            listener.on_note("there is no checkpoint to resume from: starting over")
         return Course()
     course = training.restore(state)
-    listener.on_note(f"going on with epoch {course.epoch}, after its step {course.step}")
+    listener.on_note(f"resuming epoch {course.epoch} after its step {course.step}")
     for epoch in course.epochs:
         listener.on_epoch(epoch)
     return course
@@ -178,7 +178,7 @@ class Training:
         save_state(self.snapshot(course), keeping.folder, identity=dict(keeping.identity))
 
     def snapshot(self, course: Course) -> Snapshot:
-        """All that a training needs to be gone on with; the tensors are those in use, not copies of them."""
+        """All that a training needs to be resumed; the tensors are those in use, not copies of them."""
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
         if course.best_epoch:
             tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
@@ -272,7 +272,7 @@ def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)}
 
 
-_KEPT = ", and kept: to go on, `gsrec train` with --resume, or `gsrec compare` as before"
+_KEPT = ", and kept: resume it with `gsrec train ... --resume`, or the same `gsrec compare` again"
 _LOST = ": nothing of it is kept, and nothing that was there has changed"
 
 
@@ -295,7 +295,7 @@ def _memory_told(rows: np.ndarray, keeping: Keeping) -> Iterator[None]:
         if not isinstance(error, MemoryError) and "alloc" not in str(error):
             raise
         told = f"memory ran out in a step with {len(rows):,} rows of {rows.shape[1]:,} events"
-        kept = " What was kept so far can be gone on with." if keeping.lasting else ""
+        kept = " What was kept so far can be resumed." if keeping.lasting else ""
         raise TrainingError(
             f"{told}. Lower batch_size, max_length or embedding_size: `gsrec plan` with the same settings says how "
             f"much a training needs, and what would fit.{kept}"
