@@ -12,7 +12,6 @@ from pathlib import Path
 from secrets import token_hex
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from gsrec.errors import ConfigError, DataError
 
@@ -113,12 +112,6 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write a JSON file whole or not at all."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
-
-
-def first_problem(error: ValidationError) -> str:
-    """What is wrong first with the content of a file: where, and what."""
-    problem = error.errors()[0]
-    return ": ".join(part for part in (".".join(map(str, problem["loc"])), problem["msg"]) if part)
 
 
 def checksum(content: bytes) -> str:

@@ -19,8 +19,8 @@ from gsrec.data.log import InteractionLog, log_from_frame
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
 from gsrec.experiment.configure import run_config
-from gsrec.experiment.folder import open_bundle
-from gsrec.experiment.refresh import RefreshPlan, cut_newest, refresh, training_of
+from gsrec.experiment.folder import open_bundle, training_of
+from gsrec.experiment.refresh import RefreshPlan, cut_newest, refresh
 from gsrec.experiment.run import train
 from gsrec.models import SASRecConfig, build_model
 from gsrec.models.growing import Widened, grown
@@ -167,7 +167,7 @@ def test_what_is_in_the_way_is_told_before_anything_is_done(bundle: Bundle, tmp_
     (tmp_path / "folder.gsrec").mkdir()
     trains: list[TrainingStep] = []
     for name in ("file", "file/x", "folder.gsrec", "."):
-        with pytest.raises(DataError, match=r"is a file|does not take it|is a folder|no part of a bundle"):
+        with pytest.raises(DataError, match=r"is a file|is not writable|is a folder|no part of a bundle"):
             refresh(bundle, log_of(OLD, NEW), tmp_path / name, listener=Listener(on_step=trains.append))
     assert not trains
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from gsrec.data.sequences import Sequences
+from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError
-from gsrec.files import checksum, first_problem
+from gsrec.files import checksum
 from gsrec.models import ModelConfig
-from gsrec.models.config import Description
 
 MANIFEST = "manifest.json"
 WEIGHTS, POPULARITY, VOCABULARY = "weights.safetensors", "popularity.safetensors", "vocabulary.json"

@@ -34,8 +34,8 @@ def refresh(
     """
     from gsrec.cli.console import FEW_USERS, TrainingDisplay, print_json, print_table, stopped_by_signals
     from gsrec.cli.logs import opened
-    from gsrec.experiment.folder import any_bundle
-    from gsrec.experiment.refresh import RefreshPlan, refresh, training_of
+    from gsrec.experiment.folder import any_bundle, training_of
+    from gsrec.experiment.refresh import RefreshPlan, refresh
 
     bundle = any_bundle(path)
     training_of(bundle)  # whether it can be trained further is better known before the log is read

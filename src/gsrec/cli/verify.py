@@ -30,9 +30,8 @@ def verify(
     from gsrec.cli.console import print_json, print_notes, progress_bar
     from gsrec.cli.ways import all_ways
     from gsrec.data.columns import Columns
-    from gsrec.experiment.folder import LogReference, any_bundle, columns_of
+    from gsrec.experiment.folder import LogReference, any_bundle, columns_of, training_of
     from gsrec.experiment.prepare import prepare
-    from gsrec.experiment.refresh import training_of
     from gsrec.experiment.verify import verify
 
     bundle, meant = any_bundle(path), columns_of(path, Columns(*columns.names))

@@ -9,10 +9,11 @@ from pydantic import Field, ValidationError
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, at_moments, global_temporal, last_n, leave_one_out
+from gsrec.description import Description
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.models import ModelConfig
-from gsrec.models.config import Description, Size
+from gsrec.models.config import Size
 from gsrec.training.config import TrainingConfig
 
 

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, load_bundle
 from gsrec.data.columns import Columns
+from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError
 from gsrec.experiment.config import RunConfig
-from gsrec.files import LOCK, first_problem, is_leftover
-from gsrec.models.config import Description
+from gsrec.files import LOCK, is_leftover
 from gsrec.reporting.ranks import RANKS_FILE
 
 RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
@@ -109,6 +109,19 @@ def any_bundle(path: Path) -> Bundle:
         BundleError: if it is neither, or damaged.
     """
     return open_bundle(path) if (path / RUN_FILE).exists() or (path / BUNDLE_FOLDER).exists() else load_bundle(path)
+
+
+def training_of(bundle: Bundle) -> RunConfig:
+    """How the model of a bundle was trained.
+
+    Raises:
+        ConfigError: if the bundle does not tell.
+    """
+    try:
+        return RunConfig.model_validate(dict(bundle.settings))
+    except ValidationError as error:
+        told = f"this bundle does not tell how it was trained ({first_problem(error)})"
+        raise ConfigError(f"{told}: give one that `gsrec train` wrote") from error
 
 
 def columns_of(path: Path, given: Columns) -> Columns:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ValidationError
 
 from gsrec.bundle import Bundle, check_place, save_bundle
 from gsrec.data.batches import Batches
@@ -26,8 +25,8 @@ from gsrec.evaluation.evaluator import Evaluation, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import PairedTest, paired_test
 from gsrec.experiment.config import DataConfig, RunConfig
+from gsrec.experiment.folder import training_of
 from gsrec.experiment.prepare import batches_of
-from gsrec.files import first_problem
 from gsrec.models import Model, PopRec, PopRecConfig
 from gsrec.models.growing import Widened, grown
 from gsrec.training.course import Keeping, Listener
@@ -181,19 +180,6 @@ def refresh(
     if refreshed.is_better:
         save_bundle(new, out)
     return refreshed
-
-
-def training_of(bundle: Bundle) -> RunConfig:
-    """How the model of a bundle was trained.
-
-    Raises:
-        ConfigError: if the bundle does not tell.
-    """
-    try:
-        return RunConfig.model_validate(dict(bundle.settings))
-    except ValidationError as error:
-        told = f"this bundle does not tell how it was trained ({first_problem(error)})"
-        raise ConfigError(f"{told}: give one that `gsrec train` wrote") from error
 
 
 def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Split, int | None]:

@@ -11,9 +11,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gsrec.description import Description
 from gsrec.models.attention import Attention
 from gsrec.models.blocks import Block, FeedForward, Positions, drop, embedding, through, through_at
-from gsrec.models.config import Description, Share, Size
+from gsrec.models.config import Share, Size
 from gsrec.models.scores import item_scores
 
 

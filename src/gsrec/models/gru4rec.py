@@ -10,8 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gsrec.description import Description
 from gsrec.models.blocks import drop, embedding
-from gsrec.models.config import Description, Share, Size, Temperature
+from gsrec.models.config import Share, Size, Temperature
 from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, Recurrence
 from gsrec.models.scores import Cosines, at_places, item_scores, newest

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gsrec.description import Description
 from gsrec.models.attention import Attention
 from gsrec.models.blocks import (
     Block,
@@ -24,7 +25,7 @@ from gsrec.models.blocks import (
     start_blocks,
     through,
 )
-from gsrec.models.config import Description, Share, Size, Temperature
+from gsrec.models.config import Share, Size, Temperature
 from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, NoRecurrence, Recurrence, StepOfRecurrence
 from gsrec.models.scores import Cosines, at_places, item_scores, newest

@@ -12,9 +12,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gsrec.description import Description
 from gsrec.models.attention import Attention
 from gsrec.models.blocks import Block, FeedForward, Positions, drop, embedding, through
-from gsrec.models.config import Description, Share, Size, Temperature
+from gsrec.models.config import Share, Size, Temperature
 from gsrec.models.recurrence import Recurrence
 from gsrec.models.scores import Cosines, at_places, item_scores, newest
 

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from gsrec.data.splits import Split
 from gsrec.data.times import SECONDS_A_DAY
+from gsrec.description import Description
 from gsrec.errors import DataError, NotFittedError
-from gsrec.models.config import Description
 
 
 class PopRecConfig(Description):

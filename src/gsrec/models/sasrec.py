@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from gsrec.description import Description
 from gsrec.models.attention import Attention
 from gsrec.models.blocks import (
     Activation,
@@ -24,7 +25,7 @@ from gsrec.models.blocks import (
     through,
     through_at,
 )
-from gsrec.models.config import Description, Share, Size, Temperature
+from gsrec.models.config import Share, Size, Temperature
 from gsrec.models.protocols import State, Step
 from gsrec.models.scores import Cosines, item_scores, newest
 

@@ -21,9 +21,9 @@ from gsrec.bundle import Bundle
 from gsrec.data.batches import padded_rows
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import PADDING
+from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError, MissingExtraError
-from gsrec.files import checksum, first_problem, replacing, write_text
-from gsrec.models.config import Description
+from gsrec.files import checksum, replacing, write_text
 from gsrec.models.protocols import Scorer, SequenceEncoder, StreamingEncoder
 from gsrec.models.scores import at_places, item_scores, newest
 from gsrec.ranking import MEMORY_BUDGET, mask_seen, top_k

@@ -14,9 +14,9 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError, MissingExtraError
-from gsrec.files import checksum, first_problem
-from gsrec.models.config import Description
+from gsrec.files import checksum
 
 EXPORT_FACTS, SCORES, STEP, IDS = "model.json", "scores.onnx", "step.onnx", "vocabulary.json"
 """The files of an export: what it is, two graphs, and the item id at place p for the item index p + 1."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from gsrec.description import first_problem
 from gsrec.errors import DataError
-from gsrec.files import first_problem
 from gsrec.reporting.comparison import Comparison
 from gsrec.reporting.comparison_tables import DECIMALS, mean_and_deviation, rounded
 from gsrec.reporting.phrases import headline, list_in_words

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from gsrec.description import Description, first_problem
 from gsrec.errors import ConfigError
-from gsrec.files import first_problem, write_json
-from gsrec.models.config import Description
+from gsrec.files import write_json
 
 PREFIX = "gsrec_"
 NAME = r"^[A-Za-z0-9_-]{1,64}$"

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gsrec.data.batches import Windows
-from gsrec.models.config import Description, Share, Size
+from gsrec.description import Description
+from gsrec.models.config import Share, Size
 from gsrec.training.objectives import ObjectiveName
 from gsrec.training.precision import PrecisionName
 
