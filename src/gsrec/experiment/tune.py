@@ -123,20 +123,18 @@ def tune(
         raise ConfigError("poprec only counts: there is nothing to tune. Name another model with --model.")
     if not tuning.drawn():
         raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
-    narrator = narrator or StudyNarrator()
     check_folder(out)
     with held(out):
-        study = _open_study(out, split, tuning)
-        while (number := len(_trials(study))) < num_trials:
-            trial = _asked(study, tuning, number)
-            _try(study, trial, reference, split, tuning, out, narrator)
-            narrator.on_trial(_record(study.trials[trial.number]))
-            _write(out, study, tuning)
-        _write(out, study, tuning)
-        return _trials(study)
+        study = _Study(_open_study(out, split, tuning), reference, split, tuning, out, narrator or StudyNarrator())
+        while (number := len(study.trials())) < num_trials:
+            study.try_next(number)
+            study.write()
+        study.write()
+        return study.trials()
 
 
 def _open_study(out: Path, split: Split, tuning: Tuning) -> Any:
+    """The study of a folder, or a new one."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -165,60 +163,89 @@ def _as_now(about: dict[str, Any]) -> dict[str, Any]:
     return {**about, "fixed": as_now(about["fixed"])}
 
 
-def _asked(study: Any, tuning: Tuning, number: int) -> Any:
-    """The trial after `number` that ended: a pure function of the seed and of them, however often it was stopped."""
-    import optuna
+@dataclass(frozen=True, eq=False)
+class _Study:
+    """A study of Optuna's with all that its trials need."""
 
-    study.sampler = optuna.samplers.TPESampler(seed=tuning.request.seed + number)
-    if not number and not study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
-        study.enqueue_trial(tuning.undrawn())
-    return study.ask()
+    study: Any
+    reference: LogReference
+    split: Split
+    tuning: Tuning
+    out: Path
+    narrator: StudyNarrator
 
+    def try_next(self, number: int) -> None:
+        """Train with the settings after `number` trials that ended, and keep what came out."""
+        import optuna
 
-def _try(
-    study: Any, trial: Any, reference: LogReference, split: Split, tuning: Tuning, out: Path, narrator: StudyNarrator
-) -> None:
-    """Train with drawn settings, and tell the study what came out."""
-    import optuna
-
-    values: dict[str, object] = {}
-    for key, among in tuning.space().items():
-        if key in CHOICES:
-            values[key] = trial.suggest_categorical(key, among)
-        else:
-            low, high = among
-            values[key] = float(f"{trial.suggest_float(key, low, high, log=key.endswith('learning_rate')):.3g}")
-    config = tuning.config(values)
-    trial.set_user_attr("settings", values)
-    best = 0.0
-    shutil.rmtree(out / TRIAL_FOLDER, ignore_errors=True)
-    with narrator.listens(config) as listener:
-
-        def on_epoch(epoch: Epoch) -> None:
-            nonlocal best
-            listener.on_epoch(epoch)
-            if epoch.validation:
-                best = max(best, epoch.validation[MONITORED])
-                trial.report(best, epoch.epoch)
-                if trial.should_prune():
-                    raise optuna.TrialPruned
-
+        trial = self._ask(number)
+        values = self._draw(trial)
+        trial.set_user_attr("settings", values)
+        pruned = optuna.trial.TrialState.PRUNED
         try:
-            train(reference, config, out / TRIAL_FOLDER, split=split, listener=replace(listener, on_epoch=on_epoch))
-            study.tell(trial, best)
+            self.study.tell(trial, self._train(trial, self.tuning.config(values)))
         except TrainingError as error:  # these settings cannot be trained: a trial that is behind all others
             trial.set_user_attr("error", str(error))
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            self.study.tell(trial, state=pruned)
         except optuna.TrialPruned:
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-        finally:
-            shutil.rmtree(out / TRIAL_FOLDER, ignore_errors=True)
+            self.study.tell(trial, state=pruned)
+        self.narrator.on_trial(_record(self.study.trials[trial.number]))
 
+    def _ask(self, number: int) -> Any:
+        """The next trial: a pure function of the seed and of the trials before it, however often it was stopped."""
+        import optuna
 
-def _trials(study: Any) -> list[dict[str, Any]]:
-    """The trials that ended, the best first; one that was given up stands where its last epoch puts it."""
-    ended = [_record(trial) for trial in study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
-    return sorted(ended, key=lambda trial: (trial["state"] != "complete", -trial["validation"]))
+        self.study.sampler = optuna.samplers.TPESampler(seed=self.tuning.request.seed + number)
+        if not number and not self.study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
+            self.study.enqueue_trial(self.tuning.undrawn())
+        return self.study.ask()
+
+    def _draw(self, trial: Any) -> dict[str, object]:
+        """The settings of a trial."""
+        values: dict[str, object] = {}
+        for key, among in self.tuning.space().items():
+            if key in CHOICES:
+                values[key] = trial.suggest_categorical(key, among)
+            else:
+                low, high = among
+                values[key] = float(f"{trial.suggest_float(key, low, high, log=key.endswith('learning_rate')):.3g}")
+        return values
+
+    def _train(self, trial: Any, config: RunConfig) -> float:
+        """The best validation of a training; it is given up where the trial falls behind."""
+        import optuna
+
+        best, folder = 0.0, self.out / TRIAL_FOLDER
+        shutil.rmtree(folder, ignore_errors=True)
+        with self.narrator.listens(config) as listener:
+
+            def on_epoch(epoch: Epoch) -> None:
+                nonlocal best
+                listener.on_epoch(epoch)
+                if epoch.validation:
+                    best = max(best, epoch.validation[MONITORED])
+                    trial.report(best, epoch.epoch)
+                    if trial.should_prune():
+                        raise optuna.TrialPruned
+
+            try:
+                train(self.reference, config, folder, split=self.split, listener=replace(listener, on_epoch=on_epoch))
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        return best
+
+    def trials(self) -> list[dict[str, Any]]:
+        """The trials that ended, the best first; one that was given up stands where its last epoch puts it."""
+        ended = [_record(trial) for trial in self.study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
+        return sorted(ended, key=lambda trial: (trial["state"] != "complete", -trial["validation"]))
+
+    def write(self) -> None:
+        """Write all trials, and the best one's settings as a file for `--config`."""
+        trials = self.trials()
+        content = {"monitored": MONITORED, "model": self.tuning.request.model, "trials": trials}
+        write_json(self.out / TRIALS_FILE, content)
+        if trials and trials[0]["state"] == "complete":
+            write_text(self.out / BEST_SETTINGS, _toml(self.tuning, trials[0]))
 
 
 def _record(trial: Any) -> dict[str, Any]:
@@ -231,13 +258,6 @@ def _record(trial: Any) -> dict[str, Any]:
         "error": trial.user_attrs.get("error"),
         "seconds": trial.duration.total_seconds() if trial.duration else 0.0,
     }
-
-
-def _write(out: Path, study: Any, tuning: Tuning) -> None:
-    trials = _trials(study)
-    write_json(out / TRIALS_FILE, {"monitored": MONITORED, "model": tuning.request.model, "trials": trials})
-    if trials and trials[0]["state"] == "complete":
-        write_text(out / BEST_SETTINGS, _toml(tuning, trials[0]))
 
 
 def _toml(tuning: Tuning, best: Mapping[str, Any]) -> str:
