@@ -20,8 +20,8 @@ LOG_T := ml-100k
 AMONG_F = --candidates popularity:100 --trained $(RESULTS)/A
 AMONG_G = --candidates popularity:100 --trained $(RESULTS)/E
 SPLIT_H := --set split=temporal
-PARTS_A := sasrec:one-negative,sasrec:neighbours
-PARTS_F := sasrec:neighbours
+PARTS_A := sasrec:one-negative,sasrec:neighbours,sasrec:wide
+PARTS_F := sasrec:neighbours,sasrec:wide
 TUNED_A := gru4rec:tuned
 TUNED_F := $(TUNED_A)
 PARTS_D := sasrec:neighbours,sasrec:cosines-neighbours,bert4rec:more-masks
