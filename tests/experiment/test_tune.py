@@ -187,6 +187,6 @@ def test_two_processes_do_not_share_a_study(split: Split, tmp_path: Path) -> Non
 
 
 def test_without_optuna(split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning_module, "find_spec", lambda name: None)
+    monkeypatch.setattr("gsrec.extras.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"optuna is not installed.*gsrec\[tune\]"):
         tried(split, tmp_path, 1)

@@ -1,4 +1,3 @@
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -51,7 +50,7 @@ def test_without_the_extra_it_says_how_to_get_it(
     tmp_path: Path, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = write_run("sasrec", [1, 3])
-    monkeypatch.setattr(importlib.util, "find_spec", _no_matplotlib)
+    monkeypatch.setattr("gsrec.extras.find_spec", _no_matplotlib)
     assert not plots_available()
     with pytest.raises(MissingExtraError, match=r"matplotlib is not installed.*pip install 'gsrec\[report\]'"):
         write_plots([run], tmp_path / "report")

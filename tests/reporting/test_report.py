@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import subprocess
 import sys
@@ -27,7 +26,7 @@ def test_tables_json_and_plots_are_written(tmp_path: Path, write_run: WriteRun) 
 
 def test_plots_can_be_left_out(tmp_path: Path, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch) -> None:
     write_run("sasrec", [1, 3, 5])
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("gsrec.extras.find_spec", lambda name: None)
     report = write_report(tmp_path, tmp_path / "report", plots=False)
     assert [path.name for path in report.paths] == ["table.md", "comparison.json"]
     assert "![" not in report.paths[0].read_text()
@@ -37,7 +36,7 @@ def test_nothing_is_written_where_plots_are_asked_for_in_vain(
     tmp_path: Path, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_run("sasrec", [1, 3, 5])
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("gsrec.extras.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError):
         write_report(tmp_path, tmp_path / "report")
     assert not (tmp_path / "report").exists()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,7 +83,7 @@ def test_a_missing_package_is_told(shop: Path, monkeypatch: pytest.MonkeyPatch, 
     def find(name: str) -> Any:
         return None if name == missing else object()
 
-    monkeypatch.setattr(sys.modules["gsrec.cli.serve"], "find_spec", find)  # the package names the command so too
+    monkeypatch.setattr("gsrec.extras.find_spec", find)
     error = CliRunner().invoke(app, [str(shop)]).exception
     assert isinstance(error, MissingExtraError)
     assert "pip install 'gsrec[serve]'" in str(error)

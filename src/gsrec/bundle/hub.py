@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from gsrec.bundle.bundle import Bundle, load_bundle, save_bundle
 from gsrec.bundle.manifest import CONTENTS, MANIFEST
-from gsrec.errors import BundleError, MissingExtraError
+from gsrec.errors import BundleError
+from gsrec.extras import needed
 
 CARD = "README.md"
 
@@ -30,7 +29,7 @@ def push_to_hub(bundle: Bundle, repository: str, *, token: str | None = None, pr
         MissingExtraError: if huggingface-hub is not installed.
         BundleError: if the hub does not take it.
     """
-    hub = _hub()
+    hub = needed("huggingface_hub")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "bundle"
         save_bundle(bundle, place)
@@ -58,20 +57,13 @@ def from_pretrained(repository: str | Path, *, revision: str | None = None, toke
     """
     if Path(repository).exists():
         return load_bundle(Path(repository))
-    hub = _hub()
+    hub = needed("huggingface_hub")
     try:
         patterns = [*CONTENTS, MANIFEST]
         path = hub.snapshot_download(str(repository), revision=revision, token=token, allow_patterns=patterns)
     except (hub.errors.HfHubHTTPError, hub.errors.LocalEntryNotFoundError, OSError, ValueError) as error:
         raise BundleError(f"the hub gave no bundle {repository}: {error}") from error
     return load_bundle(Path(path))
-
-
-def _hub() -> Any:
-    try:
-        return import_module("huggingface_hub")
-    except ImportError as error:
-        raise MissingExtraError("huggingface-hub", "hub") from error
 
 
 def _card(bundle: Bundle) -> str:

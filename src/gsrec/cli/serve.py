@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gsrec.cli import options
-from gsrec.errors import MissingExtraError
-
-NEEDED = {"fastapi": "fastapi", "uvicorn": "uvicorn", "prometheus_client": "prometheus-client"}
+from gsrec.extras import OF_SERVER, check_installed
 
 
 def serve(
@@ -39,9 +36,7 @@ def serve(
     columns: options.ColumnOptions,
 ) -> None:
     """Serve recommendations, sessions and the page; SIGHUP reads all files again, SIGTERM ends it."""
-    for module, package in NEEDED.items():
-        if find_spec(module) is None:
-            raise MissingExtraError(package, "serve")
+    check_installed(*OF_SERVER)
     from gsrec.data.columns import Columns
     from gsrec.serving.serve import serve as run
     from gsrec.serving.service import Service

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gsrec.bundle import Bundle, save_bundle
 from gsrec.experiment.verify import Way, library_ways, onnx_ways
+from gsrec.extras import OF_SERVER, installed
 from gsrec.recommend.recommender import Recommender
 
 NOT_INSTALLED = "its extra is not installed"
@@ -27,14 +27,14 @@ def all_ways(bundle: Bundle, longest: int, stack: ExitStack) -> tuple[dict[str, 
     """
     ways, left_out = library_ways(Recommender(bundle)), dict[str, str]()
     folder = Path(stack.enter_context(TemporaryDirectory()))
-    if all(map(find_spec, ("onnx", "onnxruntime", "onnxscript"))):
+    if installed("onnx", "onnxruntime", "onnxscript"):
         from gsrec.recommend.export import export_bundle
 
         export_bundle(bundle, folder / "onnx")
         ways |= onnx_ways(bundle, folder / "onnx")
     else:
         left_out["ONNX"] = NOT_INSTALLED
-    if all(map(find_spec, ("fastapi", "uvicorn", "prometheus_client"))):
+    if installed(*OF_SERVER):
         from gsrec.serving.batch import MAX_SESSION
         from gsrec.serving.over_http import over_http
 

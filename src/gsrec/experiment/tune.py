@@ -7,19 +7,19 @@ import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
-from gsrec.errors import ConfigError, MissingExtraError, TrainingError
+from gsrec.errors import ConfigError, TrainingError
 from gsrec.experiment.config import RunConfig, as_now
 from gsrec.experiment.configure import RunRequest
 from gsrec.experiment.defaults import Layer
 from gsrec.experiment.folder import LogReference, check_folder
 from gsrec.experiment.layers import given_layer, model_keys
 from gsrec.experiment.run import train
+from gsrec.extras import check_installed
 from gsrec.files import held, write_json, write_text
 from gsrec.training.course import Epoch, Listener
 from gsrec.training.trainer import MONITORED
@@ -117,8 +117,7 @@ def tune(
         ConfigError: if nothing is left to draw, or `out` holds the study of something else, or one that goes on now.
         MissingExtraError: if Optuna is not installed.
     """
-    if find_spec("optuna") is None:
-        raise MissingExtraError("optuna", "tune")
+    check_installed("optuna")
     if tuning.request.model == "poprec":
         raise ConfigError("poprec only counts: there is nothing to tune. Name another model with --model.")
     if not tuning.drawn():

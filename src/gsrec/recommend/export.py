@@ -22,7 +22,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gsrec import __version__
 from gsrec.bundle import Bundle
-from gsrec.errors import ConfigError, MissingExtraError
+from gsrec.errors import ConfigError
+from gsrec.extras import check_installed
 from gsrec.files import checksum, replacing, write_text
 from gsrec.models import Model, PopRec
 from gsrec.models.attention import Window
@@ -52,11 +53,7 @@ def export_bundle(bundle: Bundle, folder: Path) -> OnnxFacts:
         NotFittedError: if the model was never trained.
         DataError: if the disk does not take it.
     """
-    for package in ("onnx", "onnxscript"):
-        try:
-            import_module(package)
-        except ImportError as error:
-            raise MissingExtraError(package, "onnx") from error
+    check_installed("onnx", "onnxscript")
     size = sum(tensor.nbytes for tensor in bundle.model.state_dict().values())
     if size > MAX_BYTES:
         raise ConfigError(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +21,8 @@ from gsrec.data.batches import padded_rows
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import PADDING
 from gsrec.description import Description, first_problem
-from gsrec.errors import BundleError, ConfigError, MissingExtraError
+from gsrec.errors import BundleError, ConfigError
+from gsrec.extras import needed
 from gsrec.files import checksum, replacing, write_text
 from gsrec.models.protocols import Scorer, SequenceEncoder, StreamingEncoder
 from gsrec.models.scores import at_places, item_scores, newest
@@ -140,7 +140,7 @@ class ItemIndex:
         Raises:
             DataError: if the disk does not take it.
         """
-        content = None if self.codes is None else _faiss().serialize_index(self.codes).tobytes()
+        content = None if self.codes is None else needed("faiss").serialize_index(self.codes).tobytes()
         facts = IndexFacts(
             items=_fingerprint(self.weights, self.bias),
             codes=None if content is None else checksum(content),
@@ -256,7 +256,7 @@ def load_index(folder: Path, weights: Tensor, bias: Tensor | None) -> ItemIndex:
         raise BundleError(f"{folder / CODES} cannot be read ({error}). Build it again.") from error
     if checksum(content) != facts.codes:
         raise BundleError(f"{folder / CODES} does not match its checksum. Build it again.")
-    codes = _faiss().deserialize_index(np.frombuffer(content, dtype=np.uint8))
+    codes = needed("faiss").deserialize_index(np.frombuffer(content, dtype=np.uint8))
     sizes = facts.half_bytes, facts.candidates, facts.recall
     return ItemIndex(weights.detach(), None if bias is None else bias.detach(), codes, *sizes)
 
@@ -295,7 +295,7 @@ def _searched(model: Scorer) -> SequenceEncoder:
 
 def _compressed(weights: Tensor, bias: Tensor | None, half_bytes: int) -> Any:
     """A faiss index that keeps about so many half bytes of every item, of weights (V + 1, D) and bias (V + 1,)."""
-    faiss = _faiss()
+    faiss = needed("faiss")
     together = max(1, weights.shape[1] // half_bytes)  # dimensions
     parts = -(-(weights.shape[1] + (bias is not None)) // together)
     items = _widened(weights[1:], None if bias is None else bias[1:], parts * together)
@@ -329,10 +329,3 @@ def _fingerprint(weights: Tensor, bias: Tensor | None) -> str:
     for part in (weights,) if bias is None else (weights, bias):
         digest.update(part.detach().contiguous().numpy().data)
     return digest.hexdigest()
-
-
-def _faiss() -> Any:
-    try:
-        return import_module("faiss")
-    except ImportError as error:
-        raise MissingExtraError("faiss-cpu", "ann") from error

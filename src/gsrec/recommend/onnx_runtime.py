@@ -5,7 +5,6 @@ Legend: B batch, L length, V items.
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from gsrec.description import Description, first_problem
-from gsrec.errors import BundleError, ConfigError, MissingExtraError
+from gsrec.errors import BundleError, ConfigError
+from gsrec.extras import needed
 from gsrec.files import checksum
 
 EXPORT_FACTS, SCORES, STEP, IDS = "model.json", "scores.onnx", "step.onnx", "vocabulary.json"
@@ -151,10 +151,7 @@ class OnnxStream:
 
 def _open(folder: Path, facts: OnnxFacts, graph: Graph) -> Any:
     """An onnxruntime session for a graph, which has been checked before anything reads it."""
-    try:
-        onnxruntime = import_module("onnxruntime")
-    except ImportError as error:
-        raise MissingExtraError("onnxruntime", "onnx") from error
+    onnxruntime = needed("onnxruntime")
     path = folder / graph.file
     try:
         content = path.read_bytes()

@@ -6,12 +6,11 @@ Needs the extra `report`. The page is one file that asks nobody for anything.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module, resources
-from importlib.util import find_spec
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from gsrec.errors import MissingExtraError
+from gsrec.extras import needed
 from gsrec.files import write_text
 from gsrec.reporting.plots import check_plots_available
 
@@ -28,9 +27,7 @@ def write_drift_page(drift: Mapping[str, Any], page: Path) -> None:
         DataError: if the file cannot be written.
     """
     check_plots_available()
-    if find_spec("jinja2") is None:
-        raise MissingExtraError("jinja2", "report")
-    jinja2 = import_module("jinja2")
+    jinja2 = needed("jinja2")
     text = resources.files("gsrec.reporting").joinpath("drift.html").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
     write_text(page, template.render(drift=drift, plot=_plot(drift["periods"], drift["on_validation"])))

@@ -5,11 +5,10 @@ Needs the extra `report`; matplotlib is imported only when something is drawn.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from gsrec.errors import MissingExtraError
+from gsrec.extras import check_installed, installed
 from gsrec.files import replacing
 from gsrec.reporting.breakdown import BinValue, popularity_bins, quantile_bins, values_by_bin
 from gsrec.reporting.comparison import HEADLINE_METRIC, can_be_paired, check_comparable
@@ -24,7 +23,7 @@ NUM_BINS = 6
 
 def plots_available() -> bool:
     """Whether the extra `report` is installed."""
-    return importlib.util.find_spec("matplotlib") is not None
+    return installed("matplotlib")
 
 
 def check_plots_available() -> None:
@@ -33,8 +32,7 @@ def check_plots_available() -> None:
     Raises:
         MissingExtraError: if matplotlib is not installed.
     """
-    if not plots_available():
-        raise MissingExtraError("matplotlib", "report")
+    check_installed("matplotlib")
 
 
 def write_plots(results: Iterable[RunResult], folder: Path, *, metric: str = HEADLINE_METRIC) -> tuple[Path, ...]:

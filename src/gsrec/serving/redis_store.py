@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 from gsrec.data.vocabulary import ItemId
-from gsrec.errors import ConfigError, MissingExtraError
+from gsrec.errors import ConfigError
+from gsrec.extras import needed
 from gsrec.serving.errors import StoreError
 from gsrec.serving.store import SessionKey, StoredSession
 
@@ -65,7 +65,7 @@ def open_redis(address: str, *, idle_seconds: float) -> RedisStore:
         MissingExtraError: if redis is not installed.
         ConfigError: if nobody answers there.
     """
-    redis = _redis()
+    redis = needed("redis")
     try:
         client = redis.Redis.from_url(address, socket_timeout=5.0, socket_connect_timeout=5.0)
         client.ping()
@@ -79,13 +79,6 @@ def open_redis(address: str, *, idle_seconds: float) -> RedisStore:
     return RedisStore(client, idle_seconds=idle_seconds)
 
 
-def _redis() -> Any:
-    try:
-        return import_module("redis")
-    except ImportError as error:
-        raise MissingExtraError("redis", "redis") from error
-
-
 def _name(key: SessionKey) -> str:
     return f"gsrec:{key.owner}:{key.session_id}"
 
@@ -94,5 +87,5 @@ def _name(key: SessionKey) -> str:
 def _refusing() -> Iterator[None]:
     try:
         yield
-    except _redis().RedisError as error:
+    except needed("redis").RedisError as error:
         raise StoreError("Redis does not take this now. Try again later.") from error
