@@ -36,7 +36,6 @@ from gsrec.models import (
 )
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend import export as export_module
-from gsrec.recommend import onnx_runtime
 from gsrec.recommend.export import export_bundle
 from gsrec.recommend.onnx_runtime import EXPORT_FACTS, IDS, SCORES, STEP, OnnxScorer, OnnxStream, read_facts
 from gsrec.recommend.session import Session
@@ -246,12 +245,7 @@ def test_without_the_packages_the_extra_is_named(
 ) -> None:
     folder = exports["poprec"][1]
 
-    def missing(name: str) -> None:
-        if name == package:
-            raise ImportError(name)
-
-    monkeypatch.setattr(export_module, "import_module", missing)
-    monkeypatch.setattr(onnx_runtime, "import_module", missing)
+    monkeypatch.setattr("gsrec.extras.find_spec", lambda name: None if name == package else object())
     with pytest.raises(MissingExtraError, match=rf"{package} is not installed.*gsrec\[onnx\]"):
         OnnxScorer(folder) if package == "onnxruntime" else export_bundle(bundle_of("poprec"), tmp_path)
 

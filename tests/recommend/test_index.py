@@ -6,7 +6,6 @@ Legend: B queries, V items, D hidden, K best items.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -153,7 +152,7 @@ def test_what_is_not_as_it_was_saved_is_refused_before_faiss_reads_it(
     built: ItemIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built.save(tmp_path)
-    monkeypatch.setattr(index_module, "_faiss", lambda: pytest.fail("faiss was given a damaged file"))
+    monkeypatch.setattr(index_module, "needed", lambda: pytest.fail("faiss was given a damaged file"))
     with pytest.raises(BundleError, match="is the index of other items than this model's"):
         load_index(tmp_path, WEIGHTS, BIAS)
     codes = (tmp_path / CODES).read_bytes()
@@ -177,9 +176,6 @@ def test_a_folder_that_cannot_be_written_is_told(built: ItemIndex, tmp_path: Pat
 
 
 def test_without_faiss_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str, package: str | None = None) -> Any:
-        raise ImportError(name)
-
-    monkeypatch.setattr(index_module, "import_module", missing)
+    monkeypatch.setattr("gsrec.extras.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"faiss-cpu is not installed.*gsrec\[ann\]"):
         build_index(WEIGHTS, None, QUERIES[:5])

@@ -14,13 +14,14 @@ from typer.testing import CliRunner
 
 from gsrec.cli.keys import app as keys_app
 from gsrec.cli.serve import serve
+from gsrec.cli.spread import spread
 from gsrec.errors import ConfigError, MissingExtraError
 from gsrec.serving.keys import read_keys
 from gsrec.serving.service import Service
 from gsrec.serving.settings import Settings
 
 app = typer.Typer()
-app.command()(serve)
+app.command()(spread(serve))
 
 
 def test_a_new_key_is_printed_once(tmp_path: Path) -> None:
