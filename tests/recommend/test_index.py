@@ -152,7 +152,7 @@ def test_what_is_not_as_it_was_saved_is_refused_before_faiss_reads_it(
     built: ItemIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built.save(tmp_path)
-    monkeypatch.setattr(index_module, "needed", lambda: pytest.fail("faiss was given a damaged file"))
+    monkeypatch.setattr(index_module, "needed", lambda module: pytest.fail("faiss was given a damaged file"))
     with pytest.raises(BundleError, match="is the index of other items than this model's"):
         load_index(tmp_path, WEIGHTS, BIAS)
     codes = (tmp_path / CODES).read_bytes()
