@@ -229,6 +229,8 @@ def test_the_thesis_checks_its_options_first(gsrec: Gsrec, folder: Path) -> None
         (("--history", "i1", "--users", "users.txt"), 2, "give one of --history ID,ID,..."),
         (("--history", ""), 2, "--history names no item: expected item ids as ID,ID,..., oldest first"),
         (("--history", " , "), 2, "--history names no item"),
+        (("--history", "\r"), 2, "--history names no item"),
+        (("--history", "i" * 200_000), 2, "--history cannot be read as ids with commas between them: field larger"),
         (("--history", "i1", "-k", "0"), 2, "Invalid value for '-k'"),
         (("--history", "i1", "-k", "ten"), 2, "Invalid value for '-k'"),
         (("--everybody", "log.csv", "--users", "users.txt"), 2, "give one of --history ID,ID,..."),

@@ -22,7 +22,9 @@ from tests.serving.conftest import bundle_of
 from gsrec.bundle import MANIFEST, save_bundle
 from gsrec.recommend.recommender import Recommender
 
-PROGRAM = "import typer; from gsrec.cli.serve import serve; typer.run(serve)"
+PROGRAM = (
+    "import typer; from gsrec.cli.serve import serve; from gsrec.cli.spread import spread; typer.run(spread(serve))"
+)
 START_SECONDS = 60
 
 

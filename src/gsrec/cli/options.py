@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Annotated
 
@@ -99,9 +100,12 @@ def split_ids(text: str, option: str) -> list[str]:
     ['7', 'Ham, smoked', '9']
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if there is none, or one that is longer than CSV allows.
     """
-    fields = (field for row in csv.reader([text], skipinitialspace=True) for field in row)
+    try:
+        fields = [field for row in csv.reader(StringIO(text, newline=""), skipinitialspace=True) for field in row]
+    except csv.Error as error:
+        raise ConfigError(f"{option} cannot be read as ids with commas between them: {error}") from error
     ids = [one for one in map(str.strip, fields) if one]
     if not ids:
         raise ConfigError(f"{option} names no item: expected item ids as ID,ID,..., oldest first")
