@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gsrec.experiment.folder import CHECKPOINTS_FOLDER
+
 Tally = Callable[[str, int, int], None]
 
 SETTINGS = (
@@ -52,10 +54,10 @@ def sums(out: Path) -> dict[str, str]:
     return {name: hashlib.sha256((out / "bundle" / name).read_bytes()).hexdigest() for name in names}
 
 
-def newest(out: Path) -> int:
-    """When the newest file of a run was written, in nanoseconds."""
+def newest(folder: Path) -> int:
+    """When the newest file of a folder was written, in nanoseconds."""
     times = [0]
-    for path in out.rglob("*"):
+    for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # it has its lasting name by now
             times.append(path.stat().st_mtime_ns)
     return max(times)
@@ -64,7 +66,7 @@ def newest(out: Path) -> int:
 def ends_as_if_never_killed(log: Path, folder: Path, *, kills: int, threads: int) -> Killed:
     """Kill trainings at random moments after their first checkpoint, up to three times each, so many times in all."""
     whole = start(log, folder / "whole", threads=threads)
-    begin = first_write(whole, folder / "whole")
+    begin = first_checkpoint(whole, folder / "whole")
     assert ends(whole, 100) is not None
     took = time.perf_counter() - begin  # at most: a later one that is not killed can be quicker
     generator, killed, number = np.random.default_rng(kills), Killed(), 0
@@ -72,7 +74,7 @@ def ends_as_if_never_killed(log: Path, folder: Path, *, kills: int, threads: int
         out, number = folder / f"killed{number}", number + 1
         for patience in [*(generator.uniform(0, 1, 3) * took).tolist(), 100.0]:
             fresh, process = not out.exists(), start(log, out, threads=threads)
-            begin = first_write(process, out)
+            begin = first_checkpoint(process, out)
             if (err := ends(process, patience)) is not None:
                 if fresh:
                     took = min(took, time.perf_counter() - begin)
@@ -83,10 +85,10 @@ def ends_as_if_never_killed(log: Path, folder: Path, *, kills: int, threads: int
     return killed
 
 
-def first_write(process: subprocess.Popen[str], out: Path) -> float:
-    """Wait until a training writes anything, or ends."""
-    before = newest(out)
-    while process.poll() is None and newest(out) == before:
+def first_checkpoint(process: subprocess.Popen[str], out: Path) -> float:
+    """Wait until a training writes a checkpoint, or ends."""
+    before = newest(out / CHECKPOINTS_FOLDER)
+    while process.poll() is None and newest(out / CHECKPOINTS_FOLDER) == before:
         time.sleep(0.002)
     return time.perf_counter()
 
