@@ -16,7 +16,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save, save_file
 
-from gsrec.bundle import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, Bundle, DataFacts, load_bundle, save_bundle
+from gsrec.bundle import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, Bundle, DataFacts, load_bundle, save_bundle, storage
 from gsrec.bundle.inspection import inspect_bundle
 from gsrec.bundle.manifest import Manifest, digest_of
 from gsrec.data.splits import leave_one_out
@@ -103,6 +103,36 @@ def test_a_bundle_takes_the_place_of_another(folder: Path) -> None:
     save_bundle(made(CONFIGS["sasrec"], IDS["strings"]), folder)
     assert load_bundle(folder).config == CONFIGS["sasrec"]
     assert load_bundle(folder).vocabulary.ids.to_list() == IDS["strings"]
+
+
+def test_a_bundle_that_takes_its_place_while_it_is_looked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, tried = storage._read_folder, list[Path]()
+
+    def late(path: Path) -> dict[str, bytes]:
+        tried.append(path)
+        if len(tried) == 1:
+            raise FileNotFoundError(path)  # it was not there yet, and is when it is asked for
+        return read(path)
+
+    monkeypatch.setattr(storage, "_read_folder", late)
+    assert load_bundle(folder).config == CONFIGS["gru4rec"]
+    assert tried == [folder, folder]
+
+
+def test_a_bundle_set_aside_is_not_read_while_it_is_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, aside, new = storage._read_folder, folder.parent / ".bundle.0000.old", folder.parent / "new"
+    folder.rename(aside)
+    assert load_bundle(folder).config == CONFIGS["gru4rec"]
+    save_bundle(made(CONFIGS["sasrec"]), new)
+
+    def half(path: Path) -> dict[str, bytes]:
+        if path == aside:
+            new.rename(folder)
+            (aside / WEIGHTS).unlink()
+        return read(path)
+
+    monkeypatch.setattr(storage, "_read_folder", half)
+    assert load_bundle(folder).config == CONFIGS["sasrec"]
 
 
 def test_a_folder_with_other_things_in_it_is_left_alone(folder: Path) -> None:

@@ -171,6 +171,18 @@ def test_evaluate_in_words(gsrec: Gsrec, run_folder: Path) -> None:
     assert "validation part of leave-one-out, 30 users, candidates: uniform:5, seen items are candidates" in out
 
 
+def test_what_cannot_be_written_is_told_before_anything_is_computed(gsrec: Gsrec, run_folder: Path) -> None:
+    for name in (run_folder / "test-full.json", Path("page.html"), Path("next.csv")):
+        name.mkdir()
+    for command in (
+        ("evaluate", run_folder),
+        ("drift", run_folder, "no such log", "--out", "page.html"),
+        ("recommend", run_folder, "--everybody", "no such log", "--out", "next.csv"),
+    ):
+        code, out, err = gsrec(*command)
+        assert (code, out, "it is a folder" in err) == (1, "", True)
+
+
 def test_evaluations_under_other_protocols_do_not_replace_each_other(gsrec: Gsrec, run_folder: Path) -> None:
     for options in ((), ("--keep-seen",), ("--seed", 3), ("--split", "validation"), ("--candidates", "popularity:5")):
         assert gsrec("evaluate", run_folder, *options)[0] == 0
@@ -254,6 +266,9 @@ def test_explain(gsrec: Gsrec, run_folder: Path) -> None:
     code, out, _ = gsrec("explain", run_folder, "--history", "i1,i2", "--item", "i5")
     assert (code, out.splitlines()[0].startswith("item i5, score ")) == (0, True)
     assert gsrec("explain", run_folder, "--history", "i1", "--item", "nothing")[0] == 1
+    everything = ",".join(f"i{item}" for item in range(12))
+    code, _, err = gsrec("explain", run_folder, "--history", everything)
+    assert (code, "the history holds every item" in err) == (2, True)
 
 
 def test_explain_tells_the_parts_of_a_gsrec(gsrec: Gsrec, small_log: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -272,6 +273,18 @@ def test_nothing_is_left_where_there_is_nothing_to_learn(tmp_path: Path) -> None
 
 def test_the_commit_is_unknown_without_git(small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
+    assert train(small_log, run_config("poprec"), tmp_path / "run").record.commit is None
+
+
+def test_the_commit_of_a_checkout_that_it_is_only_installed_in_says_nothing(
+    small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = ("-c", "user.name=ann", "-c", "user.email=ann@example.com")
+    for command in (("init",), (*who, "commit", "--allow-empty", "--message", "shop")):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True, capture_output=True)  # noqa: S607
+    installed = tmp_path / "run.py"
+    installed.write_text("", encoding="utf-8")
+    monkeypatch.setattr("gsrec.experiment.run.__file__", str(installed))
     assert train(small_log, run_config("poprec"), tmp_path / "run").record.commit is None
 
 

@@ -69,6 +69,12 @@ def test_all_ways_give_the_evaluators_numbers(split: Split, name: str, filter_se
     assert found.record()["holds"] is True
 
 
+def test_a_catalogue_hardly_longer_than_a_list() -> None:
+    split = leave_one_out(synthetic_log(num_users=30, num_items=11, mean_length=6).to_sequences())
+    bundle = bundle_of(split, "gru4rec", filter_seen=False)
+    assert verify(bundle, split, all_ways(bundle)).holds
+
+
 @pytest.mark.parametrize("name", ["gru4rec", "sasrec", "bert4rec"])
 def test_the_export_gives_the_evaluators_numbers(split: Split, name: str, tmp_path: Path) -> None:
     bundle = bundle_of(split, name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from gsrec.cli.keys import app as keys_app
 from gsrec.cli.serve import serve
 from gsrec.cli.spread import spread
 from gsrec.errors import ConfigError, MissingExtraError
-from gsrec.serving.keys import read_keys
+from gsrec.serving.keys import new_key, read_keys
 from gsrec.serving.service import Service
 from gsrec.serving.settings import Settings
 
@@ -43,6 +45,13 @@ def test_a_new_key_as_json(tmp_path: Path) -> None:
     told = json.loads(ended.stdout)
     assert told | {"key": ""} == {"name": "ann", "key": "", "admin": False, "file": str(path)}
     assert read_keys(path).find(told["key"].encode()) is not None
+
+
+def test_keys_made_at_once_are_all_kept(tmp_path: Path) -> None:
+    path, names = tmp_path / "new" / "keys.json", [f"ann{number}" for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(partial(new_key, path), names))
+    assert [found.name for key in made if (found := read_keys(path).find(key.encode()))] == names
 
 
 def test_a_taken_name_is_an_error(tmp_path: Path) -> None:

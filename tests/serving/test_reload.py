@@ -13,7 +13,7 @@ from tests.serving.conftest import Server, bundle_of
 from gsrec.bundle import MANIFEST, save_bundle
 from gsrec.recommend.recommender import Recommender
 from gsrec.recommend.together import Events, add_together, recommend_together
-from gsrec.serving.models import load_models
+from gsrec.serving.models import Models, load_models
 
 EVENTS = "/v1/sessions/s/events"
 
@@ -53,6 +53,19 @@ def test_a_damaged_bundle_changes_nothing(serve: Callable[..., Server], bundle: 
     assert server.ask("GET", "/v1/models") == before
     assert server.ask("POST", EVENTS, {"item_id": 5})["source"] == "model"
     assert 'gsrec_reloads_total{outcome="failed"} 1.0' in server.client.get("/metrics").text
+
+
+def test_models_that_cannot_be_taken_change_nothing(serve: Callable[..., Server], bundle: Path) -> None:
+    server = serve(bundle)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server.client.app.state.service.engine, "swap", fail)  # type: ignore[attr-defined]
+        assert server.client.post("/v1/admin/reload").status_code == 500
+    assert server.ask("POST", EVENTS, {"item_id": 5})["source"] == "model"
+    assert 'gsrec_reloads_total{outcome="failed"} 1.0' in server.client.get("/metrics").text
+
+
+async def fail(models: Models) -> None:
+    raise RuntimeError("no memory for so many sessions")
 
 
 def test_what_did_not_change_is_not_computed_again(serve: Callable[..., Server], bundle: Path) -> None:

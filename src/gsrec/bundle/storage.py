@@ -15,11 +15,10 @@ from safetensors.torch import save
 
 from gsrec.bundle.manifest import CONTENTS, MANIFEST
 from gsrec.errors import BundleError, DataError
-from gsrec.files import NEW, OLD, beside, replacing
+from gsrec.files import NEW, OLD, beside, check_parent, replacing
 
 SUFFIX = ".gsrec"
 """What the name of a bundle in one file ends with."""
-
 
 READS = 5
 """How often a folder is read whose bundle gives way to another in between."""
@@ -71,9 +70,7 @@ def check_place(path: Path) -> None:
         unknown = sorted(place.name for place in path.iterdir() if place.name not in (*CONTENTS, MANIFEST))
         if unknown:
             raise DataError(f"{path} holds {unknown[0]}, which is no part of a bundle. Give another folder.")
-    nearest = next(place for place in path.absolute().parents if place.exists())
-    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
-        raise DataError(f"cannot write {path}: {nearest} is not writable. Give a folder that can be written to.")
+    check_parent(path)
 
 
 def _put(new: Path, path: Path) -> None:
@@ -110,7 +107,7 @@ def _places(path: Path) -> Iterator[Path]:
     yield path
     if not path.exists():
         yield from _set_aside(path)
-        yield path
+    yield path
 
 
 def read_files(path: Path) -> dict[str, bytes]:
@@ -124,9 +121,12 @@ def read_files(path: Path) -> dict[str, bytes]:
     missing: OSError | None = None
     for place in _places(path):
         try:
-            return _read_one(place) if place.is_file() else _read_folder(place)
+            files = _read_one(place) if place.is_file() else _read_folder(place)
         except OSError as error:
             missing = missing or error
+            continue
+        if place == path or not path.exists():  # else what was set aside may be half removed already
+            return files
     raise BundleError(f"{path} holds no trained model: {MANIFEST} cannot be read ({missing})") from missing
 
 

@@ -26,8 +26,10 @@ def drift(
     from gsrec.cli.logs import opened
     from gsrec.experiment.drift import drift
     from gsrec.experiment.folder import any_bundle
-    from gsrec.reporting.drift_page import write_drift_page
+    from gsrec.reporting.drift_page import check_drift_page, write_drift_page
 
+    if out is not None:
+        check_drift_page(out)
     bundle, new_log = any_bundle(path), opened(log, columns, output, trained=path)
     with progress_bar("periods", quiet=output.quiet) as progress:
         found = drift(bundle, new_log, days=days, progress=progress)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,22 +23,17 @@ def evaluate(
     from gsrec.cli.console import print_json, print_metrics, progress_bar
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
-    from gsrec.files import write_json
+    from gsrec.files import check_file, write_json
 
     opened = run.open_run(folder, moved_to=log)
     filter_seen = opened.record.config.data.filter_seen and not keep_seen
     protocol = Protocol(split, candidates, filter_seen=filter_seen, seed=seed)
+    place = folder / f"{protocol.name}.json"
+    check_file(place)
     with progress_bar("ranking", quiet=output.quiet) as progress:
         record = run.result_record(opened, opened.evaluate(protocol, progress=progress))
-    write_json(folder / _file_name(record["protocol"]), record)
+    write_json(place, record)
     if output.as_json:
         print_json(record)
     else:
         print_metrics(f"{record['label']} on {opened.split.sequences.name}", record)
-
-
-def _file_name(protocol: Mapping[str, Any]) -> str:
-    """Another file for every protocol, so that none takes the place of another's."""
-    seen = "" if protocol["filter_seen"] else "-keep-seen"
-    seed = f"-seed{protocol['seed']}" if protocol["seed"] else ""
-    return f"{protocol['split']}-{protocol['candidates'].replace(':', '-')}{seen}{seed}.json"

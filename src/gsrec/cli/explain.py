@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gsrec.cli import options
+from gsrec.errors import ConfigError
 
 
 def explain(
@@ -24,14 +25,16 @@ def explain(
     bundle = any_bundle(path)
     vocabulary = bundle.vocabulary
     given = [vocabulary.parse(text) for text in options.split_ids(history, "--history")]
-    chosen = vocabulary.parse(item) if item is not None else Recommender(bundle).recommend(given, 1).items[0]
-    found = explain(bundle, given, chosen)
+    best = Recommender(bundle).recommend(given, 1).items if item is None else (vocabulary.parse(item),)
+    if not best:
+        raise ConfigError("the history holds every item: nothing is left to recommend. Name an item with --item.")
+    found = explain(bundle, given, best[0])
     if as_json:
         print_json(found.record())
         return
     events = [(str(event.place + 1), str(event.item_id), f"{event.change:+.4f}") for event in found.events]
     header = ("place", "item_id", "what it adds")
-    print_table(f"item {chosen}, score {found.score:.4f}: what every event adds to it", events, header=header)
+    print_table(f"item {found.item_id}, score {found.score:.4f}: what every event adds to it", events, header=header)
     if found.num_unknown:
         typer.echo(f"items of the history that the model does not know, left out: {found.num_unknown:,}")
     parts = {"attention": found.attention, "recurrence": found.recurrence}

@@ -37,9 +37,12 @@ def all_ways(bundle: Bundle, longest: int, stack: ExitStack) -> tuple[dict[str, 
     if installed(*OF_SERVER):
         from gsrec.serving.batch import MAX_SESSION
         from gsrec.serving.over_http import over_http
+        from gsrec.serving.schemas import MAX_ID
 
         if longest > MAX_SESSION:
             left_out["HTTP"] = f"a history is longer than the {MAX_SESSION:,} events that a session takes"
+        elif any(isinstance(item_id, str) and len(item_id) > MAX_ID for item_id in bundle.vocabulary.ids):
+            left_out["HTTP"] = f"an item id is longer than the {MAX_ID} characters that the server takes"
         else:
             save_bundle(bundle, folder / "bundle")
             ways["HTTP"] = stack.enter_context(over_http(folder / "bundle"))

@@ -48,6 +48,17 @@ class Protocol:
         parse_candidates(self.candidates)
 
     @property
+    def name(self) -> str:
+        """A name for files, another for every protocol.
+
+        >>> Protocol("test", "popularity:100", seed=3).name
+        'test-popularity-100-seed3'
+        """
+        seen = "" if self.filter_seen else "-keep-seen"
+        seed = f"-seed{self.seed}" if self.seed else ""
+        return f"{self.split}-{self.candidates.replace(':', '-')}{seen}{seed}"
+
+    @property
     def ties(self) -> str:
         """What an item tied with the target does."""
         return "against the model"

@@ -262,8 +262,13 @@ def _training_facts(model: Model, fitted: Fit | None, seconds: float) -> dict[st
 
 def _commit() -> str | None:
     """The commit of the code that runs, if it runs from a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+        _git("ls-files", "--error-unmatch", __file__)  # it may be installed in somebody else's checkout
+        return _git("describe", "--always", "--dirty", "--abbrev=12")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603

@@ -170,8 +170,7 @@ def _scores_way(bundle: Bundle, score: Callable[[Sequence[int]], Tensor]) -> Way
         for history in histories:
             items = bundle.vocabulary.encode(history)
             scores = score(items.tolist())
-            if bundle.filter_seen:
-                mask_seen(scores, torch.from_numpy(items)[None])
+            mask_seen(scores, torch.from_numpy(items if bundle.filter_seen else items[:0])[None])
             found = top_k(scores, k)[1][0]
             lists.append(tuple(bundle.vocabulary.decode_list(found[found > 0].tolist())))
         return lists

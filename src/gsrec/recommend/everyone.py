@@ -16,7 +16,7 @@ from gsrec.bundle import Bundle
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.errors import ConfigError, DataError
-from gsrec.files import replacing
+from gsrec.files import check_file, replacing
 from gsrec.models.protocols import Scorer
 from gsrec.ranking import MEMORY_BUDGET, score_histories, tiles
 from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rows_of_counts
@@ -128,9 +128,11 @@ def check_table(path: Path) -> None:
 
     Raises:
         ConfigError: if it ends with neither `.parquet` nor `.csv`.
+        DataError: if it is a folder, or lies in one that cannot be written to.
     """
     if path.suffix not in (".parquet", ".csv"):
         raise ConfigError(f"{path}: recommendations are written as .parquet or .csv. Give a name that ends so.")
+    check_file(path)
 
 
 def write_recommendations(frame: pl.DataFrame, path: Path) -> None:

@@ -10,9 +10,19 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from gsrec.extras import needed
-from gsrec.files import write_text
-from gsrec.reporting.plots import check_plots_available
+from gsrec.extras import check_installed, needed
+from gsrec.files import check_file, write_text
+
+
+def check_drift_page(page: Path) -> None:
+    """Make sure that the page can be drawn and written, before anything is computed for it.
+
+    Raises:
+        MissingExtraError: if matplotlib or jinja2 is not installed.
+        DataError: if there is a folder in its place, or it cannot be written to.
+    """
+    check_installed("matplotlib", "jinja2")
+    check_file(page)
 
 
 def write_drift_page(drift: Mapping[str, Any], page: Path) -> None:
@@ -26,7 +36,7 @@ def write_drift_page(drift: Mapping[str, Any], page: Path) -> None:
         MissingExtraError: if matplotlib or jinja2 is not installed.
         DataError: if the file cannot be written.
     """
-    check_plots_available()
+    check_drift_page(page)
     jinja2 = needed("jinja2")
     text = resources.files("gsrec.reporting").joinpath("drift.html").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)

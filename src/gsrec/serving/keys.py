@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from gsrec.description import Description, first_problem
 from gsrec.errors import ConfigError
-from gsrec.files import write_json
+from gsrec.files import alone, write_json
 
 PREFIX = "gsrec_"
 NAME = r"^[A-Za-z0-9_-]{1,64}$"
@@ -67,12 +67,15 @@ def new_key(path: Path, name: str, *, admin: bool = False) -> str:
     """
     if not re.fullmatch(NAME, name):
         raise ConfigError(f"a key's name is 1 to 64 letters, digits, - and _; found {name!r}")
-    entries = read_keys(path).entries if path.exists() else ()
-    if name in (entry.name for entry in entries):
-        raise ConfigError(f"{path} has a key named {name!r} already. Give another name, or remove that entry first.")
-    key = PREFIX + secrets.token_urlsafe(32)
-    entry = KeyEntry(name=name, sha256=_digest(key.encode()), admin=admin)
-    write_json(path, KeyFile(keys=(*entries, entry)).model_dump())
+    with alone(path):
+        entries = read_keys(path).entries if path.exists() else ()
+        if name in (entry.name for entry in entries):
+            raise ConfigError(
+                f"{path} has a key named {name!r} already. Give another name, or remove that entry first."
+            )
+        key = PREFIX + secrets.token_urlsafe(32)
+        entry = KeyEntry(name=name, sha256=_digest(key.encode()), admin=admin)
+        write_json(path, KeyFile(keys=(*entries, entry)).model_dump())
     return key
 
 

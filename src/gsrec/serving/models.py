@@ -80,6 +80,10 @@ class Models:
 
     all: tuple[ServedModel, ...]
 
+    def record(self) -> dict[str, Any]:
+        """What `GET /v1/models` tells; the first time it reads all weights."""
+        return {"models": [model.facts for model in self.all]}
+
     def find(self, name: str | None, where: str = "body.model") -> ServedModel:
         """The model of this name; without a name, the default.
 

@@ -36,8 +36,8 @@ SessionIdInPath = Annotated[
     str,
     Path(pattern=schemas.SESSION_ID, description="Chosen by the caller: letters, digits and _.:-", examples=["shop-1"]),
 ]
-ItemIdInPath = Annotated[str, Path(min_length=1, max_length=256, description="An item id.", examples=["1"])]
-ModelInQuery = Annotated[str | None, Query(max_length=256, description="Which model; none: the default.")]
+ItemIdInPath = Annotated[str, Path(min_length=1, max_length=schemas.MAX_ID, description="An item id.", examples=["1"])]
+ModelInQuery = Annotated[str | None, Query(max_length=schemas.MAX_ID, description="Which model; none: the default.")]
 
 
 @router.post("/recommend", responses=schemas.answers(schemas.Answer, 404))
@@ -117,7 +117,7 @@ async def explain_item(wanted: schemas.ExplainRequest, service: Has) -> Response
 @router.get("/models", responses=schemas.answers(schemas.ModelList))
 async def list_models(service: Has) -> Response:
     """The models that are served; the first is the default."""
-    return as_json({"models": [model.facts for model in service.contents.models.all]})
+    return as_json(await service.answer(service.contents.models.record))
 
 
 @router.get("/users", responses=schemas.answers(schemas.Users, 404))
@@ -127,16 +127,16 @@ async def some_users(
     seed: Annotated[int, Query(ge=0, le=2**32 - 1)] = 0,
 ) -> Response:
     """Some users of the server's log, drawn by a seed."""
-    return as_json({"users": service.replay().some(limit, seed)})
+    return as_json({"users": await service.answer(partial(service.replay().some, limit, seed))})
 
 
 @router.get("/users/{user_id:path}", responses=schemas.answers(schemas.UserHistory, 404))
 async def read_user(
-    user_id: Annotated[str, Path(min_length=1, max_length=256, description="A user id.", examples=["1"])],
+    user_id: Annotated[str, Path(min_length=1, max_length=schemas.MAX_ID, description="A user id.", examples=["1"])],
     service: Has,
 ) -> Response:
     """What a user of the log took, the newest events of it: all but the last, and the last."""
-    user = service.replay().find(user_id, schemas.MAX_HISTORY)
+    user = await service.answer(partial(service.replay().find, user_id, schemas.MAX_HISTORY))
     if user is None:
         told = "the log has no such user with at least 2 events. GET /v1/users names some."
         raise ApiError(404, "no_user", told, where="path.user_id")
@@ -152,7 +152,7 @@ async def reload(service: Has, caller: Who) -> Response:
         told = "this needs an admin key: `gsrec keys new --admin` makes one."
         raise ApiError(403, "not_admin", told)
     models = await service.reload()
-    return as_json({"models": [model.facts for model in models.all]})
+    return as_json(await service.answer(models.record))
 
 
 def _no_session() -> ApiError:

@@ -16,6 +16,9 @@ MAX_EXPLAINED = 200
 MAX_EVENTS = 100
 """The most events that come to a session in one request."""
 
+MAX_ID = 256
+"""The most characters of an item's, a user's or a model's name."""
+
 MAX_K = 100
 MAX_IDS = 10_000
 MAX_LIMIT = 100
@@ -24,12 +27,13 @@ SESSION_ID = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 """What a session's id may be, chosen by the caller."""
 
 ItemIdValue = (
-    Annotated[StrictInt, Field(ge=-(2**63), le=2**63 - 1)] | Annotated[StrictStr, Field(min_length=1, max_length=256)]
+    Annotated[StrictInt, Field(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[StrictStr, Field(min_length=1, max_length=MAX_ID)]
 )
 Ids = Annotated[list[ItemIdValue], Field(max_length=MAX_IDS)]
 K = Annotated[int, Field(ge=1, le=MAX_K, strict=True, description="How many items.")]
 ModelName = Annotated[
-    StrictStr | None, Field(max_length=256, description="Which model; none: the default, the first that is served.")
+    StrictStr | None, Field(max_length=MAX_ID, description="Which model; none: the default, the first that is served.")
 ]
 
 

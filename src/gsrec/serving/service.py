@@ -116,11 +116,11 @@ class Service:
         async with self._reloading:
             try:
                 contents = await asyncio.to_thread(read_contents, self.settings, self.contents)
-            except GSRecError as error:
+                await self.engine.swap(contents.models)
+            except Exception as error:
                 log("reload failed", level=logging.ERROR, error=error, reason=str(error))
                 self.metrics.reload(succeeded=False)
                 raise
-            await self.engine.swap(contents.models)
             self.contents = contents
             self.metrics.reload(succeeded=True)
             log("reloaded", models=[model.name for model in contents.models.all])
