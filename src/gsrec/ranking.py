@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from gsrec.data.batches import padded_rows
 from gsrec.data.vocabulary import PADDING
+from gsrec.errors import ConfigError
 
 MEMORY_BUDGET = 2**25
 """Bytes that scores may take at a time unless told otherwise: larger tiles leave the cache and gain nothing."""
@@ -160,6 +161,16 @@ def rank_among(scores: Tensor, targets: Tensor, candidates: Tensor) -> Tensor:
     of_targets = scores.gather(1, targets[:, None])  # (B, 1)
     not_lower = ~(scores.gather(1, candidates) < of_targets)  # (B, C)
     return 1 + (not_lower & (candidates != PADDING)).sum(1)
+
+
+def check_k(k: int) -> None:
+    """Make sure that at least one item is asked for.
+
+    Raises:
+        ConfigError: if not.
+    """
+    if k < 1:
+        raise ConfigError(f"k must be at least 1, found {k}")
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ from gsrec.data.sequences import Sequences
 from gsrec.errors import ConfigError, DataError
 from gsrec.files import check_file, replacing
 from gsrec.models.protocols import Scorer
-from gsrec.ranking import MEMORY_BUDGET, score_histories, tiles
+from gsrec.ranking import MEMORY_BUDGET, check_k, score_histories, tiles
 from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rows_of_counts
 
 
@@ -51,8 +51,7 @@ def top_items(
         ConfigError: if k is not positive.
         DataError: if the scorer knows another number of items.
     """
-    if k < 1:
-        raise ConfigError(f"k must be at least 1, found {k}")
+    check_k(k)
     if scorer.num_items != sequences.num_items:
         raise DataError(
             f"the model knows {scorer.num_items:,} items and the log holds {sequences.num_items:,}. "

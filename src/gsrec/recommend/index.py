@@ -26,7 +26,7 @@ from gsrec.extras import needed
 from gsrec.files import checksum, replacing, write_text
 from gsrec.models.protocols import Scorer, SequenceEncoder, StreamingEncoder
 from gsrec.models.scores import at_places, item_scores, newest
-from gsrec.ranking import MEMORY_BUDGET, mask_seen, top_k
+from gsrec.ranking import MEMORY_BUDGET, check_k, mask_seen, top_k
 
 INDEX_FACTS, CODES = "index.json", "codes.faiss"
 MEASURED_K = 10
@@ -119,8 +119,7 @@ class ItemIndex:
         Raises:
             ConfigError: if k is not positive.
         """
-        if k < 1:
-            raise ConfigError(f"k must be at least 1, found {k}")
+        check_k(k)
         if barred is None:
             barred = torch.zeros(hidden.shape[0], 0, dtype=torch.int64)
         # A barred item may take a candidate's place, so there is one more for each.

@@ -16,17 +16,17 @@ import torch
 from torch.nn import functional
 
 from gsrec.bundle import Bundle, bundle_place, load_bundle
-from gsrec.data.batches import padded_rows
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
 from gsrec.models.protocols import SequenceEncoder
 from gsrec.models.scores import item_scores
-from gsrec.ranking import mask_seen, tiles, top_k
+from gsrec.ranking import check_k, mask_seen, tiles, top_k
+from gsrec.recommend.answering import answers, rows_of
 from gsrec.recommend.everyone import recommend_users
 from gsrec.recommend.index import ItemIndex, load_index_of, query_of
 from gsrec.recommend.recommendation import Recommendation, named
-from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rows_of_counts, rules_of
+from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rules_of
 from gsrec.recommend.session import Session, session_from_bytes
 
 
@@ -140,8 +140,7 @@ class Recommender:
             ConfigError: if k is not positive, a string stands for a history or for items, `exclude` or `only` are given
                 beside `rules`, or these leave no item that the model knows.
         """
-        if k < 1:
-            raise ConfigError(f"k must be at least 1, found {k}")
+        check_k(k)
         if isinstance(history, str):
             raise ConfigError(
                 f"a history must be a sequence of item ids, found the string {history!r}. Use [{history!r}]."
@@ -152,9 +151,8 @@ class Recommender:
         if many and len(many) < len(history):
             raise ConfigError("a history must be item ids, or all histories lists of item ids: found a mixture")
         encoded = [self.bundle.vocabulary.encode(one) for one in many or [history]]
-        filter_seen = self.bundle.filter_seen if filter_seen is None else filter_seen
-        answers = self._answers(encoded, k, filter_seen, of_items)
-        return answers if many else answers[0]
+        found = self._answers(encoded, k, filter_seen, of_items)
+        return found if many else found[0]
 
     def recommend_users(
         self,
@@ -179,8 +177,7 @@ class Recommender:
             ConfigError: if k is not positive, or the model has no item vectors.
             DataError: if the model does not know the item.
         """
-        if k < 1:
-            raise ConfigError(f"k must be at least 1, found {k}")
+        check_k(k)
         if not isinstance(self.bundle.model, SequenceEncoder):
             raise ConfigError(f"{self.bundle.config.name} has no item vectors to compare. Use another model.")
         item = int(self.bundle.vocabulary.encode([item_id])[0])
@@ -199,44 +196,30 @@ class Recommender:
         )
 
     def _answers(
-        self, histories: list[np.ndarray], k: int, filter_seen: bool, rules: ItemRules
+        self, histories: list[np.ndarray], k: int, filter_seen: bool | None, rules: ItemRules
     ) -> list[Recommendation]:
         """Recommendations after histories (L,) int64 of item indices, 0 for an unknown item."""
         known = [items[items > 0] for items in histories]
-        answers: dict[int, Recommendation] = {}
+        found: dict[int, Recommendation] = {}
         lengths = np.array([items.size for items in known])
         for places in tiles(lengths, num_items=len(self.bundle.vocabulary), max_length=self.bundle.model.max_length):
-            found = self._answer([known[place] for place in places], k, filter_seen, rules)
-            for place, one in zip(places.tolist(), found, strict=True):
-                answers[place] = replace(one, num_unknown=len(histories[place]) - known[place].size)
-        return [answers[place] for place in range(len(histories))]
+            some = self._answer([known[place] for place in places], k, filter_seen, rules)
+            for place, one in zip(places.tolist(), some, strict=True):
+                found[place] = replace(one, num_unknown=len(histories[place]) - known[place].size)
+        return [found[place] for place in range(len(histories))]
 
-    @torch.inference_mode()
-    def _answer(self, histories: list[np.ndarray], k: int, filter_seen: bool, rules: ItemRules) -> list[Recommendation]:
-        seen, newest = _rows(histories), self.bundle.model.max_length
-        given = _rows([history[-newest:] for history in histories]) if newest else seen
-        barred, most = seen if filter_seen else seen[:, :0], min(k, len(self.bundle.vocabulary))
-        empty = [place for place, history in enumerate(histories) if not history.size]
-        if self.index is not None and rules.can_search and not empty:
-            values, items = self.index.search(query_of(self.bundle.model, given), most, rules.barred_with(barred))
-        else:
-            scores = self.bundle.model.score(given)
-            if empty:
-                scores[empty] = self.bundle.counts.float()
-            mask_seen(scores, barred)
-            counted = rows_of_counts(self.bundle.model, [not history.size for history in histories])
-            values, items = rules.best(scores, most, counted)
-        return [
-            named(self.bundle.vocabulary, *row, source="model" if history.size else "popularity")
-            for *row, history in zip(items, values, histories, strict=True)
-        ]
-
-
-def _rows(histories: list[np.ndarray]) -> torch.Tensor:
-    """Histories under each other, (B, L) int64, right-padded with 0; L is at least 1."""
-    if len(histories) == 1 and histories[0].size:
-        return torch.from_numpy(histories[0])[None]
-    ends = np.cumsum([history.size for history in histories])
-    starts = np.concatenate([[0], ends[:-1]])
-    rows = torch.from_numpy(padded_rows(np.concatenate(histories), starts, ends))
-    return rows if rows.shape[1] else rows.new_zeros(len(histories), 1)
+    def _answer(
+        self, histories: list[np.ndarray], k: int, filter_seen: bool | None, rules: ItemRules
+    ) -> list[Recommendation]:
+        model, newest = self.bundle.model, self.bundle.model.max_length
+        given = rows_of([history[-newest:] for history in histories] if newest else histories)
+        return answers(
+            self.bundle,
+            histories,
+            k,
+            score=lambda: model.score(given),
+            hidden=lambda: query_of(model, given),
+            rules=rules,
+            index=self.index,
+            filter_seen=filter_seen,
+        )

@@ -6,21 +6,21 @@ Legend: B users, V items, D hidden, K recommendations.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gsrec.bundle import Bundle
-from gsrec.data.batches import padded_rows
 from gsrec.data.vocabulary import ItemId
-from gsrec.errors import ConfigError
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.models.scores import item_scores
-from gsrec.ranking import mask_seen
+from gsrec.ranking import check_k
+from gsrec.recommend.answering import answers
 from gsrec.recommend.index import ItemIndex
-from gsrec.recommend.recommendation import Recommendation, named
-from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rows_of_counts
+from gsrec.recommend.recommendation import Recommendation
+from gsrec.recommend.rules import NO_RULES, ItemRules, Rules
 
 
 class Seen:
@@ -148,7 +148,6 @@ def _scores(events: Events) -> Tensor:
     return model.score(torch.tensor([newest]))
 
 
-@torch.inference_mode()
 def recommend_together(
     users: Sequence[Events],
     k: int,
@@ -165,45 +164,18 @@ def recommend_together(
     Raises:
         ConfigError: if k is not positive, or rules leave nothing.
     """
-    if k < 1:
-        raise ConfigError(f"k must be at least 1, found {k}")
+    check_k(k)
     if not users:
         return []
-    bundle = users[0].bundle
-    vocabulary = bundle.vocabulary
-    filter_seen = bundle.filter_seen if filter_seen is None else filter_seen
-    if isinstance(rules, Rules):
-        rules = rules.for_vocabulary(vocabulary)
-    rules, most = rules or NO_RULES, min(k, len(vocabulary))
-    seen = torch.from_numpy(_seen(users) if filter_seen else np.zeros((len(users), 0), np.int64))
-    hidden = [events.hidden for events in users if events.hidden is not None]
-    if index is not None and rules.can_search and len(hidden) == len(users):
-        values, items = index.search(torch.cat(hidden), most, rules.barred_with(seen))
-    else:
-        scores = scores_together(users)
-        mask_seen(scores, seen)
-        values, items = rules.best(scores, most, rows_of_counts(bundle.model, [not events.items for events in users]))
-    return [
-        named(
-            vocabulary,
-            items[row],
-            values[row],
-            num_unknown=events.num_unknown,
-            source="model" if events.items else "popularity",
-        )
-        for row, events in enumerate(users)
-    ]
-
-
-def _seen(users: Sequence[Events]) -> np.ndarray:
-    """(B, S) int64, the items of every user's events, padded with 0."""
-    if len(users) == 1:
-        return users[0].seen.items()[None]
-    each = [events.seen.items() for events in users]
-    return padded_rows(np.concatenate(each), *_bounds(np.array([items.size for items in each])))
-
-
-def _bounds(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where ranges (B,) of these lengths that lie one after the other start and end."""
-    ends = np.cumsum(lengths)
-    return ends - lengths, ends
+    bundle, hidden = users[0].bundle, [events.hidden for events in users if events.hidden is not None]
+    found = answers(
+        bundle,
+        [events.seen.items() for events in users],
+        k,
+        score=lambda: scores_together(users),
+        hidden=(lambda: torch.cat(hidden)) if len(hidden) == len(users) else None,
+        rules=rules.for_vocabulary(bundle.vocabulary) if isinstance(rules, Rules) else rules or NO_RULES,
+        index=index,
+        filter_seen=filter_seen,
+    )
+    return [replace(one, num_unknown=events.num_unknown) for one, events in zip(found, users, strict=True)]
