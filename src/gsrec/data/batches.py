@@ -78,10 +78,13 @@ class Batches:
 
     def epoch(self, epoch: int) -> Iterator[np.ndarray]:
         """The batches of one epoch, each (B, L) int64, oldest event first, right-padded with 0."""
-        for rows in self._order(epoch):
-            yield padded_rows(self.items, self.starts[rows], self.ends[rows])
+        return map(self.batch, self.order(epoch))
 
-    def _order(self, epoch: int) -> list[np.ndarray]:
+    def batch(self, rows: np.ndarray) -> np.ndarray:
+        """The batch (B, L) of rows (B,)."""
+        return padded_rows(self.items, self.starts[rows], self.ends[rows])
+
+    def order(self, epoch: int) -> list[np.ndarray]:
         """The rows of every batch of an epoch."""
         generator = np.random.default_rng([self.seed, epoch])
         rows = generator.permutation(self.starts.size)

@@ -108,3 +108,18 @@ def as_now(recorded: Any) -> Any:
         return RunConfig.model_validate(recorded).model_dump(mode="json")
     except ValidationError:
         return recorded
+
+
+def learns(model: str) -> bool:
+    """Whether a model of this name learns in steps: all but PopRec, which only counts."""
+    return model != "poprec"
+
+
+def check_learns(model: str, what: str) -> None:
+    """Make sure that there is something to plan or to tune.
+
+    Raises:
+        ConfigError: if the model only counts.
+    """
+    if not learns(model):
+        raise ConfigError(f"{model} only counts: there is nothing to {what}. Name another model with --model.")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from gsrec.data.sequences import LogSizes
 from gsrec.errors import ConfigError
-from gsrec.experiment.config import RunConfig
+from gsrec.experiment.config import RunConfig, learns
 from gsrec.experiment.defaults import Layer, catalogue_note, suited_layer, suited_note
 from gsrec.experiment.layers import given_layer, model_keys, over, preset_layer, read_presets, section_keys, unknown
 from gsrec.models import MODELS
@@ -127,7 +127,7 @@ def suited(model: str, sizes: LogSizes | None) -> Layer:
 
 def training_notes(config: RunConfig, sizes: LogSizes) -> tuple[str, ...]:
     """What the user should be told before a training: settings that suit the log, a dear loss, the precision."""
-    if config.model.name == "poprec":
+    if not learns(config.model.name):
         return ()
     suits = () if config.preset in AS_PUBLISHED else suited_note(suited(config.model.name, sizes), config)
     return (*suits, *catalogue_note(config.training, sizes.num_items), precision_note(config.training.precision))

@@ -8,21 +8,19 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from gsrec.data.batches import Batches
 from gsrec.data.splits import Split
-from gsrec.errors import ConfigError
 from gsrec.evaluation.tasks import RankingTask
-from gsrec.experiment.config import RunConfig
+from gsrec.experiment.config import RunConfig, check_learns
 from gsrec.experiment.defaults import WITH_NEGATIVES
 from gsrec.experiment.prepare import batches_of, new_model
-from gsrec.models import PopRec, Scorer
+from gsrec.models import Scorer, SequenceEncoder
 from gsrec.ranking import tiles
 from gsrec.training.config import MANY_ITEMS, OVER_CATALOGUE
 from gsrec.training.course import Course
@@ -97,30 +95,31 @@ def plan_training(split: Split, config: RunConfig, *, progress: Callable[[str], 
         ConfigError: if the model is not trained in steps.
         DataError: if there is nothing to learn from.
     """
-    if config.model.name == "poprec":
-        raise ConfigError("poprec only counts: there is nothing to plan. Name another model with --model.")
+    check_learns(config.model.name, "plan")
     available = available_bytes()
     progress("the start of the model")
     begin = time.perf_counter()
     model = new_model(config, split)
     seconds_to_begin = time.perf_counter() - begin
-    assert not isinstance(model, PopRec)
+    assert isinstance(model, SequenceEncoder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         training = Training(model, config.training, config.seed)
         batches = batches_of(split, config, model)
+        order = batches.order(1)
+        sizes = [rows.size * int((batches.ends - batches.starts)[rows].max()) for rows in order]
         training.model.train()
         progress("the largest batches")
-        peak = _approach(training, max(batches.epoch(1), key=np.size), available)
+        peak = _approach(training, batches.batch(order[int(np.argmax(sizes))]), available)
         seconds = validation = None
         if available is None or peak <= available:
             progress(f"{SECONDS_TO_TRY:g} seconds of steps")
-            seconds = _seconds_an_epoch(training, batches)
+            seconds = sum(sizes) * _seconds_a_place(training, map(batches.batch, order))
             progress("a part of a validation")
             validation = _seconds_a_validation(training, model, split, filter_seen=config.data.filter_seen)
             peak = max(peak, peak_bytes(), _resident_bytes() + _copied_bytes(training))
     return Plan(
-        num_steps=sum(1 for _ in batches.epoch(1)),
+        num_steps=len(order),
         num_parameters=sum(part.numel() for part in training.model.parameters()),
         precision=str(precision_of(config.training.precision)).removeprefix("torch."),
         seconds_to_begin=seconds_to_begin,
@@ -178,16 +177,16 @@ def _approach(training: Training, largest: np.ndarray, available: int | None) ->
     return before + grown
 
 
-def _seconds_an_epoch(training: Training, batches: Batches) -> float:
-    """The time of all steps, from as many as fit into the time there is; time goes by what a batch holds."""
+def _seconds_a_place(training: Training, batches: Iterable[np.ndarray]) -> float:
+    """The time of a step, by the numbers that its batch (B, L) holds: of as many steps as there is time for."""
     spent, tried = 0.0, 0
-    for rows in batches.epoch(1):
+    for rows in batches:
         begin = time.perf_counter()
         training.step(torch.from_numpy(rows))
         spent, tried = spent + time.perf_counter() - begin, tried + rows.size
         if spent > SECONDS_TO_TRY:
             break
-    return spent * sum(rows.size for rows in batches.epoch(1)) / tried
+    return spent / tried
 
 
 def _seconds_a_validation(training: Training, scorer: Scorer, split: Split, *, filter_seen: bool) -> float:

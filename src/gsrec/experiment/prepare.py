@@ -14,7 +14,7 @@ from gsrec.data.vocabulary import Vocabulary
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import RunRequest
 from gsrec.experiment.folder import LogReference
-from gsrec.models import Model, PopRec, SequenceEncoder, build_model
+from gsrec.models import Model, SequenceEncoder, build_model
 from gsrec.models.neighbours import start_from_neighbours
 
 MANY_REPEATS = 0.1
@@ -101,11 +101,14 @@ def config_for(
     return prepare_suited(LogReference.of(log), request)[0]
 
 
-def new_model(config: RunConfig, split: Split) -> Model:
-    """The model that a training of this configuration begins with; it may know the training part of the split."""
+def new_model(config: RunConfig, split: Split, *, resumed: bool = False) -> Model:
+    """The model that a training of this configuration begins with; it may know the training part of the split.
+
+    One whose training is resumed gets its weights from there: its items need not begin at their neighbours.
+    """
     num_items = split.sequences.num_items
     model = build_model(config.model, num_items=num_items, seed=config.seed)
-    if config.training.item_start == "neighbours" and not isinstance(model, PopRec):
+    if config.training.item_start == "neighbours" and isinstance(model, SequenceEncoder) and not resumed:
         start_from_neighbours(model, *split.training_histories(), num_items=num_items, seed=config.seed)
     return model
 

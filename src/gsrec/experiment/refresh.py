@@ -21,13 +21,13 @@ from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, at_moments, leave_one_out
 from gsrec.errors import ConfigError, DataError
-from gsrec.evaluation.evaluator import Evaluation, evaluate
+from gsrec.evaluation.evaluator import Evaluation, Evaluator, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import PairedTest, paired_test
 from gsrec.experiment.config import DataConfig, RunConfig
 from gsrec.experiment.folder import training_of
 from gsrec.experiment.prepare import batches_of
-from gsrec.models import Model, PopRec, PopRecConfig
+from gsrec.models import Model, PopRec, PopRecConfig, SequenceEncoder
 from gsrec.models.growing import Widened, grown
 from gsrec.training.course import Keeping, Listener
 from gsrec.training.trainer import fit
@@ -159,8 +159,9 @@ def refresh(
         listener.on_note(_FEWER.format(log.name, split.sequences.num_interactions, bundle.data.num_interactions))
     further = go_on(bundle, config, split, since, plan, stop=stop, listener=listener)
     model = further.model
-    champion = evaluate(Widened(bundle.model, split.sequences.num_items), split, config.data.protocol("test"))
-    challenger = evaluate(model, split, config.data.protocol("test"))
+    tested = Evaluator(split, config.data.protocol("test"))
+    champion = tested.evaluate(Widened(bundle.model, split.sequences.num_items))
+    challenger = tested.evaluate(model)
     validation = evaluate(model, split, config.data.protocol("validation")).metrics
     settings = {**bundle.settings, "data": _cut_told(config, split, since).model_dump(mode="json")}
     new = Bundle.of(model, config.model, split, settings=settings, metrics=validation, licence=bundle.licence)
@@ -269,7 +270,8 @@ def go_on(
         counted.count(split)
         return Further(counted, 0, 0, 0, time.perf_counter() - begin)
     model = grown(bundle.model, config.model, sequences.num_items, *split.training_histories(), seed=plan.seed)
-    assert not isinstance(model, PopRec)
+    assert isinstance(model, SequenceEncoder)
+    evaluator = Evaluator(split, config.data.protocol("validation"))
     batches, num_new = new_rows(split, batches_of(split, config, model), since, plan.replay, plan.seed)
     changes = {"epochs": plan.epochs, "patience": PATIENCE, "validate_every": 1}
     rate = plan.rate * config.training.learning_rate
@@ -278,7 +280,7 @@ def go_on(
             model,
             batches,
             config.training.model_copy(update={**changes, "learning_rate": rate}),
-            validate=lambda: evaluate(model, split, config.data.protocol("validation")).metrics,
+            validate=lambda: evaluator.evaluate(model).metrics,
             keeping=Keeping(Path(folder), lasting=False, stop=stop),
             seed=plan.seed,
             listener=listener,

@@ -13,7 +13,7 @@ from typing import Any
 from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, TrainingError
-from gsrec.experiment.config import RunConfig, as_now
+from gsrec.experiment.config import RunConfig, as_now, check_learns
 from gsrec.experiment.configure import RunRequest
 from gsrec.experiment.defaults import Layer
 from gsrec.experiment.folder import LogReference, check_folder
@@ -118,8 +118,7 @@ def tune(
         MissingExtraError: if Optuna is not installed.
     """
     check_installed("optuna")
-    if tuning.request.model == "poprec":
-        raise ConfigError("poprec only counts: there is nothing to tune. Name another model with --model.")
+    check_learns(tuning.request.model, "tune")
     if not tuning.drawn():
         raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
     check_folder(out)
