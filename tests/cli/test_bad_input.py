@@ -89,7 +89,10 @@ def test_what_is_kept_and_dropped_is_counted(gsrec: Gsrec, command: str) -> None
     models = ("--model", "poprec") if command == "train" else ("--models", "poprec")
     code, _, err = gsrec(command, "log.csv", *models, "--out", "out")
     assert code == 0
-    assert "note: interactions that repeat another's user, item and time, kept: 2\n" in err
+    assert (
+        "note: interactions that repeat another's user, item and time, kept: 2 (drop_duplicates leaves them out)\n"
+        in err
+    )
     dropped = "of users with fewer than 3 or items with fewer than 1 (counted once): 1 (users gone: 1, items gone: 0)"
     assert f"note: dropped interactions {dropped}\n" in err
     assert err.count("note: dropped") == 1
@@ -227,7 +230,7 @@ def test_the_thesis_checks_its_options_first(gsrec: Gsrec, folder: Path) -> None
     [
         ((), 2, "give one of --history ID,ID,..., --users FILE and --everybody LOG"),
         (("--history", "i1", "--users", "users.txt"), 2, "give one of --history ID,ID,..."),
-        (("--history", ""), 2, "--history names no item: expected item ids as ID,ID,..., oldest first"),
+        (("--history", ""), 2, "--history names no item: expected item ids as ID,ID,..."),
         (("--history", " , "), 2, "--history names no item"),
         (("--history", "\r"), 2, "--history names no item"),
         (("--history", "i" * 200_000), 2, "--history cannot be read as ids with commas between them: field larger"),

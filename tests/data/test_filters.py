@@ -82,7 +82,10 @@ def test_repeats_are_dropped_before_counting() -> None:
 def test_duplicates_are_dropped_if_asked() -> None:
     frame = pl.DataFrame({"user": [1, 1, 1, 1], "item": [5, 6, 5, 5], "time": [1, 1, 1, 2]})
     log = log_from_frame(frame)
-    assert log.notes[1] == "interactions that repeat another's user, item and time, kept: 1"
+    assert (
+        log.notes[1]
+        == "interactions that repeat another's user, item and time, kept: 1 (drop_duplicates leaves them out)"
+    )
     kept = log.filtered(drop_duplicates=True)
     assert kept.frame.rows() == [(1, 5, 1), (1, 6, 1), (1, 5, 2)]
     assert kept.notes[-1].startswith("dropped interactions with another's user, item and time: 1 (")

@@ -128,7 +128,10 @@ def test_duplicates_are_kept_and_told() -> None:
     log = log_from_frame(frame_of((1, 5, 7), (1, 6, 7), (1, 5, 7), (1, 5, 7), (2, 5, 8)))
     assert log.num_interactions == 5
     assert log.num_duplicates == 2
-    assert log.notes[-1] == "interactions that repeat another's user, item and time, kept: 2"
+    assert (
+        log.notes[-1]
+        == "interactions that repeat another's user, item and time, kept: 2 (drop_duplicates leaves them out)"
+    )
 
 
 def test_one_user_is_a_log_and_told() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gsrec.data.sequences import Sequences
@@ -34,9 +36,13 @@ def test_the_split_is_the_one_configured(sequences: Sequences, config: DataConfi
 
 def test_filters_are_the_ones_configured() -> None:
     log = synthetic_log(num_users=50, num_items=30, mean_length=6)
-    config = DataConfig(min_user_interactions=6, min_item_interactions=4, k_core=True, drop_repeats=True)
-    kept = config.filtered(log)
+    given: dict[str, Any] = {
+        "min_user_interactions": 6,
+        "min_item_interactions": 4,
+        "drop_repeats": True,
+        "drop_duplicates": True,
+    }
+    kept = DataConfig(**given, k_core=True).filtered(log)
     assert kept.frame["user_id"].value_counts()["count"].min() >= 6  # type: ignore[operator]
     assert kept.frame["item_id"].value_counts()["count"].min() >= 4  # type: ignore[operator]
-    expected = log.filtered(min_user_interactions=6, min_item_interactions=4, k_core=True, drop_repeats=True)
-    assert kept.frame.equals(expected.frame)
+    assert kept.frame.equals(log.filtered(**given, k_core=True).frame)

@@ -108,5 +108,5 @@ def split_ids(text: str, option: str) -> list[str]:
         raise ConfigError(f"{option} cannot be read as ids with commas between them: {error}") from error
     ids = [one for one in map(str.strip, fields) if one]
     if not ids:
-        raise ConfigError(f"{option} names no item: expected item ids as ID,ID,..., oldest first")
+        raise ConfigError(f"{option} names no item: expected item ids as ID,ID,...")
     return ids

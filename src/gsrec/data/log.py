@@ -269,7 +269,8 @@ def _told(log: InteractionLog) -> InteractionLog:
     """The log with notes on what one would not expect to see."""
     notes = log.notes
     if count := log.num_duplicates:
-        notes += (f"interactions that repeat another's user, item and time, kept: {count:,}",)
+        told = "interactions that repeat another's user, item and time, kept"
+        notes += (f"{told}: {count:,} (drop_duplicates leaves them out)",)
     if log.time_kind != "none" and log.num_interactions > 1 and log.frame["time"].n_unique() == 1:
         notes += ("all interactions have the same time: the order of the file is taken as the order in time",)
     if log.num_users == 1:

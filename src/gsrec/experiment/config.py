@@ -25,6 +25,7 @@ class DataConfig(Description):
         min_item_interactions: items with fewer events are left out.
         k_core: whether both are repeated until nothing more falls out.
         drop_repeats: whether an item taken several times in a row counts once.
+        drop_duplicates: whether events with user, item and time of another are left out; it needs times.
         filter_seen: whether items of a user's history are no candidates, when models are judged and used; false
             is for logs in which items are taken again.
         split: `leave-one-out` (the thesis), `last-n`, `temporal`, which cuts where 80% and 90% of the events were, or
@@ -37,6 +38,7 @@ class DataConfig(Description):
     min_item_interactions: Size = 1
     k_core: bool = False
     drop_repeats: bool = False
+    drop_duplicates: bool = False
     filter_seen: bool = True
     split: Literal["leave-one-out", "last-n", "temporal", "at-moments"] = "leave-one-out"
     held_out: Size = 1
@@ -54,6 +56,7 @@ class DataConfig(Description):
             min_item_interactions=self.min_item_interactions,
             k_core=self.k_core,
             drop_repeats=self.drop_repeats,
+            drop_duplicates=self.drop_duplicates,
         )
 
     def protocol(self, split: Literal["validation", "test"], *, candidates: str = "full") -> Protocol:
@@ -68,7 +71,7 @@ class DataConfig(Description):
         """Cut histories into train, validation and test.
 
         Raises:
-            ConfigError: if the moments to cut at are not given.
+            ConfigError: if it is at moments, and they are not given.
             DataError: if the cut leaves one of them empty.
         """
         match self.split:

@@ -233,7 +233,7 @@ class _Study:
         return best
 
     def trials(self) -> list[dict[str, Any]]:
-        """The trials that ended, the best first; one that was given up stands where its last epoch puts it."""
+        """The trials that ended, the best first; those that were given up come last."""
         ended = [_record(trial) for trial in self.study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
         return sorted(ended, key=lambda trial: (trial["state"] != "complete", -trial["validation"]))
 
