@@ -90,7 +90,7 @@ def test_an_evaluator_gives_every_scorer_the_same_task(split: Split) -> None:
 
 
 def test_the_memory_budget_and_progress_change_no_number(split: Split) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int | None]] = []
     evaluation = evaluate(
         RisingScorer(9), split, Protocol("test"), memory_budget=1, progress=lambda done, of: told.append((done, of))
     )

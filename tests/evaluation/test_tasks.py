@@ -113,7 +113,7 @@ def test_a_tile_is_never_larger_than_helps(sequences_of: Maker) -> None:
 
 
 def test_progress_is_told_after_every_tile(sequences_of: Maker) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int | None]] = []
     task = make_task(sequences_of([[1, 2, 3]] * 5, num_items=NUM_ITEMS))
     task.rank(FakeScorer(), memory_budget=2 * 4 * (NUM_ITEMS + 1), progress=lambda done, of: told.append((done, of)))
     assert told == [(2, 5), (4, 5), (5, 5)]

@@ -17,10 +17,11 @@ from gsrec.data.log import InteractionLog, log_from_frame
 from gsrec.data.splits import leave_one_out
 from gsrec.errors import ConfigError, DataError
 from gsrec.experiment.configure import run_config
-from gsrec.experiment.drift import Drift, drift
+from gsrec.experiment.drift import drift
 from gsrec.experiment.folder import open_bundle
 from gsrec.experiment.run import train
 from gsrec.models import PopRec, PopRecConfig
+from gsrec.reporting.drift import Drift, Mover
 from gsrec.reporting.drift_page import write_drift_page
 
 DAY, FIRST = 86_400, 15_000
@@ -103,9 +104,8 @@ def test_what_has_no_age_is_told(bundle: Bundle) -> None:
 
 
 def test_the_page_says_it_and_asks_nobody(found: Drift, tmp_path: Path) -> None:
-    record = found.record()
-    record["movers"] = [{"item_id": "<script>alert(1)</script>", "before": 0.0, "now": 0.1}]
-    write_drift_page(record, tmp_path / "drift.html")
+    risen = Mover("<script>alert(1)</script>", before=0.0, now=0.1)
+    write_drift_page(replace(found, movers=(risen,)), tmp_path / "drift.html")
     page = (tmp_path / "drift.html").read_text(encoding="utf-8")
     assert "<svg" in page
     assert "&lt;script&gt;alert(1)" in page

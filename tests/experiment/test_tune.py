@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gsrec.experiment.folder import LogReference
 from gsrec.experiment.prepare import prepare
 from gsrec.experiment.tune import CHOICES, RANGES, StudyNarrator, Tuning, tune
 from gsrec.files import held
+from gsrec.reporting.trials import Trial
 from gsrec.training.course import Listener, TrainingStep
 
 REFERENCE = LogReference(log="synthetic")
@@ -36,7 +37,7 @@ def split() -> Split:
 UNTUNED = TUNING.config()
 
 
-def tried(split: Split, out: Path, number: int, tuning: Tuning = TUNING) -> list[dict[str, Any]]:
+def tried(split: Split, out: Path, number: int, tuning: Tuning = TUNING) -> list[Trial]:
     return tune(REFERENCE, split, tuning, out, num_trials=number)
 
 
@@ -55,7 +56,7 @@ def test_what_the_model_has_and_nobody_gave_is_drawn(
 
 
 def test_a_study_tries_settings_and_writes_the_best_as_a_file(split: Split, tmp_path: Path) -> None:
-    told: list[dict[str, Any]] = []
+    told: list[Trial] = []
     listened: list[tuple[RunConfig, int]] = []
 
     @contextmanager
@@ -67,23 +68,27 @@ def test_a_study_tries_settings_and_writes_the_best_as_a_file(split: Split, tmp_
     trials = tune(
         REFERENCE, split, TUNING, tmp_path, num_trials=3, narrator=StudyNarrator(listens=listens, on_trial=told.append)
     )
-    assert [trial["number"] for trial in told] == [0, 1, 2]
-    assert sorted(trial["number"] for trial in trials) == [0, 1, 2]
-    assert {trial["state"] for trial in trials} == {"complete"}
-    reached = [trial["validation"] for trial in trials]
+    assert [trial.number for trial in told] == [0, 1, 2]
+    assert sorted(trial.number for trial in trials) == [0, 1, 2]
+    assert {trial.state for trial in trials} == {"complete"}
+    reached = [trial.validation for trial in trials]
     assert reached == sorted(reached, reverse=True)
     assert all(steps > 0 for _, steps in listened)
     for trial in told:
-        settings = trial["settings"]
+        settings = trial.settings
         assert settings["training.batch_size"] in (*CHOICES["training.batch_size"], UNTUNED.training.batch_size)
         for key, (low, high) in RANGES.items():
             assert low <= settings[key] <= high
-    assert told[0]["settings"] == TUNING.undrawn()
+    assert told[0].settings == TUNING.undrawn()
     best = run_config("sasrec", file=tmp_path / "best.toml")
-    assert best.training.learning_rate == trials[0]["settings"]["training.learning_rate"]
+    assert best.training.learning_rate == trials[0].settings["training.learning_rate"]
     assert best.training.epochs == 2
     record = json.loads((tmp_path / "trials.json").read_text(encoding="utf-8"))
-    assert (record["model"], record["monitored"], record["trials"]) == ("sasrec", "NDCG@10", trials)
+    assert (record["model"], record["monitored"], record["trials"]) == (
+        "sasrec",
+        "NDCG@10",
+        [asdict(trial) for trial in trials],
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best.toml", "study.sqlite", "trials.json"]
 
 
@@ -98,7 +103,7 @@ def test_a_study_that_was_stopped_goes_on(split: Split, tmp_path: Path, monkeypa
         with pytest.raises(KeyboardInterrupt):
             tried(split, tmp_path, 2)
     trials = tried(split, tmp_path, 2)
-    assert sorted(trial["number"] for trial in trials) == [0, 2]
+    assert sorted(trial.number for trial in trials) == [0, 2]
     assert tried(split, tmp_path, 2) == trials
     assert len(tried(split, tmp_path, 1)) == 2
 
@@ -117,14 +122,14 @@ def test_it_goes_on_as_if_it_had_never_been_stopped(
             with pytest.raises(KeyboardInterrupt):
                 tried(split, tmp_path / "stopped", number)
         trials = tried(split, tmp_path / "stopped", number)
-    told = [[(trial["settings"], trial["validation"]) for trial in study] for study in (trials, at_once)]
+    told = [[(trial.settings, trial.validation) for trial in study] for study in (trials, at_once)]
     assert told[0] == told[1]
 
 
 def test_what_lies_outside_of_what_is_drawn_is_tried_as_well(split: Split, tmp_path: Path) -> None:
     sizes = LogSizes(943, 1_682, 100_000)  # such a log is trained in batches of 16
     [first] = tried(split, tmp_path / "study", 1, replace(TUNING, sizes=sizes))
-    assert first["settings"]["training.batch_size"] == 16
+    assert first.settings["training.batch_size"] == 16
 
 
 def test_a_study_of_an_earlier_version_goes_on(split: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,8 +151,8 @@ def test_what_falls_behind_is_given_up_and_counts(
     monkeypatch.setattr(tuning_module, "EPOCHS_BEFORE_PRUNING", 0)
     trials = tried(split, tmp_path, 5)
     assert len(trials) == 5
-    assert "pruned" in {trial["state"] for trial in trials}
-    assert trials[0]["state"] == "complete"
+    assert "pruned" in {trial.state for trial in trials}
+    assert trials[0].state == "complete"
 
 
 def test_what_cannot_be_trained_counts_and_is_told(
@@ -161,8 +166,8 @@ def test_what_cannot_be_trained_counts_and_is_told(
         broken.setattr(tuning_module, "train", failing)
         tried(split, tmp_path, 2)
     trials = tried(split, tmp_path, 3)
-    assert [(trial["number"], trial["error"]) for trial in trials if trial["error"]] == [(1, "the loss became nan")]
-    assert trials[-1]["validation"] == 0
+    assert [(trial.number, trial.error) for trial in trials if trial.error] == [(1, "the loss became nan")]
+    assert trials[-1].validation == 0
 
 
 def test_a_study_of_something_else_is_not_gone_on_with(split: Split, tmp_path: Path) -> None:

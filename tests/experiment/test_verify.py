@@ -58,7 +58,7 @@ def all_ways(bundle: Bundle) -> dict[str, Way]:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_all_ways_give_the_evaluators_numbers(split: Split, name: str, filter_seen: bool) -> None:
     bundle, told = bundle_of(split, name, filter_seen=filter_seen), list[str]()
-    found = verify(bundle, split, all_ways(bundle), progress=told.append)
+    found = verify(bundle, split, all_ways(bundle), on_stage=told.append)
     expected = evaluate(bundle.model, split, Protocol("test", filter_seen=filter_seen)).metrics
     assert found.holds
     assert found.expected["NDCG@10"] == pytest.approx(expected["NDCG@10"], abs=1e-12)

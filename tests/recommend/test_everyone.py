@@ -38,7 +38,7 @@ def model(sequences: Sequences) -> SASRec:
 def test_everyone_gets_what_each_would(
     filter_seen: bool, memory_budget: int, sequences: Sequences, model: SASRec
 ) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[int, int | None]] = []
     items, scores = top_items(
         model,
         sequences,

@@ -20,6 +20,7 @@ from gsrec.experiment.compare import Narrator
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.tune import StudyNarrator
 from gsrec.reporting.phrases import audit_sentence
+from gsrec.reporting.trials import Trial
 from gsrec.training.course import Epoch, Listener, TrainingStep
 
 
@@ -108,11 +109,10 @@ def study_narrator(*, quiet: bool) -> StudyNarrator:
         with TrainingDisplay(config.label, config.training.epochs, quiet) as listener:
             yield Listener(on_step=listener.on_step)
 
-    def on_trial(trial: Mapping[str, Any]) -> None:
-        settings = ", ".join(f"{key}={value}" for key, value in trial["settings"].items())
-        reached = f"validation NDCG@10 {trial['validation']:.4f}, {trial['seconds']:,.0f} s"
+    def on_trial(trial: Trial) -> None:
         if not quiet:
-            typer.echo(f"trial {trial['number']} {trial['state']}: {reached}; {settings}", err=True)
+            reached = f"validation NDCG@10 {trial.validation:.4f}, {trial.seconds:,.0f} s"
+            typer.echo(f"trial {trial.number} {trial.state}: {reached}; {trial.told}", err=True)
 
     return StudyNarrator(listens=listens, on_trial=on_trial)
 

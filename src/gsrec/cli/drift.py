@@ -34,7 +34,7 @@ def drift(
     with progress_bar("periods", quiet=output.quiet) as progress:
         found = drift(bundle, new_log, days=days, progress=progress)
     if out is not None:
-        write_drift_page(found.record(), out)
+        write_drift_page(found, out)
     if output.as_json:
         print_json({**found.record(), "out": str(out) if out else None})
         return

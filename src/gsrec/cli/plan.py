@@ -29,7 +29,7 @@ def plan(
     with progress_bar(log, quiet=output.quiet) as progress:
         chosen, split, notes = prepare_suited(reference, request, progress=progress)
     print_notes(notes, quiet=output.quiet)
-    tried = plan_training(split, chosen, progress=lambda what: print_notes([f"trying {what}"], quiet=output.quiet))
+    tried = plan_training(split, chosen, on_stage=lambda what: print_notes([f"trying {what}"], quiet=output.quiet))
     epochs = chosen.training.epochs
     most = tried.seconds_at_most(epochs, chosen.training.validate_every)
     if output.as_json:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -41,17 +42,10 @@ def tune(
     if plots_available():
         write_study_plot(found, out)
     if output.as_json:
-        print_json({"out": str(out), "trials": found})
+        print_json({"out": str(out), "trials": list(map(asdict, found))})
         return
-    rows = [
-        (str(one["number"]), one["state"], f"{one['validation']:.4f}", f"{one['seconds']:,.0f} s", _told(one))
-        for one in found
-    ]
+    rows = [(str(one.number), one.state, f"{one.validation:.4f}", f"{one.seconds:,.0f} s", one.told) for one in found]
     header = ("trial", "state", "validation NDCG@10", "time", "settings")
     print_table(f"{wanted.config().label} on {split.sequences.name}, best first", rows, header=header)
     written = [out / name for name in (tuning.BEST_SETTINGS, tuning.TRIALS_FILE) if (out / name).exists()]
     typer.echo(f"written: {', '.join(map(str, written))}")
-
-
-def _told(trial: dict[str, Any]) -> str:
-    return ", ".join(f"{key.partition('.')[2]}={value}" for key, value in trial["settings"].items())

@@ -47,7 +47,7 @@ def verify(
             split,
             ways,
             num_targets=targets,
-            progress=lambda what: print_notes([f"asking {what}"], quiet=output.quiet),
+            on_stage=lambda what: print_notes([f"asking {what}"], quiet=output.quiet),
         )
     record = {**found.record(), "left_out": left_out}
     if output.as_json:

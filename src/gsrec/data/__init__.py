@@ -3,7 +3,6 @@
 from gsrec.data.catalogue import SOURCES, Source
 from gsrec.data.columns import Columns
 from gsrec.data.describe import LogDescription, Spread, describe
-from gsrec.data.download import Progress
 from gsrec.data.log import InteractionLog, log_from_frame
 from gsrec.data.readers import read_log
 from gsrec.data.sequences import Sequences
@@ -18,7 +17,6 @@ __all__ = [
     "Columns",
     "InteractionLog",
     "LogDescription",
-    "Progress",
     "Sequences",
     "Source",
     "Split",

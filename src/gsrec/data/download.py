@@ -6,7 +6,7 @@ import hashlib
 import http.client
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -14,9 +14,7 @@ from gsrec.data.archives import BROKEN
 from gsrec.data.compression import CHUNK, most_bytes, open_bytes, too_much
 from gsrec.errors import ConfigError, DataError
 from gsrec.files import replacing, write_text
-
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes received so far and, where the server says it, the bytes in all."""
+from gsrec.progress import Progress
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a server counts as gone."""

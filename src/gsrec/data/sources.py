@@ -9,12 +9,13 @@ from pathlib import Path
 from gsrec.data.catalogue import SOURCES, Source
 from gsrec.data.columns import Columns
 from gsrec.data.compression import without_compression
-from gsrec.data.download import Progress, check_unchanged, download
+from gsrec.data.download import check_unchanged, download
 from gsrec.data.formats import READERS
 from gsrec.data.log import InteractionLog
 from gsrec.data.readers import read_log
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import DataError
+from gsrec.progress import Progress
 
 SYNTHETIC = "synthetic"
 """The name of the log that is made up on the spot."""

@@ -16,8 +16,9 @@ from gsrec.evaluation.audit import Audit, audit
 from gsrec.evaluation.candidates import draw_candidates, parse_candidates
 from gsrec.evaluation.intervals import confidence_interval
 from gsrec.evaluation.metrics import RANK_METRICS, coverage, novelty, summarise
-from gsrec.evaluation.tasks import TOP, Progress, RankingTask
+from gsrec.evaluation.tasks import TOP, RankingTask
 from gsrec.models.protocols import Scorer
+from gsrec.progress import Progress
 from gsrec.ranking import MEMORY_BUDGET
 
 

@@ -5,7 +5,6 @@ Legend: M targets, B targets of a tile, L newest events, S seen events, V items,
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -18,10 +17,8 @@ from gsrec.data.splits import Targets
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.metrics import LARGEST_CUTOFF
 from gsrec.models.protocols import Scorer
+from gsrec.progress import Progress
 from gsrec.ranking import MEMORY_BUDGET, rank_among, rank_of, score_histories, tiles, top_k
-
-Progress = Callable[[int, int], None]
-"""Told after every tile how many targets are done, and of how many."""
 
 TOP = 10
 """The cut-off K of the lists of best items."""

@@ -83,13 +83,13 @@ class Plan:
         return {**asdict(self), "fits": self.fits}
 
 
-def plan_training(split: Split, config: RunConfig, *, progress: Callable[[str], None] = lambda what: None) -> Plan:
+def plan_training(split: Split, config: RunConfig, *, on_stage: Callable[[str], None] = lambda stage: None) -> Plan:
     """Try what a training will do, and tell what it takes. Nothing is written.
 
     Args:
         split: the log as the configuration cuts it.
         config: which model, and how it would be trained.
-        progress: told of what is tried.
+        on_stage: told of what is tried.
 
     Raises:
         ConfigError: if the model is not trained in steps.
@@ -97,7 +97,7 @@ def plan_training(split: Split, config: RunConfig, *, progress: Callable[[str], 
     """
     check_learns(config.model.name, "plan")
     available = available_bytes()
-    progress("the start of the model")
+    on_stage("the start of the model")
     begin = time.perf_counter()
     model = new_model(config, split)
     seconds_to_begin = time.perf_counter() - begin
@@ -109,13 +109,13 @@ def plan_training(split: Split, config: RunConfig, *, progress: Callable[[str], 
         order = batches.order(1)
         sizes = [rows.size * int((batches.ends - batches.starts)[rows].max()) for rows in order]
         training.model.train()
-        progress("the largest batches")
+        on_stage("the largest batches")
         peak = _approach(training, batches.batch(order[int(np.argmax(sizes))]), available)
         seconds = validation = None
         if available is None or peak <= available:
-            progress(f"{SECONDS_TO_TRY:g} seconds of steps")
+            on_stage(f"{SECONDS_TO_TRY:g} seconds of steps")
             seconds = sum(sizes) * _seconds_a_place(training, map(batches.batch, order))
-            progress("a part of a validation")
+            on_stage("a part of a validation")
             validation = _seconds_a_validation(training, model, split, filter_seen=config.data.filter_seen)
             peak = max(peak, peak_bytes(), _resident_bytes() + _copied_bytes(training))
     return Plan(

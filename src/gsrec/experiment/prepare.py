@@ -7,7 +7,6 @@ from pathlib import Path
 
 from gsrec.data.batches import Batches, training_batches
 from gsrec.data.catalogue import SOURCES
-from gsrec.data.download import Progress as Received
 from gsrec.data.sources import open_log
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
@@ -16,6 +15,7 @@ from gsrec.experiment.configure import RunRequest
 from gsrec.experiment.folder import LogReference
 from gsrec.models import Model, SequenceEncoder, build_model
 from gsrec.models.neighbours import start_from_neighbours
+from gsrec.progress import Progress
 
 MANY_REPEATS = 0.1
 """The share of validation targets that were seen before from which it is told that they are misses."""
@@ -26,7 +26,7 @@ def prepare(
     config: RunConfig,
     *,
     vocabulary: Vocabulary | None = None,
-    progress: Received | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Split, tuple[str, ...]]:
     """Open, filter and split a log.
 
@@ -61,7 +61,7 @@ def _repeats_note(split: Split, config: RunConfig) -> tuple[str, ...]:
 
 
 def prepare_suited(
-    reference: LogReference, request: RunRequest, *, progress: Received | None = None
+    reference: LogReference, request: RunRequest, *, progress: Progress | None = None
 ) -> tuple[RunConfig, Split, tuple[str, ...]]:
     """The configuration that suits the sizes of a log, and the log as `prepare` gives it.
 

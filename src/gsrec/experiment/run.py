@@ -19,7 +19,6 @@ from gsrec.data.catalogue import SOURCES
 from gsrec.data.splits import Split
 from gsrec.errors import BundleError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
-from gsrec.evaluation.tasks import Progress
 from gsrec.experiment.config import RunConfig, as_now
 from gsrec.experiment.folder import (
     CHECKPOINTS_FOLDER,
@@ -35,6 +34,7 @@ from gsrec.experiment.folder import (
 from gsrec.experiment.prepare import batches_of, new_model, prepare
 from gsrec.files import held, remove_leftovers, write_json, write_text
 from gsrec.models import Model, PopRec
+from gsrec.progress import Progress
 from gsrec.training.checkpoint import clear_states, kept_identity
 from gsrec.training.course import CHECKPOINT_SECONDS, Epoch, Fit, Keeping, Listener
 from gsrec.training.trainer import fit

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from gsrec.experiment.layers import given_layer, model_keys
 from gsrec.experiment.run import train
 from gsrec.extras import check_installed
 from gsrec.files import held, write_json, write_text
+from gsrec.reporting.trials import Trial
 from gsrec.training.course import Epoch, Listener
 from gsrec.training.trainer import MONITORED
 
@@ -83,7 +84,7 @@ class StudyNarrator:
     """Who is told how a study goes on; `listens` opens the listener of one trial's training."""
 
     listens: Callable[[RunConfig], AbstractContextManager[Listener]] = lambda config: nullcontext(Listener())
-    on_trial: Callable[[dict[str, Any]], None] = lambda trial: None
+    on_trial: Callable[[Trial], None] = lambda trial: None
 
 
 def tune(
@@ -94,7 +95,7 @@ def tune(
     *,
     num_trials: int,
     narrator: StudyNarrator | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Trial]:
     """Try settings until the study has so many trials, and write the best ones as a file for `--config`.
 
     The first trial is what would be trained without tuning. One that is behind the median of those before it, epoch by
@@ -110,8 +111,7 @@ def tune(
         narrator: is told how it goes on.
 
     Returns:
-        All trials, the best first: `number`, `state`, `validation` (NDCG@10 at the best epoch), `settings`, `seconds`,
-        and the `error` of a training that could not go on.
+        All trials, the best first, by the validation NDCG@10 at the best epoch.
 
     Raises:
         ConfigError: if nothing is left to draw, or `out` holds the study of something else, or one that goes on now.
@@ -232,40 +232,41 @@ class _Study:
                 shutil.rmtree(folder, ignore_errors=True)
         return best
 
-    def trials(self) -> list[dict[str, Any]]:
+    def trials(self) -> list[Trial]:
         """The trials that ended, the best first; those that were given up come last."""
         ended = [_record(trial) for trial in self.study.trials if trial.state.name in ("COMPLETE", "PRUNED")]
-        return sorted(ended, key=lambda trial: (trial["state"] != "complete", -trial["validation"]))
+        return sorted(ended, key=lambda trial: (trial.state != "complete", -trial.validation))
 
     def write(self) -> None:
         """Write all trials, and the best one's settings as a file for `--config`."""
         trials = self.trials()
-        content = {"monitored": MONITORED, "model": self.tuning.request.model, "trials": trials}
+        content = {"monitored": MONITORED, "model": self.tuning.request.model, "trials": list(map(asdict, trials))}
         write_json(self.out / TRIALS_FILE, content)
-        if trials and trials[0]["state"] == "complete":
+        if trials and trials[0].state == "complete":
             write_text(self.out / BEST_SETTINGS, _toml(self.tuning, trials[0]))
 
 
-def _record(trial: Any) -> dict[str, Any]:
+def _record(trial: Any) -> Trial:
+    """What Optuna knows of a trial."""
     reached = trial.value if trial.value is not None else max(trial.intermediate_values.values(), default=0.0)
-    return {
-        "number": trial.number,
-        "state": trial.state.name.lower(),
-        "validation": reached,
-        "settings": trial.user_attrs.get("settings", {}),
-        "error": trial.user_attrs.get("error"),
-        "seconds": trial.duration.total_seconds() if trial.duration else 0.0,
-    }
+    return Trial(
+        number=trial.number,
+        state=trial.state.name.lower(),
+        validation=reached,
+        settings=trial.user_attrs.get("settings", {}),
+        error=trial.user_attrs.get("error"),
+        seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+    )
 
 
-def _toml(tuning: Tuning, best: Mapping[str, Any]) -> str:
+def _toml(tuning: Tuning, best: Trial) -> str:
     """The best settings as a file for `--config`, those that were given included."""
     layer, request = {section: dict(values) for section, values in tuning.given().items()}, tuning.request
-    for key, value in best["settings"].items():
+    for key, value in best.settings.items():
         section, name = key.split(".")
         layer.setdefault(section, {})[name] = value
     preset = "" if request.preset == "default" else f", to be used with its preset {request.preset}"
-    lines = [f"# {request.model}{preset}, the best of its study: validation {MONITORED} {best['validation']:.4f}"]
+    lines = [f"# {request.model}{preset}, the best of its study: validation {MONITORED} {best.validation:.4f}"]
     for section, values in layer.items():
         lines += ["", f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
     return "\n".join(lines) + "\n"

@@ -89,7 +89,7 @@ def verify(
     ways: Mapping[str, Way],
     *,
     num_targets: int | None = None,
-    progress: Callable[[str], None] = lambda what: None,
+    on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Verification:
     """Ask every way what comes after each test history, and compare the lists with the evaluator's.
 
@@ -98,7 +98,7 @@ def verify(
         split: the log it was trained on, cut as it was for training.
         ways: by name.
         num_targets: how many test targets, spread over all; None: all of them.
-        progress: told which way is asked.
+        on_stage: told which way is asked.
 
     Raises:
         DataError: if the split has no test target, or is not of the data that the model learned from.
@@ -107,16 +107,16 @@ def verify(
         raise DataError(f"{split.sequences.name} is not the log that the model learned from. Give that one.")
     targets, learned = _some(split.targets("test"), num_targets), split.train_counts() > 0
     task = RankingTask(split.sequences, targets, filter_seen=bundle.filter_seen, learned=learned)
-    progress("the evaluator")
+    on_stage("the evaluator")
     ranks, best = task.rank(bundle.model)
     histories = _histories(task)
     verdicts = []
     for name, way in ways.items():
-        progress(name)
+        on_stage(name)
         lists = way(histories, TOP)
         encoded = [bundle.vocabulary.encode(one) for one in lists]
         verdicts.append(_verdict(name, bundle, task, (ranks, best), encoded))
-    progress("changed targets")
+    on_stage("changed targets")
     return Verification(_metrics(ranks), tuple(verdicts), _moved(bundle.model, task, best))
 
 

@@ -5,7 +5,6 @@ Legend: U users, K recommendations.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from gsrec.data.sequences import Sequences
 from gsrec.errors import ConfigError, DataError
 from gsrec.files import check_file, replacing
 from gsrec.models.protocols import Scorer
+from gsrec.progress import Progress
 from gsrec.ranking import MEMORY_BUDGET, check_k, score_histories, tiles
 from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rows_of_counts
 
@@ -31,7 +31,7 @@ def top_items(
     filter_seen: bool = True,
     rules: ItemRules = NO_RULES,
     memory_budget: int = MEMORY_BUDGET,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The K items most likely to come after the whole history of every user.
 
@@ -86,7 +86,7 @@ def recommend_users(
     *,
     filter_seen: bool | None = None,
     rules: Rules | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> pl.DataFrame:
     """The K items most likely to come next for every user of a log.
 

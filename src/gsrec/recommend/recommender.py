@@ -5,7 +5,7 @@ Legend: B histories, L length, K recommendations, V items.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
@@ -21,6 +21,7 @@ from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
 from gsrec.models.protocols import SequenceEncoder
 from gsrec.models.scores import item_scores
+from gsrec.progress import Progress
 from gsrec.ranking import check_k, mask_seen, tiles, top_k
 from gsrec.recommend.answering import answers, rows_of
 from gsrec.recommend.everyone import recommend_users
@@ -163,7 +164,7 @@ class Recommender:
         exclude: Collection[ItemId] = (),
         only: Collection[ItemId] | None = None,
         rules: Rules | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> pl.DataFrame:
         """The same for every user of a log, as a frame; see `gsrec.recommend.everyone.recommend_users`."""
         rules = rules_of(exclude, only, rules)

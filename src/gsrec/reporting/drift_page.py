@@ -5,13 +5,12 @@ Needs the extra `report`. The page is one file that asks nobody for anything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from gsrec.extras import check_installed, needed
 from gsrec.files import check_file, write_text
+from gsrec.reporting.drift import Drift
 
 
 def check_drift_page(page: Path) -> None:
@@ -25,11 +24,11 @@ def check_drift_page(page: Path) -> None:
     check_file(page)
 
 
-def write_drift_page(drift: Mapping[str, Any], page: Path) -> None:
+def write_drift_page(drift: Drift, page: Path) -> None:
     """Write the page of a drift.
 
     Args:
-        drift: the record of `gsrec.experiment.drift.Drift`.
+        drift: what came out.
         page: the HTML file.
 
     Raises:
@@ -40,12 +39,12 @@ def write_drift_page(drift: Mapping[str, Any], page: Path) -> None:
     jinja2 = needed("jinja2")
     text = resources.files("gsrec.reporting").joinpath("drift.html").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
-    write_text(page, template.render(drift=drift, plot=_plot(drift["periods"], drift["on_validation"])))
+    write_text(page, template.render(drift=drift, plot=_plot(drift)))
 
 
-def _plot(periods: Sequence[Mapping[str, Any]], on_validation: Mapping[str, float]) -> str:
+def _plot(drift: Drift) -> str:
     """Three panels by age, as SVG."""
     from gsrec.reporting import figures
 
-    svg = figures.image(figures.drift_panels(periods, on_validation), "svg").decode()
+    svg = figures.image(figures.drift_panels(drift.periods, drift.on_validation), "svg").decode()
     return svg[svg.index("<svg") :]

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.artist import Artist
@@ -18,6 +17,8 @@ from matplotlib.ticker import MaxNLocator
 
 from gsrec.reporting.breakdown import BinValue
 from gsrec.reporting.curves import Curve, ModelCurves
+from gsrec.reporting.drift import Period
+from gsrec.reporting.trials import Trial
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -100,19 +101,19 @@ def metric_by_bins(models: Mapping[str, Sequence[BinValue]], words: Words) -> Fi
     return figure
 
 
-def drift_panels(periods: Sequence[Mapping[str, Any]], on_validation: Mapping[str, float]) -> Figure:
+def drift_panels(periods: Sequence[Period], on_validation: Mapping[str, float]) -> Figure:
     """What a model does not know, how popularity shifted, and how good the model is, by its age.
 
     Args:
-        periods: each as `gsrec drift --json` has it.
+        periods: one at least.
         on_validation: the model's metrics when it was trained.
     """
-    ages = [period["age"] for period in periods]
+    ages = [period.age for period in periods]
     figure = Figure(figsize=(12.0, 3.6), layout="constrained")
     unknown, shift, quality = figure.subplots(1, 3)
 
     def draw(axes: Axes, place: int, key: str, label: str, dash: str = "-") -> None:
-        values = [period[key] for period in periods]
+        values = [getattr(period, key) for period in periods]
         axes.plot(ages, values, dash, color=COLOURS[place], marker=MARKERS[place], markersize=4, label=label)
 
     draw(unknown, 0, "unknown_items", "events of unknown items")
@@ -121,11 +122,11 @@ def drift_panels(periods: Sequence[Mapping[str, Any]], on_validation: Mapping[st
     draw(shift, 0, "shift", "popularity, from training")
     draw(shift, 1, "shift_by_chance", "by chance alone", "--")
     shift.set_ylabel("Jensen-Shannon divergence, bits")
-    judged = [period for period in periods if "NDCG@10" in period["intervals"]]
-    means = [period["metrics"]["NDCG@10"] for period in judged]
-    low = [mean - period["intervals"]["NDCG@10"][0] for mean, period in zip(means, judged, strict=True)]
-    high = [period["intervals"]["NDCG@10"][1] - mean for mean, period in zip(means, judged, strict=True)]
-    at = [period["age"] for period in judged]
+    judged = [period for period in periods if "NDCG@10" in period.intervals]
+    means = [period.metrics["NDCG@10"] for period in judged]
+    low = [mean - period.intervals["NDCG@10"][0] for mean, period in zip(means, judged, strict=True)]
+    high = [period.intervals["NDCG@10"][1] - mean for mean, period in zip(means, judged, strict=True)]
+    at = [period.age for period in judged]
     quality.errorbar(at, means, yerr=[low, high], color=COLOURS[0], marker=MARKERS[0], markersize=4, label="since")
     if "NDCG@10" in on_validation:
         quality.axhline(on_validation["NDCG@10"], color=GREY, linestyle=":", label="on validation, when trained")
@@ -138,31 +139,31 @@ def drift_panels(periods: Sequence[Mapping[str, Any]], on_validation: Mapping[st
     return figure
 
 
-def study_panels(trials: Sequence[Mapping[str, Any]]) -> Figure:
+def study_panels(trials: Sequence[Trial]) -> Figure:
     """What was reached trial by trial, and by every setting; hollow marks were given up.
 
     Args:
-        trials: one at least, each with `number`, `state`, `validation` and `settings`.
+        trials: one at least.
     """
-    keys = list(trials[0]["settings"])
+    keys = list(trials[0].settings)
     figure = Figure(figsize=(3.2 * (1 + len(keys)), 3.2), layout="constrained")
     panels = figure.subplots(1, 1 + len(keys), sharey=True, squeeze=False)[0]
     for axes, key in zip(panels, ["trial", *keys], strict=True):
         for state, face in (("complete", COLOURS[0]), ("pruned", "none")):
-            chosen = [trial for trial in trials if trial["state"] == state]
-            values = [trial["number"] if key == "trial" else trial["settings"][key] for trial in chosen]
-            axes.scatter(values, [t["validation"] for t in chosen], facecolors=face, edgecolors=COLOURS[0], label=state)
+            chosen = [trial for trial in trials if trial.state == state]
+            values = [trial.number if key == "trial" else trial.settings[key] for trial in chosen]
+            axes.scatter(values, [t.validation for t in chosen], facecolors=face, edgecolors=COLOURS[0], label=state)
         axes.set_xlabel(key.rpartition(".")[2].replace("_", " "))
         _tidy(axes)
         if key.endswith(("learning_rate", "_size")):
             axes.set_xscale("log")
-            values = sorted({trial["settings"][key] for trial in trials})
+            values = sorted({trial.settings[key] for trial in trials})
             ticks = values if key.endswith("_size") else [values[0], values[-1]]
             axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             axes.minorticks_off()
-    by_number = sorted(trials, key=lambda trial: trial["number"])
-    best = [max(t["validation"] for t in by_number[: place + 1]) for place in range(len(by_number))]
-    panels[0].step([trial["number"] for trial in by_number], best, where="post", color=COLOURS[1], label="best so far")
+    by_number = sorted(trials, key=lambda trial: trial.number)
+    best = [max(t.validation for t in by_number[: place + 1]) for place in range(len(by_number))]
+    panels[0].step([trial.number for trial in by_number], best, where="post", color=COLOURS[1], label="best so far")
     panels[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].set_ylabel("validation NDCG@10")
     panels[0].legend(fontsize="small")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from gsrec.files import replacing
 from gsrec.reporting.plots import check_plots_available
+from gsrec.reporting.trials import Trial
 
 STUDY_PLOT = "study.png"
 
 
-def write_study_plot(trials: Sequence[Mapping[str, Any]], folder: Path) -> Path | None:
+def write_study_plot(trials: Sequence[Trial], folder: Path) -> Path | None:
     """Draw the trials of a study: filled ones ran to their end, hollow ones were given up.
 
     Args:
-        trials: each with `number`, `state`, `validation` and `settings`.
+        trials: in any order.
         folder: where to.
 
     Returns:
