@@ -16,6 +16,9 @@ from gsrec.models import ModelConfig
 from gsrec.models.config import Size
 from gsrec.training.config import TrainingConfig
 
+Layer = dict[str, dict[str, object]]
+"""Some settings, by section: `{"model": {...}, "training": {...}}`."""
+
 
 class DataConfig(Description):
     """Which events count, how they are split, and what is a candidate.

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from gsrec.data.sequences import LogSizes
 from gsrec.errors import ConfigError
-from gsrec.experiment.config import RunConfig, learns
-from gsrec.experiment.defaults import Layer, catalogue_note, suited_layer, suited_note
+from gsrec.experiment.config import Layer, RunConfig, learns
+from gsrec.experiment.defaults import catalogue_note, suited_layer, suited_note
 from gsrec.experiment.layers import given_layer, model_keys, over, preset_layer, read_presets, section_keys, unknown
 from gsrec.models import MODELS
 from gsrec.training.precision import precision_note

@@ -10,11 +10,8 @@ few steps an epoch, unless batches are small. The numbers behind the borders are
 from __future__ import annotations
 
 from gsrec.data.sequences import LogSizes
-from gsrec.experiment.config import RunConfig
+from gsrec.experiment.config import Layer, RunConfig
 from gsrec.training.config import MANY_ITEMS, OVER_CATALOGUE, TrainingConfig
-
-Layer = dict[str, dict[str, object]]
-"""Settings by section: `{"model": {...}, "training": {...}}`."""
 
 FEW = 40.0
 """Events an item below which a log is sparse."""

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gsrec.errors import ConfigError
-from gsrec.experiment.config import DataConfig, RunConfig
-from gsrec.experiment.defaults import Layer
+from gsrec.experiment.config import DataConfig, Layer, RunConfig
 from gsrec.models import MODELS
 from gsrec.training.config import TrainingConfig
 

@@ -13,9 +13,8 @@ from typing import Any
 from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, TrainingError
-from gsrec.experiment.config import RunConfig, as_now, check_learns
+from gsrec.experiment.config import Layer, RunConfig, as_now, check_learns
 from gsrec.experiment.configure import RunRequest
-from gsrec.experiment.defaults import Layer
 from gsrec.experiment.folder import LogReference, check_folder
 from gsrec.experiment.layers import given_layer, model_keys
 from gsrec.experiment.run import train

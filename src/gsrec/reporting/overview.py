@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from gsrec.description import first_problem
+from gsrec.description import Description, first_problem
 from gsrec.errors import DataError
 from gsrec.reporting.comparison import Comparison
 from gsrec.reporting.comparison_tables import DECIMALS, mean_and_deviation, rounded
@@ -25,7 +25,7 @@ READING = (
 )
 
 
-class Published(BaseModel):
+class Published(Description):
     """What somebody else's model came to, on the test part.
 
     Attributes:
@@ -34,8 +34,6 @@ class Published(BaseModel):
         candidates: what targets were ranked among, as in a protocol.
         source: where it stands.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     data: str
@@ -55,9 +53,7 @@ class Published(BaseModel):
         return comparison.protocol.split == "test" and protocol == (self.data, self.split, self.candidates)
 
 
-class _PublishedFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _PublishedFile(Description):
     published: tuple[Published, ...]
 
 
