@@ -1,8 +1,10 @@
 import re
+from pathlib import Path
 
 import pytest
 
 from gsrec.data.columns import Columns, find_roles
+from gsrec.data.readers import read_log
 from gsrec.errors import DataError
 
 
@@ -49,6 +51,18 @@ def test_a_column_that_cannot_be_guessed_names_what_is_there() -> None:
         DataError, match=r"log\.csv: none of its columns looks like the item: 'user', 'thing'\. Name it"
     ):
         find_roles(Columns(), ["user", "thing"], "log.csv")
+
+
+def test_the_finer_time_is_taken_and_the_other_told() -> None:
+    roles = find_roles(Columns(), ["user_id", "item_id", "date", "event_time"], "log.csv")
+    assert roles.time == "event_time"
+    assert roles.notes[1:] == ("column 'date' is not used: the time is 'event_time'",)
+
+
+def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("user_id,item_id,item_id,time\na,1,2,3\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"two columns are called 'item_id'\. Give one of them another name"):
+        read_log(tmp_path / "log.csv")
 
 
 def test_one_column_cannot_be_two_things() -> None:

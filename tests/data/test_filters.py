@@ -91,6 +91,23 @@ def test_duplicates_are_dropped_if_asked() -> None:
     assert kept.notes[-1].startswith("dropped interactions with another's user, item and time: 1 (")
 
 
+def test_users_with_too_many_are_dropped_before_items_are_counted() -> None:
+    log = log_of((1, 7), (1, 8), (1, 9), (2, 7), (2, 9), (3, 9))
+    kept = log.filtered(max_user_interactions=2, min_item_interactions=2)
+    assert kept.frame.select("user_id", "item_id").rows() == [(2, 9), (3, 9)]
+    assert kept.notes[-2].startswith("dropped interactions of users with more than 2: 3 (users gone: 1")
+    with pytest.raises(ConfigError, match="the most interactions of a user must be at least the least, 2, found 1"):
+        log.filtered(min_user_interactions=2, max_user_interactions=1)
+
+
+def test_a_user_with_most_of_all_events_is_told() -> None:
+    many = log_of(*((1, item) for item in range(2_000)), *((user, 7) for user in range(2, 300)))
+    assert many.notes[-1] == (
+        "users with more than 100 times the interactions of the usual one (1) have 87% of all: 1. "
+        "If they are no people, max_user_interactions leaves them out"
+    )
+
+
 def test_duplicates_need_a_time() -> None:
     log = log_from_frame(pl.DataFrame({"user": [1, 1], "item": [5, 5]}))
     with pytest.raises(DataError, match="without a time column a repeated row cannot be told"):

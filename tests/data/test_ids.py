@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -18,7 +20,21 @@ def test_integers_stay_integers(ids: list[int]) -> None:
 @given(st.lists(TEXTS, min_size=1), st.booleans())
 def test_strings_stay_strings(ids: list[str], text: bool) -> None:
     found, notes = read_ids(pl.Series("item", ids), "log", text=text)
-    assert (found.to_list(), notes) == (ids, ())
+    assert (found.to_list(), notes if any(one != one.strip() for one in ids) else ()) == (ids, notes)
+
+
+def test_ids_with_blanks_around_them_are_told() -> None:
+    found, notes = read_ids(pl.Series("user", ["ann", "ann ", " bob", " bob"]), "log")
+    assert found.to_list() == ["ann", "ann ", " bob", " bob"]
+    assert notes == ("column 'user': ids that begin or end with a blank, which is a part of them: 2",)
+
+
+def test_whole_decimals_become_int64() -> None:
+    whole = pl.Series("user", [Decimal(12), Decimal(13)], dtype=pl.Decimal(28, 2))
+    assert read_ids(whole, "log")[0].to_list() == [12, 13]
+    for other in ("12.5", "99999999999999999999"):
+        with pytest.raises(DataError, match="an id must be an integer or a string"):
+            read_ids(pl.Series("user", [Decimal(other)], dtype=pl.Decimal(28, 1)), "log")
 
 
 @pytest.mark.parametrize("dtype", [pl.Int8, pl.UInt16, pl.UInt64, pl.Float32, pl.Float64])

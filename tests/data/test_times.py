@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -9,7 +10,11 @@ from gsrec.data.times import DIGITS, read_times
 from gsrec.errors import DataError
 
 
-@given(st.lists(st.integers(-(10**10), 10**10).filter(lambda time: not DIGITS[0] <= time <= DIGITS[1]), min_size=1))
+@given(
+    st.lists(
+        st.integers(-(10**10), 4 * 10**9).filter(lambda time: not DIGITS[0][0] <= time <= DIGITS[0][1]), min_size=1
+    )
+)
 def test_seconds_stay_seconds(seconds: list[int]) -> None:
     times = read_times(pl.Series("timestamp", seconds), "log")
     assert (times.values.to_list(), times.kind, times.ticks_per_second, times.notes) == (seconds, "clock", 1, ())
@@ -97,6 +102,10 @@ def test_dates_without_separators_are_told_by_their_size() -> None:
     times = read_times(pl.Series("day", [19700103, 20200101]), "log")
     assert (times.values.to_list(), times.kind) == ([2 * 86_400, 1_577_836_800], "clock")
     assert times.notes == ("column 'day': dates written as yyyymmdd, told by their size",)
+    for form, digits in (("yyyymmddHHMM", 197001030000), ("yyyymmddHHMMSS", 19700103000000)):
+        times = read_times(pl.Series("day", [digits]), "log")
+        assert times.values.to_list() == [2 * 86_400]
+        assert times.notes == (f"column 'day': dates written as {form}, told by their size",)
     assert read_times(pl.Series("day", [19700103, 20200199]), "log").values.to_list() == [19700103, 20200199]
     assert read_times(pl.Series("order", [19700103]), "log").values.to_list() == [19700103]
 
@@ -105,6 +114,41 @@ def test_dates_without_separators_are_told_by_their_size() -> None:
 def test_times_beyond_any_calendar_are_named(values: list[object]) -> None:
     with pytest.raises(DataError, match=r"row 3: a time outside the years 1 to 9999 \(are units mixed\?\), found"):
         read_times(pl.Series("time", values), "log.csv")
+
+
+@pytest.mark.parametrize("small", [1_700_000_000, 1_700_000_000_000])
+def test_smaller_units_among_larger_ones_are_named(small: int) -> None:
+    with pytest.raises(
+        DataError, match=r"row 2: too small a time for microseconds.* \(are units mixed\?\), found 17000"
+    ):
+        read_times(pl.Series("time", [1_700_000_000_000_001, small, 1_700_000_000_000_002, 0]), "log")
+
+
+def test_times_that_a_clock_seldom_shows_are_told() -> None:
+    assert read_times(pl.Series("time", [0, 0, 1_700_000_000, 1_700_000_001]), "log").notes == (
+        "column 'time': times of 0, which is 1970-01-01, the oldest of all: 2",
+    )
+    assert read_times(pl.Series("time", [0, 1, 2]), "log").notes == ()
+    assert read_times(pl.Series("time", [1_700_000_000, 5_000_000_000]), "log").notes == (
+        "column 'time': times after the year 2100: 1",
+    )
+
+
+def test_decimals_are_numbers() -> None:
+    def read(*values: str) -> list[float]:
+        return read_times(
+            pl.Series("time", list(map(Decimal, values)), dtype=pl.Decimal(28, 1)), "log"
+        ).values.to_list()
+
+    assert read("1700000000", "2") == [1_700_000_000, 2]
+    assert read("1.5", "2") == [1.5, 2.0]
+    with pytest.raises(DataError, match="a time beyond 64 bits"):
+        read("99999999999999999999")
+
+
+def test_blanks_around_times_do_not_matter() -> None:
+    times = read_times(pl.Series("time", [" 1700000000", "1700000001 "]), "log")
+    assert times.values.to_list() == [1_700_000_000, 1_700_000_001]
 
 
 def test_a_time_beyond_64_bits() -> None:

@@ -53,10 +53,11 @@ TIME_NAMES = (
     "unixreviewtime",
     "unixtime",
     "datetime",
-    "date",
-    "createdat",
+    "eventtimestamp",
     "eventtime",
+    "createdat",
     "ratingtime",
+    "date",
     *POSITION_NAMES,
 )
 
@@ -115,13 +116,16 @@ def find_roles(columns: Columns, names: Sequence[str], where: str) -> Roles:
         where: the file or frame, for messages.
 
     Raises:
-        DataError: if a column is not there, or one column is asked to be two things.
+        DataError: if a column is not there, or there twice, or is asked to be two things.
     """
     user = _required("user", columns.user, USER_NAMES, names, where)
     item = _required("item", columns.item, ITEM_NAMES, names, where)
     time = _named("time", columns.time, names, where) or _guessed(TIME_NAMES, names)
     if len({user, item, time}) < 3:
         raise DataError(f"{where}: user {user!r}, item {item!r} and time {time!r} must be different columns")
+    for name in (user, item, time):
+        if f"{name}_duplicated_0" in names:  # so Polars calls the second of two
+            raise DataError(f"{where}: two columns are called {name!r}. Give one of them another name.")
     return Roles(user, item, time, _notes(columns, names, user, item, time))
 
 
@@ -151,6 +155,9 @@ def _notes(columns: Columns, names: Sequence[str], user: str, item: str, time: s
     asked = {"user": columns.user, "item": columns.item, "time": columns.time}
     guesses = [f"{role} {name!r}" for role, name in found.items() if name is not None and asked[role] is None]
     unused = [str(name) for name in names if plain(str(name)) in STRENGTH_NAMES and name not in found.values()]
-    strengths = (f"column {unused[0]!r} is not used: every row counts as taken",) if unused else ()
+    left_out = [f"column {name!r} is not used: every row counts as taken" for name in unused[:1]]
+    times = {plain(str(name)): str(name) for name in names if plain(str(name)) in TIME_NAMES}
+    others = [name for name in times.values() if time is not None and asked["time"] is None and name != time]
+    left_out += [f"column {name!r} is not used: the time is {time!r}" for name in others[:1]]
     untimed = () if time else ("no time column: the order of the file is taken as the order in time",)
-    return ((f"columns guessed: {', '.join(guesses)}",) if guesses else ()) + strengths + untimed
+    return ((f"columns guessed: {', '.join(guesses)}",) if guesses else ()) + tuple(left_out) + untimed

@@ -50,7 +50,7 @@ class LogDescription:
         num_users: U.
         num_items: V.
         num_interactions: N.
-        density: N / (U V), the share (0 to 1) of users and items that met, where none meet twice.
+        density: the share (0 to 1) of all pairs of a user and an item that met.
         user_interactions: the lengths of the histories.
         item_interactions: how often the items were taken.
         num_short_users: users with fewer than 3 interactions, who can be trained on but not judged.
@@ -95,18 +95,19 @@ def describe(log: InteractionLog) -> LogDescription:
     >>> frame = pl.DataFrame({"user": [1, 1, 1, 2], "item": [5, 5, 6, 5], "time": [10, 10, 20, 30]})
     >>> description = describe(log_from_frame(frame))
     >>> description.density, description.user_interactions.maximum, description.last_time
-    (1.0, 3, '1970-01-01T00:00:30Z')
+    (0.75, 3, '1970-01-01T00:00:30Z')
     >>> description.num_time_ties, description.num_consecutive_repeats, description.num_duplicates
     (1, 1, 1)
     """
     lengths, popularity = (log.frame[name].value_counts()["count"] for name in ("user_id", "item_id"))
+    num_pairs = log.frame.select("user_id", "item_id").unique().height
     first_time, last_time = _span(log.timestamps())
     return LogDescription(
         name=log.name,
         num_users=lengths.len(),
         num_items=popularity.len(),
         num_interactions=log.num_interactions,
-        density=log.num_interactions / (lengths.len() * popularity.len()),
+        density=num_pairs / (lengths.len() * popularity.len()),
         user_interactions=_spread(lengths),
         item_interactions=_spread(popularity),
         num_short_users=int((lengths < SHORTEST).sum()),
@@ -115,7 +116,7 @@ def describe(log: InteractionLog) -> LogDescription:
         last_time=last_time,
         num_time_ties=_num_as_before(log, "time"),
         num_consecutive_repeats=_num_as_before(log, "item_id"),
-        num_repeats=log.num_interactions - log.frame.select("user_id", "item_id").unique().height,
+        num_repeats=log.num_interactions - num_pairs,
         num_duplicates=log.num_duplicates,
         fingerprint=log.to_sequences(log.vocabulary()).fingerprint,
         notes=log.notes,

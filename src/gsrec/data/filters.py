@@ -1,4 +1,4 @@
-"""What is too rare to learn from is dropped, and counted."""
+"""What is too rare or too much to learn from is dropped, and counted."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Filters:
 
     min_user_interactions: int = 1
     min_item_interactions: int = 1
+    max_user_interactions: int | None = None
     k_core: bool = False
     drop_repeats: bool = False
     drop_duplicates: bool = False
@@ -24,10 +25,13 @@ class Filters:
         least = min(self.min_user_interactions, self.min_item_interactions)
         if least < 1:
             raise ConfigError(f"the least interactions of a user or an item must be at least 1, found {least}")
+        least, most = self.min_user_interactions, self.max_user_interactions
+        if most is not None and most < least:
+            raise ConfigError(f"the most interactions of a user must be at least the least, {least}, found {most}")
 
 
 def apply_filters(frame: pl.DataFrame, filters: Filters, name: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Drop duplicates, then repeats, then what is too rare.
+    """Drop duplicates, then repeats, then users with too many, then what is too rare.
 
     Args:
         frame: (N, 2 or 3) sorted by user, then time.
@@ -46,6 +50,9 @@ def apply_filters(frame: pl.DataFrame, filters: Filters, name: str) -> tuple[pl.
         kept = _told(notes, kept, _without_duplicates(kept, name), "with another's user, item and time")
     if filters.drop_repeats:
         kept = _told(notes, kept, _without_repeats(kept), "that repeat the user's item just before")
+    if (most := filters.max_user_interactions) is not None:
+        few = kept.filter(pl.len().over("user_id") <= most)
+        kept = _told(notes, kept, few, f"of users with more than {most:,}")
     common = _k_core(kept, filters) if filters.k_core else kept.filter(_common(filters))
     if common.is_empty():
         raise DataError(

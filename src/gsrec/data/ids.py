@@ -43,6 +43,8 @@ def read_ids(column: pl.Series, where: str, *, text: bool = False) -> tuple[pl.S
         return _as_integers(column, where), ()
     if column.dtype.is_float():
         return _whole(column, where)
+    if column.dtype.is_decimal():
+        return _whole(column, where)
     if column.dtype in (pl.String, pl.Categorical, pl.Enum):
         return _strings(column.cast(pl.String), text)
     raise DataError(
@@ -77,17 +79,23 @@ def _as_integers(column: pl.Series, where: str) -> pl.Series:
 
 
 def _whole(column: pl.Series, where: str) -> tuple[pl.Series, tuple[str, ...]]:
-    broken = (column != column.floor()) | (column.abs() > LARGEST_EXACT_FLOAT)
+    integers = column.cast(pl.Int64, strict=False)
+    broken = (integers != column).fill_null(True)
+    if column.dtype.is_float():
+        broken |= column.abs() > LARGEST_EXACT_FLOAT
     if broken.any():
         raise _unfit(column, broken, where, "an id must be an integer or a string")
-    return column.cast(pl.Int64), (_told_as_integers(column.name),)
+    return integers, (_told_as_integers(column.name),)
 
 
 def _strings(column: pl.Series, text: bool) -> tuple[pl.Series, tuple[str, ...]]:
     whole = column.str.strip_suffix(".0")
     if text and column.str.ends_with(".0").all() and whole.to_frame().select(spells_integers(pl.all()).all()).item():
         return whole.cast(pl.Int64), (_told_as_integers(column.name),)
-    return column, ()
+    blank = column.unique()
+    count = int((blank != blank.str.strip_chars()).sum())
+    note = f"column {column.name!r}: ids that begin or end with a blank, which is a part of them: {count:,}"
+    return column, (note,) if count else ()
 
 
 def _unfit(column: pl.Series, mask: pl.Series, where: str, rule: str) -> DataError:

@@ -21,6 +21,9 @@ from gsrec.data.times import TimeKind, Times, read_times
 from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import DataError
 
+TOO_MANY, MANY_EVENTS, SHARE_OF_GIANTS = 100, 1_000, 0.05
+"""A user's interactions, as times the usual user's and at least, and the share of all from which they are told of."""
+
 
 @dataclass(frozen=True, eq=False)
 class InteractionLog:
@@ -104,24 +107,33 @@ class InteractionLog:
         *,
         min_user_interactions: int = 1,
         min_item_interactions: int = 1,
+        max_user_interactions: int | None = None,
         k_core: bool = False,
         drop_repeats: bool = False,
         drop_duplicates: bool = False,
     ) -> InteractionLog:
-        """The log without what is too rare; `notes` say what was dropped.
+        """The log without what is too rare or too much; `notes` say what was dropped.
 
         Args:
             min_user_interactions: the least interactions of a user.
             min_item_interactions: the least interactions of an item.
+            max_user_interactions: the most interactions of a user, who is left out with more; None: any number.
             k_core: repeat until both hold; otherwise both are counted once, before anything is dropped for rarity.
             drop_repeats: of the same item several times in a row keep only the first; done before counting.
             drop_duplicates: of rows with equal user, item and time keep only the first; done before all else.
 
         Raises:
-            ConfigError: if a least number is below 1.
+            ConfigError: if a least number is below 1, or the most of a user below the least.
             DataError: if nothing is left, or there is no time to find duplicates by.
         """
-        filters = Filters(min_user_interactions, min_item_interactions, k_core, drop_repeats, drop_duplicates)
+        filters = Filters(
+            min_user_interactions=min_user_interactions,
+            min_item_interactions=min_item_interactions,
+            max_user_interactions=max_user_interactions,
+            k_core=k_core,
+            drop_repeats=drop_repeats,
+            drop_duplicates=drop_duplicates,
+        )
         frame, notes = apply_filters(self.frame, filters, self.name)
         return replace(self, frame=frame, notes=self.notes + notes)
 
@@ -275,4 +287,13 @@ def _told(log: InteractionLog) -> InteractionLog:
         notes += ("all interactions have the same time: the order of the file is taken as the order in time",)
     if log.num_users == 1:
         notes += ("there is only one user",)
+    lengths = log.frame["user_id"].value_counts()["count"]
+    usual = int(lengths.sort()[lengths.len() // 2])
+    giants = lengths.filter((lengths > TOO_MANY * usual) & (lengths > MANY_EVENTS))
+    if giants.sum() > SHARE_OF_GIANTS * log.num_interactions:
+        notes += (
+            f"users with more than {TOO_MANY} times the interactions of the usual one ({usual:,}) have "
+            f"{giants.sum() / log.num_interactions:.0%} of all: {giants.len():,}. If they are no people, "
+            "max_user_interactions leaves them out",
+        )
     return replace(log, notes=notes)

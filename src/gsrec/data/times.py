@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import polars as pl
@@ -17,8 +17,15 @@ TICKS = ((10**17, 10**9, "nanoseconds"), (10**14, 10**6, "microseconds"), (10**1
 """Clock times of typical size at least .. are counted in ticks of which a second has .., called .."""
 DATE_FORMATS = (None, "%+", "%F %T%.f", "%F %R", "%F")
 """How dates are written: as Polars guesses, then ISO 8601 in its forms."""
-DIGITS = (1900_01_01, 2100_12_31)
-"""Between these, integers can be dates written without separators."""
+DIGITS = (
+    (1900_01_01, 2100_12_31, "%Y%m%d", "yyyymmdd"),
+    (1900_01_01_0000, 2100_12_31_2359, "%Y%m%d%H%M", "yyyymmddHHMM"),
+    (1900_01_01_00_00_00, 2100_12_31_23_59_59, "%Y%m%d%H%M%S", "yyyymmddHHMMSS"),
+)
+"""Integers from .. to .. can be dates written without separators, as .., which is called .."""
+SINCE_1973 = 100_000_000
+"""Unix seconds from which on a time is taken for one of a real clock."""
+YEAR_2100 = 4_102_444_800
 CALENDAR = (-62_135_596_800, 253_402_300_799)
 """Unix seconds of the first and the last moment that a calendar of four digits can show."""
 SECONDS_A_DAY = 86_400
@@ -57,13 +64,16 @@ def read_times(column: pl.Series, where: str) -> Times:
     if column.dtype == pl.String:
         column = _parse(column, where)
     if column.dtype in (pl.Date, pl.Datetime):
-        return _within_calendar(_of_dates(column), column, where)
+        return _told(_within_calendar(_of_dates(column), column, where), column.name)
+    if column.dtype.is_decimal():
+        whole = column.cast(pl.Int64, strict=False)
+        column = whole if (whole == column).fill_null(False).all() else column.cast(pl.Float64)
     if not (column.dtype.is_integer() or column.dtype.is_float()):
         raise DataError(f"{where}: column {column.name!r} must hold numbers or dates, found {column.dtype}")
     numbers = _exact(column, where)
     if plain(column.name) in POSITION_NAMES:
         return Times(numbers, "position")
-    return _within_calendar(_of_clock(numbers), column, where)
+    return _told(_within_calendar(_of_clock(numbers, where), column, where), column.name)
 
 
 def _check(good: pl.Series, column: pl.Series, where: str, problem: str) -> None:
@@ -76,6 +86,7 @@ def _check(good: pl.Series, column: pl.Series, where: str, problem: str) -> None
 
 
 def _parse(column: pl.Series, where: str) -> pl.Series:
+    column = column.str.strip_chars()
     for dtype in (pl.Int64, pl.Float64):
         numbers = column.cast(dtype, strict=False)
         if not numbers.null_count():
@@ -112,23 +123,28 @@ def _exact(column: pl.Series, where: str) -> pl.Series:
     return column.cast(pl.Int64 if whole.all() else pl.Float64)
 
 
-def _of_clock(numbers: pl.Series) -> Times:
-    if (dates := _of_digits(numbers)) is not None:
-        return Times(dates, "clock", 1, (f"column {numbers.name!r}: dates written as yyyymmdd, told by their size",))
+def _of_clock(numbers: pl.Series, where: str) -> Times:
+    for first, last, form, name in DIGITS:
+        if (dates := _of_digits(numbers, first, last, form)) is not None:
+            return Times(dates, "clock", 1, (f"column {numbers.name!r}: dates written as {name}, told by their size",))
     typical = float(numbers.abs().median() or 0)  # type: ignore[arg-type]
     for size, ticks, unit in TICKS:
         if typical >= size:
+            is_coarser = (numbers != 0) & (numbers.abs() < size // 10)
+            _check(
+                ~is_coarser, numbers, where, f"too small a time for {unit}, which most of them are (are units mixed?)"
+            )
             note = f"column {numbers.name!r}: {unit}, told by their size"
             return _coarsest(Times(numbers, "clock", ticks, (note,)))
     return Times(numbers, "clock")
 
 
-def _of_digits(numbers: pl.Series) -> pl.Series | None:
+def _of_digits(numbers: pl.Series, first: int, last: int, form: str) -> pl.Series | None:
     """Seconds of dates such as 20201231, if all are; as seconds they would all lie in August 1970."""
-    if numbers.dtype.is_float() or not numbers.is_between(DIGITS[0], DIGITS[1]).all():
+    if numbers.dtype.is_float() or not numbers.is_between(first, last).all():
         return None
-    dates = numbers.cast(pl.String).str.to_date("%Y%m%d", strict=False)
-    return None if dates.null_count() else dates.cast(pl.Datetime("ms")).to_physical() // 1000
+    dates = numbers.cast(pl.String).str.to_datetime(form, time_unit="ms", strict=False)
+    return None if dates.null_count() else dates.to_physical() // 1000
 
 
 def _within_calendar(times: Times, column: pl.Series, where: str) -> Times:
@@ -136,6 +152,17 @@ def _within_calendar(times: Times, column: pl.Series, where: str) -> Times:
     inside = seconds.is_between(CALENDAR[0], CALENDAR[1])
     _check(inside, column, where, "a time outside the years 1 to 9999 (are units mixed?)")
     return times
+
+
+def _told(times: Times, name: str) -> Times:
+    """The times with notes on those that a clock seldom shows."""
+    notes, ticks = times.notes, times.ticks_per_second
+    num_recent = int((times.values.abs() >= SINCE_1973 * ticks).sum())
+    if 2 * num_recent >= times.values.len() and (zeros := int((times.values == 0).sum())):
+        notes += (f"column {name!r}: times of 0, which is 1970-01-01, the oldest of all: {zeros:,}",)
+    if late := int((times.values >= YEAR_2100 * ticks).sum()):
+        notes += (f"column {name!r}: times after the year 2100: {late:,}",)
+    return replace(times, notes=notes)
 
 
 def _coarsest(times: Times) -> Times:

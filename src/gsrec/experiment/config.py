@@ -26,6 +26,7 @@ class DataConfig(Description):
     Attributes:
         min_user_interactions: users with fewer events are left out (the thesis: 3).
         min_item_interactions: items with fewer events are left out.
+        max_user_interactions: users with more events, such as programs, are left out; none: nobody is.
         k_core: whether both are repeated until nothing more falls out.
         drop_repeats: whether an item taken several times in a row counts once.
         drop_duplicates: whether events with user, item and time of another are left out; it needs times.
@@ -39,6 +40,7 @@ class DataConfig(Description):
 
     min_user_interactions: Size = 3
     min_item_interactions: Size = 1
+    max_user_interactions: Annotated[int, Field(ge=1)] | None = None
     k_core: bool = False
     drop_repeats: bool = False
     drop_duplicates: bool = False
@@ -57,6 +59,7 @@ class DataConfig(Description):
         return log.filtered(
             min_user_interactions=self.min_user_interactions,
             min_item_interactions=self.min_item_interactions,
+            max_user_interactions=self.max_user_interactions,
             k_core=self.k_core,
             drop_repeats=self.drop_repeats,
             drop_duplicates=self.drop_duplicates,
