@@ -27,8 +27,15 @@ def replace(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after), encoding="utf-8")
 
 
-@pytest.mark.parametrize("place", ["nothing", ".", "file"])
-def test_a_folder_that_is_no_run(gsrec: Gsrec, place: str) -> None:
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("nothing", "holds no trained model: there is no such file or folder"),
+        (".", "holds no trained model: manifest.json cannot be read"),
+        ("file", "is no bundle, or a damaged one"),
+    ],
+)
+def test_a_folder_that_is_no_run(gsrec: Gsrec, place: str, reason: str) -> None:
     Path("file").touch()
     code, out, err = gsrec("evaluate", place)
     assert (code, out) == (1, "")
@@ -37,8 +44,7 @@ def test_a_folder_that_is_no_run(gsrec: Gsrec, place: str) -> None:
     )
     code, out, err = gsrec("recommend", place, "--history", "i1")
     assert (code, out) == (1, "")
-    kind = "is no bundle, or a damaged one" if place == "file" else "holds no trained model: manifest.json cannot be"
-    assert f"gsrec: {place} {kind}" in err
+    assert f"gsrec: {place} {reason}" in err
 
 
 def truncate_weights(run: Path) -> None:
@@ -93,7 +99,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
     change_model_in_record: "run/bundle is not the model that run/run.json tells of",
     change_format: "run/bundle is of format 4, and this version knows format 3. Install a newer gsrec.",
     cut_manifest: "run/bundle: manifest.json is damaged: ",
-    lose_bundle: "run/bundle holds no trained model: manifest.json cannot be read",
+    lose_bundle: "run/bundle holds no trained model: there is no such file or folder",
     cut_record: "run/run.json is damaged or of another version: Invalid JSON: EOF",
     empty_record: "run/run.json is damaged or of another version: log: Field required. Train or copy it again.",
     garble_record: "run/run.json is damaged or of another version: 'utf-8' codec can't decode",

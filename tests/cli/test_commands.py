@@ -183,6 +183,25 @@ def test_what_cannot_be_written_is_told_before_anything_is_computed(gsrec: Gsrec
         assert (code, out, "it is a folder" in err) == (1, "", True)
 
 
+def test_the_log_is_not_overwritten_by_what_comes_of_it(gsrec: Gsrec, run_folder: Path, small_log: Path) -> None:
+    before = Path("log.csv").write_text("user_id,item_id,timestamp\nu0,i1,9\n", encoding="utf-8")
+    Path("page.html").symlink_to("log.csv")
+    for command in (("recommend", run_folder, "--everybody", "log.csv"), ("drift", run_folder, "log.csv")):
+        out = "log.csv" if command[0] == "recommend" else "page.html"
+        code, _, err = gsrec(*command, "--out", out)
+        assert (code, "is the log itself" in err) == (2, True)
+    assert Path("log.csv").stat().st_size == before
+
+
+def test_users_with_nothing_left_are_told(gsrec: Gsrec, run_folder: Path) -> None:
+    rows = [f"all,i{item},{item}" for item in range(12)] + [f"most,i{item},{item}" for item in range(10)]
+    Path("log.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows, ""]), encoding="utf-8")
+    code, out, err = gsrec("recommend", run_folder, "--everybody", "log.csv", "-k", 3, "--out", "next.csv")
+    assert (code, out) == (0, "written: next.csv, 2 rows for 1 users\n")
+    assert "note: users for whom nothing is left to recommend, who have no rows: 1\n" in err
+    assert "note: lists of fewer than 3 items, because no more are left: 1\n" in err
+
+
 def test_evaluations_under_other_protocols_do_not_replace_each_other(gsrec: Gsrec, run_folder: Path) -> None:
     for options in ((), ("--keep-seen",), ("--seed", 3), ("--split", "validation"), ("--candidates", "popularity:5")):
         assert gsrec("evaluate", run_folder, *options)[0] == 0

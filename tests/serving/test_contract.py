@@ -173,7 +173,9 @@ def test_items_that_are_strings(serve: Callable[..., Server], tmp_path: Path) ->
     server = serve(tmp_path / "words")
     answer = server.ask("POST", "/v1/sessions/s/events", {"item_ids": ["ham", 5, "5"], "k": 2})
     assert told(answer) == expected(server.recommender.recommend(["ham", 5, "5"], 2))
-    assert [item["item_id"] for item in server.ask("GET", "/v1/sessions/s")["items"]] == ["ham", 5, "5"]
+    assert [item["item_id"] for item in server.ask("GET", "/v1/sessions/s")["items"]] == ["ham", "5", "5"]
+    explained = server.ask("POST", "/v1/explain", {"history": ["ham", 5], "item_id": 5})
+    assert [explained["item_id"], *(event["item_id"] for event in explained["events"])] == ["5", "ham", "5"]
     assert len(server.ask("GET", "/v1/items/a%2Fb/similar?k=2")["items"]) == 2
 
 

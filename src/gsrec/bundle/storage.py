@@ -127,7 +127,8 @@ def read_files(path: Path) -> dict[str, bytes]:
             continue
         if place == path or not path.exists():  # else what was set aside may be half removed already
             return files
-    raise BundleError(f"{path} holds no trained model: {MANIFEST} cannot be read ({missing})") from missing
+    reason = f"{MANIFEST} cannot be read ({missing})" if path.exists() else "there is no such file or folder"
+    raise BundleError(f"{path} holds no trained model: {reason}") from missing
 
 
 def _read_folder(path: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ import typer
 
 from gsrec.bundle import Bundle
 from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
-from gsrec.cli.logs import opened
+from gsrec.cli.logs import check_other, opened
 from gsrec.cli.options import ColumnOptions, Output, WishOptions, split_ids
 from gsrec.data.vocabulary import ItemId
 from gsrec.experiment.folder import any_bundle
@@ -44,6 +44,7 @@ def answer_everybody(
 ) -> None:
     """Write what comes next for every user of a log into a table."""
     check_table(out)
+    check_other(out, log)
     bundle = any_bundle(path)
     rules = _rules(bundle, wishes, output)
     whole = opened(log, columns, output, trained=path)
@@ -52,7 +53,11 @@ def answer_everybody(
     with progress_bar(log, quiet=output.quiet) as progress:
         frame = recommend_users(bundle, known, wishes.k, filter_seen=wishes.filter_seen, rules=rules, progress=progress)
     write_recommendations(frame, out)
-    record = {"out": str(out), "rows": frame.height, "users": frame["user_id"].n_unique(), "k": wishes.k}
+    lengths = frame.group_by("user_id").len()["len"]
+    without, short = known.num_users - lengths.len(), int((lengths < wishes.k).sum())
+    told = f"users for whom nothing is left to recommend, who have no rows: {without:,}"
+    print_notes([*[told][:without], *_notes(0, short, 0, wishes.k)], quiet=output.quiet)
+    record = {"out": str(out), "rows": frame.height, "users": lengths.len(), "k": wishes.k}
     if output.as_json:
         print_json(record)
         return

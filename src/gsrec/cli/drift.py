@@ -23,13 +23,14 @@ def drift(
 ) -> None:
     """Tell how many new events are of items and users the model does not know, and how good it still is, by its age."""
     from gsrec.cli.console import print_json, print_table, progress_bar
-    from gsrec.cli.logs import opened
+    from gsrec.cli.logs import check_other, opened
     from gsrec.experiment.drift import drift
     from gsrec.experiment.folder import any_bundle
     from gsrec.reporting.drift_page import check_drift_page, write_drift_page
 
     if out is not None:
         check_drift_page(out)
+        check_other(out, log)
     bundle, new_log = any_bundle(path), opened(log, columns, output, trained=path)
     with progress_bar("periods", quiet=output.quiet) as progress:
         found = drift(bundle, new_log, days=days, progress=progress)

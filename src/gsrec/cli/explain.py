@@ -32,8 +32,8 @@ def explain(
     if as_json:
         print_json(found.record())
         return
-    events = [(str(event.place + 1), str(event.item_id), f"{event.change:+.4f}") for event in found.events]
-    header = ("place", "item_id", "what it adds")
+    events = [(str(event.place), str(event.item_id), f"{event.change:+.4f}") for event in found.events]
+    header = ("place, from 0", "item_id", "what it adds")
     print_table(f"item {found.item_id}, score {found.score:.4f}: what every event adds to it", events, header=header)
     if found.num_unknown:
         typer.echo(f"items of the history that the model does not know, left out: {found.num_unknown:,}")

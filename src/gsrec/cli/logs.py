@@ -9,6 +9,7 @@ from gsrec.cli.options import ColumnOptions, Output
 from gsrec.data.columns import Columns
 from gsrec.data.log import InteractionLog
 from gsrec.data.sources import open_log
+from gsrec.errors import ConfigError
 from gsrec.experiment.folder import columns_of
 
 
@@ -19,3 +20,13 @@ def opened(log: str, columns: ColumnOptions, output: Output, *, trained: Path) -
         found = open_log(log, columns=meant, progress=progress)
     print_notes(found.notes, quiet=output.quiet)
     return found
+
+
+def check_other(out: Path, log: str) -> None:
+    """Make sure that what is written does not take the place of the log it comes from.
+
+    Raises:
+        ConfigError: if it would.
+    """
+    if out.exists() and out.resolve() == Path(log).resolve():
+        raise ConfigError(f"{out} is the log itself, which would be lost. Give another name with --out.")

@@ -75,6 +75,17 @@ class Vocabulary:
         """Item indices of these ids, (n,) int64; 0 for an id that is not known. `"7"` stands for 7, and 7 for `"7"`."""
         return np.fromiter((self._items.get(item_id) or self._spelled(item_id) for item_id in ids), dtype=np.int64)
 
+    def own(self, ids: Iterable[ItemId]) -> list[ItemId]:
+        """The same ids as they stand in this vocabulary: 7 for `"7"`, or `"7"` for 7; unknown ones as they are.
+
+        >>> Vocabulary.of([7, 8]).own(["7", 8, "spam"])
+        [7, 8, 'spam']
+        """
+        return [
+            self._ids[item - 1] if item_id not in self._items and (item := self._spelled(item_id)) else item_id
+            for item_id in ids
+        ]
+
     def _spelled(self, item_id: ItemId) -> int:
         """The index of an id that was given as a string where the ids are integers, or the other way round; else 0."""
         if isinstance(item_id, str) == (self.ids.dtype == pl.String):

@@ -90,10 +90,11 @@ def explain(bundle: Bundle, history: Sequence[ItemId], item_id: ItemId) -> Expla
     score = float(_scores(bundle, encoded[newest][None], item)[0])
     without = _scores_without(bundle, encoded[newest], item)
     shares = zip(newest.tolist(), without.tolist(), strict=True)
+    events = bundle.vocabulary.own(history)
     return Explanation(
-        item_id,
+        bundle.vocabulary.own([item_id])[0],
         score,
-        tuple(EventShare(place, history[place], score - other) for place, other in shares),
+        tuple(EventShare(place, events[place], score - other) for place, other in shares),
         *_parts(bundle, encoded[newest], item, score),
         num_unknown=int((encoded == 0).sum()),
     )

@@ -173,7 +173,9 @@ class Worker:
         """The event with all it needs; None where it is refused, or its session must be loaded first."""
         try:
             model = self.models.find(event.model)
-            rules = event.rules.for_vocabulary(model.recommender.bundle.vocabulary) if event.rules else None
+            vocabulary = model.recommender.bundle.vocabulary
+            event = replace(event, item_ids=vocabulary.own(event.item_ids))
+            rules = event.rules.for_vocabulary(vocabulary) if event.rules else None
             session = self._session(event.key, now)
             if not event.is_kept and len(session.item_ids) + len(event.item_ids) > MAX_SESSION:
                 told = f"a session takes at most {MAX_SESSION:,} events. Begin a new one."
