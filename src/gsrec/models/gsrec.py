@@ -80,7 +80,7 @@ class GSRec(nn.Module):
         self.scale = size**0.5  # as in SASRec
         self.positions = Positions(config.max_length, size) if config.window == "all" else nn.Identity()
         self.blocks = nn.ModuleList(_block(config) for _ in range(config.num_blocks))
-        self.recurrence = ResidualRecurrence(config) if config.residual else _recurrence(config)
+        self.recurrence = ResidualRecurrence(config) if config.residual else ReplacingRecurrence(config)
         hidden_size = size if config.residual or config.cell == "none" else config.recurrent_size
         self.output = None if config.tied_weights else _output(hidden_size, num_items)
         self.leave = nn.Linear(hidden_size, size) if config.tied_weights and hidden_size != size else nn.Identity()
@@ -125,6 +125,30 @@ class GSRec(nn.Module):
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
         return item_scores(at_places(self.encode(items), newest(items)), self.item_weights, self.item_bias)
+
+
+class ReplacingRecurrence(nn.Module):
+    """The recurrence in the place of what attention found, after the norm that SASRec's blocks end with."""
+
+    def __init__(self, config: GSRecConfig) -> None:
+        """Make the norm and the recurrence."""
+        super().__init__()
+        self.norm = nn.LayerNorm(config.embedding_size)
+        self.recurrence = _recurrence(config)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Hidden (B, L, D) -> (B, L, R)."""
+        recurrent: Tensor = self.recurrence(self.norm(hidden))
+        return recurrent
+
+    def start(self, batch: int) -> Tensor:
+        """The recurrence's state (B, S, R) before the first event."""
+        return self.recurrence.start(batch)
+
+    def stepper(self) -> StepOfRecurrence:
+        """What takes one event further: the recurrence's state (B, S, R), and hidden (B, D)."""
+        norm, recur = normalizer(self.norm), self.recurrence.stepper()
+        return lambda state, hidden: recur(state, norm(hidden))
 
 
 class ResidualRecurrence(nn.Module):
