@@ -139,14 +139,19 @@ def gsrec(items: list[int], weights: Weights, config: GSRecConfig) -> np.ndarray
         if config.feed_forward:
             normed = layer_norm(hidden, block, "feed_forward_norm")
             hidden = hidden + feed_forward(normed, inner(block, "feed_forward."))
-    recurrent = inner(weights, "recurrence.")
-    if config.residual:
-        hidden = residual_recurrence(hidden, recurrent, config)
-    elif config.cell != "none":
-        hidden = recurrence(hidden, recurrent, STEPS[config.cell], num_layers=config.num_recurrent_layers)
+    behind = inner(weights, "recurrence.")
+    hidden = residual_recurrence(hidden, behind, config) if config.residual else replacing(hidden, behind, config)
     if config.tied_weights:
         return np.asarray(weights["items.weight"] @ hidden[-1])
     return linear(hidden[-1], weights, "output")
+
+
+def replacing(hidden: np.ndarray, weights: Weights, config: GSRecConfig) -> np.ndarray:
+    normed = layer_norm(hidden, weights, "norm")
+    if config.cell == "none":
+        return normed
+    recurrent = inner(weights, "recurrence.")
+    return recurrence(normed, recurrent, STEPS[config.cell], num_layers=config.num_recurrent_layers)
 
 
 def residual_recurrence(hidden: np.ndarray, weights: Weights, config: GSRecConfig) -> np.ndarray:
