@@ -82,10 +82,16 @@ def alone(path: Path) -> Iterator[None]:
     Raises:
         DataError: if its folder cannot be written to.
     """
-    check_file(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.parent / f".{path.name}{LOCK}"):
+    lock = FileLock(path.parent / f".{path.name}{LOCK}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}. Give a folder that can be written to.") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def beside(path: Path, ending: str) -> Path:
