@@ -32,7 +32,7 @@ RESUMED = re.compile(r"resuming epoch \d+ after its step (\d+)")
 
 @dataclass
 class Killed:
-    """How often trainings were killed, how many went on from the middle of an epoch, and how many were lost."""
+    """How often trainings were killed, how often one went on from the middle of an epoch, and how many were lost."""
 
     times: int = 0
     midway: int = 0
@@ -64,21 +64,25 @@ def newest(folder: Path) -> int:
 
 
 def ends_as_if_never_killed(log: Path, folder: Path, *, kills: int, threads: int) -> Killed:
-    """Kill trainings at random moments after their first checkpoint, up to three times each, so many times in all."""
+    """Kill trainings at random moments after their first checkpoint, up to three times each, so many times in all.
+
+    Two thirds of the time are the end of a run, its report and its bundle: early moments are the more frequent ones.
+    """
     whole = start(log, folder / "whole", threads=threads)
     begin = first_checkpoint(whole, folder / "whole")
-    assert ends(whole, 100) is not None
+    assert not ends(whole, 100)[0]
     took = time.perf_counter() - begin  # at most: a later one that is not killed can be quicker
     generator, killed, number = np.random.default_rng(kills), Killed(), 0
     while killed.times < kills:
         out, number = folder / f"killed{number}", number + 1
-        for patience in [*(generator.uniform(0, 1, 3) * took).tolist(), 100.0]:
+        for patience in [*(generator.uniform(0, 1, 3) ** 2 * took).tolist(), 100.0]:
             fresh, process = not out.exists(), start(log, out, threads=threads)
             begin = first_checkpoint(process, out)
-            if (err := ends(process, patience)) is not None:
+            was_killed, err = ends(process, patience)
+            killed.midway += any(int(step) > 0 for step in RESUMED.findall(err))
+            if not was_killed:
                 if fresh:
                     took = min(took, time.perf_counter() - begin)
-                killed.midway += any(int(step) > 0 for step in RESUMED.findall(err))
                 break
             killed.times += 1
         killed.lost += sums(out) != sums(folder / "whole")
@@ -93,18 +97,17 @@ def first_checkpoint(process: subprocess.Popen[str], out: Path) -> float:
     return time.perf_counter()
 
 
-def ends(process: subprocess.Popen[str], seconds: float) -> str | None:
-    """What it says as it ends well in time; None: it is killed."""
+def ends(process: subprocess.Popen[str], seconds: float) -> tuple[bool, str]:
+    """Whether it had to be killed, since it did not end in time, and what it said; it ends well otherwise."""
     with process:
         try:
             out, err = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
-            process.communicate()
-            return None
+            return True, process.communicate()[1]
     assert process.returncode == 0, err
     assert json.loads(out)["label"] == "gsrec"
-    return err
+    return False, err
 
 
 def tell(killed: Killed, tally: Tally, threads: int, of_every_check: str = "") -> None:
