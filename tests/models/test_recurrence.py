@@ -43,6 +43,18 @@ def test_a_gru_in_bfloat16_is_the_same_rounded() -> None:
         torch.testing.assert_close(one, other, rtol=0.05, atol=0.02 * float(other.abs().max()))
 
 
+def test_what_fades_on_its_way_back_ends_as_nothing_before_it_is_slow_to_multiply() -> None:
+    recurrence = Recurrence(8, 16, cell="gru", num_layers=1)
+    inputs = torch.randn(2, 400, 8, requires_grad=True)
+    found, expected = (
+        torch.autograd.grad(states[:, -1].sum(), inputs)[0]
+        for states in (recurrence(inputs), recurrence.layers(inputs)[0])
+    )
+    torch.testing.assert_close(found, expected)
+    is_subnormal = [(one != 0) & (one.abs() < torch.finfo(one.dtype).tiny) for one in (found, expected)]
+    assert [bool(one.any()) for one in is_subnormal] == [False, True]
+
+
 @pytest.mark.parametrize(("num_layers", "expected"), [(1, 0.0), (2, 0.3)])
 def test_dropout_is_between_recurrent_layers_only(num_layers: int, expected: float) -> None:
     recurrence = Recurrence(3, 4, cell="gru", num_layers=num_layers, dropout=0.3)
