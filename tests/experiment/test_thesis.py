@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from gsrec.errors import ConfigError
+from gsrec.errors import ConfigError, StoppedError
 from gsrec.experiment.compare import Narrator
 from gsrec.experiment.configure import run_configs
 from gsrec.experiment.thesis import SMALL_SETTINGS, datasets, run_thesis
@@ -70,6 +71,24 @@ def test_the_experiment_is_written_and_not_run_twice(logs: Path, tmp_path: Path)
     again = run_thesis(out, candidates="uniform:5", settings=FAST, narrator=narrator)
     assert len(started) == 10
     assert again.markdown() == report.markdown()
+
+
+def test_some_of_its_models_now_and_others_later(logs: Path, tmp_path: Path) -> None:
+    ran = partial(run_thesis, tmp_path / "out", candidates="uniform:5", settings=FAST)
+    assert ran(models=[]).outcomes == ()
+    first = ran(models=["poprec", "gru4rec"])
+    assert [set(one.headline) for one in first.outcomes] == [{"POP", "GRU4Rec"}] * 2
+    assert [answer.verdict[:12] for answer in first.our_answers] == ["Not answered"] * 3
+    second = ran(models=["gsrec"])
+    assert [set(one.headline) for one in second.outcomes] == [{"POP", "GRU4Rec", "GSRec"}] * 2
+    assert not any(answer.verdict.startswith("Not answered") for answer in second.our_answers)
+    with pytest.raises(ConfigError, match="the thesis has no model 'gru': expected poprec, gru4rec,"):
+        ran(models=["gru"])
+
+
+def test_it_stops_when_it_is_told_to(logs: Path, tmp_path: Path) -> None:
+    with pytest.raises(StoppedError):
+        run_thesis(tmp_path / "out", candidates="uniform:5", settings=FAST, stop=lambda: True)
 
 
 def test_what_is_wrong_is_known_before_the_first_training(logs: Path, tmp_path: Path) -> None:

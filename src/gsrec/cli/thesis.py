@@ -16,6 +16,10 @@ def thesis(
     small: Annotated[
         bool, typer.Option("--small", help="Width 32, length 50 and 10 epochs, told in the table: minutes, not days.")
     ] = False,
+    models: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Only these now; the table holds what is recorded of the others too."),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1,
     candidates: options.Candidates = "popularity:100",
     settings: options.Settings = None,
@@ -23,17 +27,20 @@ def thesis(
     output: options.Output,
 ) -> None:
     """Run the thesis's experiment: five models, two data sets, its table beside ours, its questions answered."""
-    from gsrec.cli.console import narrator, print_json, print_parts
+    from gsrec.cli.console import narrator, print_json, print_parts, stopped_by_signals
     from gsrec.experiment.thesis import run_thesis
 
-    report = run_thesis(
-        out,
-        small=small,
-        seeds=range(seed, seed + seeds),
-        candidates=candidates,
-        settings=settings or [],
-        narrator=narrator(quiet=output.quiet),
-    )
+    with stopped_by_signals() as stop:
+        report = run_thesis(
+            out,
+            models=models.split(",") if models is not None else None,
+            small=small,
+            seeds=range(seed, seed + seeds),
+            candidates=candidates,
+            settings=settings or [],
+            stop=stop,
+            narrator=narrator(quiet=output.quiet),
+        )
     if output.as_json:
         print_json({"out": str(out), **report.record()})
     else:

@@ -88,6 +88,16 @@ def compare_models(
     return results
 
 
+def recorded_results(out: Path) -> list[RunResult]:
+    """What a comparison has recorded in its folder, in that order; none if it has not begun.
+
+    Raises:
+        DataError: if its results cannot be read.
+    """
+    path = out / RESULTS_FILE
+    return read_results(path, as_now=as_now) if path.exists() and path.stat().st_size else []
+
+
 def _check_out(out: Path) -> None:
     check_folder(out)
     if (out / RUN_FILE).exists():
@@ -122,9 +132,7 @@ class _Task:
 
     def recorded(self, out: Path) -> RunResult | None:
         """The result of this very run, if it is there already."""
-        if not (out / RESULTS_FILE).exists() or not (out / RESULTS_FILE).stat().st_size:
-            return None
-        for result in read_results(out / RESULTS_FILE, as_now=as_now):
+        for result in recorded_results(out):
             same_data = result.data.fingerprint == self.split.sequences.fingerprint
             same_task = same_data and result.protocol.candidates == self.candidates
             if same_task and result.config == self.config.model_dump(mode="json"):

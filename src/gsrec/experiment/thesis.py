@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gsrec.data.sources import find_local
-from gsrec.experiment.compare import Narrator, compare_models
+from gsrec.errors import ConfigError
+from gsrec.experiment.compare import Narrator, compare_models, recorded_results
+from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_configs
 from gsrec.experiment.folder import LogReference
 from gsrec.reporting.plots import plots_available
@@ -58,29 +60,49 @@ def datasets() -> tuple[Dataset, Dataset]:
 def run_thesis(
     out: Path,
     *,
+    models: Collection[str] | None = None,
     small: bool = False,
     seeds: Sequence[int] = (1,),
     candidates: str = CANDIDATES,
     settings: Sequence[str] = (),
+    stop: Callable[[], bool] = lambda: False,
     narrator: Narrator | None = None,
 ) -> ThesisReport:
     """Run what is not recorded yet, and write the report.
 
     Args:
         out: the folder of the report, with a folder of results a data set.
+        models: those of the five to run now, None for all; of the others the report holds what is recorded.
         small: cut width, length and epochs, and say so in the report.
         seeds: one run a model, data set and seed.
         candidates: what the targets are ranked among.
         settings: `key=value` texts on top of everything, told in the report as cuts.
+        stop: asked after every step whether to stop; a training that was stopped is resumed next time.
         narrator: is told how it goes on.
+
+    Raises:
+        ConfigError: if a model is none of the five; and as `compare_models`, as are the other errors.
     """
+    wanted = set(MODELS.values() if models is None else models)
+    if strange := sorted(wanted - set(MODELS.values())):
+        raise ConfigError(f"the thesis has no model {strange[0]!r}: expected {', '.join(MODELS.values())}")
     cuts = [*(SMALL_CUTS if small else ()), *settings]
     results: list[RunResult] = []
     for dataset in datasets():
-        wanted = [*dataset.settings, *(SMALL_SETTINGS if small else ()), *settings]
-        configs = run_configs([f"{model}:{dataset.preset}" for model in MODELS.values()], seeds, settings=wanted)
+        texts = [*dataset.settings, *(SMALL_SETTINGS if small else ()), *settings]
+        configs = run_configs([f"{model}:{dataset.preset}" for model in MODELS.values()], seeds, settings=texts)
         reference, folder = LogReference(log=dataset.log), out / dataset.log
-        of_dataset = compare_models(reference, configs, folder, candidates=candidates, narrator=narrator)
-        write_report(of_dataset, folder, plots=plots_available())
+        asked = [config for config in configs if config.model.name in wanted]
+        compare_models(reference, asked, folder, candidates=candidates, stop=stop, narrator=narrator)
+        if of_dataset := _recorded(folder, configs, candidates):
+            write_report(of_dataset, folder, plots=plots_available())
         results += of_dataset
     return write_thesis_report(results, out, cuts=cuts)
+
+
+def _recorded(folder: Path, configs: Sequence[RunConfig], candidates: str) -> list[RunResult]:
+    """The newest result of every configuration that has one."""
+    newest_first = [one for one in reversed(recorded_results(folder)) if one.protocol.candidates == candidates]
+    wanted = [config.model_dump(mode="json") for config in configs]
+    found = (next((one for one in newest_first if one.config == config), None) for config in wanted)
+    return [one for one in found if one is not None]
