@@ -39,7 +39,7 @@ def thesis_table(outcomes: Sequence[Outcome], *, cuts: Sequence[str] = ()) -> Ta
         columns=columns,
         rows=tuple(rows),
         below=(
-            "Bold: the best of the row. Ours: mean over seeds, ± their standard deviation.",
+            f"Bold: the best of the row; {NOT_RUN}: not run. Ours: mean over seeds, ± their standard deviation.",
             *map(_audit, outcomes),
             *_notes(outcomes),
             *CAVEATS,
