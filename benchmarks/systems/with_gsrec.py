@@ -36,7 +36,8 @@ def train(work: Work) -> Answer:
     split = Split(sequences, sequences.offsets[1:], sequences.offsets[1:])  # all of the log is to train on
     model = build_model(config.model, num_items=split.sequences.num_items, seed=1)
     assert isinstance(model, SASRec)
-    training, batches = Training(model, config.training, seed=1), batches_of(split, config, model)
+    batches = batches_of(split, config, model)
+    training = Training(model, batches, config.training, seed=1)
     model.train()
     spent, done, whole = 0.0, 0, sum(rows.size for rows in batches.epoch(1))
     for step, rows in enumerate(batches.epoch(1)):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from random import Random
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsrec.data import log_from_frame
-from gsrec.data.batches import Batches, padded_rows, training_batches
+from gsrec.data.batches import Batches, Windows, padded_rows, training_batches
 from gsrec.data.splits import Split, leave_one_out
 from gsrec.errors import DataError
 
@@ -38,6 +39,14 @@ def test_an_epoch_holds_every_users_training_events_once(lengths: list[int], bat
     ]
     assert sorted(rows) == sorted(expected)
     assert 1 <= len(list(batches.epoch(epoch))) <= batches.num_steps == -(-len(lengths) // batch_size)
+
+
+@given(LENGTHS, st.integers(2, 10), st.sampled_from(get_args(Windows)))
+def test_targets_are_what_follows_another_event_of_its_row(lengths: list[int], length: int, windows: Windows) -> None:
+    batches = training_batches(split_of(lengths), length=length, batch_size=3, seed=1, windows=windows)
+    targets = [item for row in rows_of(batches, 0) for item in row[1:]]
+    num_items = int(batches.items.max())
+    assert batches.num_targets(num_items).tolist() == np.bincount(targets, minlength=num_items + 1).tolist()
 
 
 @given(LENGTHS, st.integers(1, 7))

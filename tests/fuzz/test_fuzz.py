@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -25,6 +26,7 @@ from fastapi.testclient import TestClient
 from gsrec.bundle import Bundle, load_bundle, save_bundle
 from gsrec.bundle.inspection import inspect_bundle
 from gsrec.bundle.manifest import CONTENTS, MANIFEST, Manifest
+from gsrec.data.batches import Batches
 from gsrec.data.sources import open_log
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
@@ -158,7 +160,8 @@ def training() -> Training:
     """What the states are of."""
     model = build_model(CONFIG, num_items=3, seed=1)
     assert isinstance(model, SequenceEncoder)
-    return Training(model, TrainingConfig(averaging=0.9), 1)
+    batches = Batches(np.array([1, 2, 3], dtype=np.int32), np.array([0]), np.array([3]), 1, seed=1)
+    return Training(model, batches, TrainingConfig(averaging=0.9), 1)
 
 
 @cache

@@ -327,7 +327,7 @@ def test_a_step_never_holds_the_scores_of_all_targets(loss: LossName, precision:
     num_items, num_rows, length = 2000, 32, 41
     model = build_model(SASRecConfig(embedding_size=8, max_length=40), num_items=num_items, seed=1)
     assert isinstance(model, SASRec)
-    training = Training(model, TrainingConfig(loss=loss, precision=precision, num_negatives=20), seed=0)
+    training = Training(model, BATCHES, TrainingConfig(loss=loss, precision=precision, num_negatives=20), seed=0)
     rows = torch.randint(1, num_items + 1, (num_rows, length))
     with LargestTensor((num_items + 1, 8)) as largest:
         training.step(rows)

@@ -76,6 +76,13 @@ class Batches:
         """The most batches that an epoch can have."""
         return -(-self.starts.size // self.batch_size)
 
+    def num_targets(self, num_items: int) -> np.ndarray:
+        """How often each item follows another in a row: (V + 1,) int64, V the number of items."""
+        edges = np.zeros(self.items.size + 1, dtype=np.int64)
+        np.add.at(edges, self.starts + 1, 1)
+        np.add.at(edges, self.ends, -1)
+        return np.bincount(np.repeat(self.items, edges[:-1].cumsum()), minlength=num_items + 1)
+
     def epoch(self, epoch: int) -> Iterator[np.ndarray]:
         """The batches of one epoch, each (B, L) int64, oldest event first, right-padded with 0."""
         return map(self.batch, self.order(epoch))

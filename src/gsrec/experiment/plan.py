@@ -104,8 +104,8 @@ def plan_training(split: Split, config: RunConfig, *, on_stage: Callable[[str], 
     assert isinstance(model, SequenceEncoder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        training = Training(model, config.training, config.seed)
         batches = batches_of(split, config, model)
+        training = Training(model, batches, config.training, config.seed)
         order = batches.order(1)
         sizes = [rows.size * int((batches.ends - batches.starts)[rows].max()) for rows in order]
         training.model.train()

@@ -32,17 +32,19 @@ class Criterion:
         *,
         precision: torch.dtype,
         sparse: bool,
+        num_targets: Tensor,
     ) -> None:
-        """Bind the loss to an encoder; `sparse` as in the losses."""
+        """Bind the loss to an encoder; `sparse` as in the losses, `num_targets` (V + 1,) how often an item is one."""
         self.config = config
         self.encoder = encoder
         self.generator = generator
         self.precision = precision
         self.sparse = sparse
+        self.prior = config.popularity_prior * log_shares(num_targets) if config.popularity_prior else None
 
     def __call__(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The loss () of hidden vectors (T, D) float32 at targets (T,) int64."""
-        weights, bias, sparse = self.encoder.item_weights, self.encoder.item_bias, self.sparse
+        weights, bias, sparse = self.encoder.item_weights, self._bias(), self.sparse
         match self.config.loss:
             case "softmax":
                 return softmax_loss(hidden, weights, targets, bias=bias, precision=self.precision)
@@ -75,5 +77,22 @@ class Criterion:
                     sparse=sparse,
                 )
 
+    def _bias(self) -> Tensor | None:
+        own = self.encoder.item_bias
+        return own if self.prior is None else self.prior if own is None else own + self.prior
+
     def _negatives(self, *shape: int) -> Tensor:
         return uniform_negatives(shape, num_items=self.encoder.num_items, generator=self.generator)
+
+
+def log_shares(num_targets: Tensor) -> Tensor:
+    """The logarithm of every item's share of the targets (V + 1,), each item counted once more than it is a target.
+
+    With it added to the scores, a softmax learns log p(item | history) - log p(item) in their place (Menon et al.,
+    Long-tail learning via logit adjustment, ICLR 2021).
+
+    >>> log_shares(torch.tensor([0, 3, 0])).exp()
+    tensor([0.1667, 0.6667, 0.1667])
+    """
+    counts = num_targets.float() + 1
+    return (counts / counts.sum()).log()

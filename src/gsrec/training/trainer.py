@@ -70,10 +70,10 @@ def fit(
     listener = listener or Listener()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        training = Training(model, config, seed)
+        training = Training(model, batches, config, seed)
         course = _begun(training, keeping, listener)
         while course.epoch <= config.epochs and not _has_waited(course, config):
-            training.epoch(course, batches, listener, keeping)
+            training.epoch(course, listener, keeping)
             due = course.epoch % config.validate_every == 0 or course.epoch == config.epochs
             with training.judged():
                 validation = validate() if due else None
@@ -120,8 +120,9 @@ def _has_waited(course: Course, config: TrainingConfig) -> bool:
 class Training:
     """The moving parts of a training: model, optimizers, schedules, and the generator of masks and negatives."""
 
-    def __init__(self, model: SequenceEncoder, config: TrainingConfig, seed: int) -> None:
+    def __init__(self, model: SequenceEncoder, batches: Batches, config: TrainingConfig, seed: int) -> None:
         """Make all of them for a model whose weights are those to begin with; `seed` is of masks and negatives."""
+        self.batches = batches
         self.config = config
         self.encoder = model
         self.accelerator = Accelerator(cpu=True)
@@ -133,7 +134,15 @@ class Training:
         self.tables = [part for part in module.modules() if isinstance(part, nn.Embedding)]
         by_rows = tables_by_rows(self.tables, model, config)
         self.model, *self.optimizers = self.accelerator.prepare(module, *optimizers(module, by_rows, config))
-        self.criterion = Criterion(config, model, self.generator, precision=self.precision, sparse=bool(by_rows))
+        num_targets = torch.from_numpy(batches.num_targets(model.num_items))
+        self.criterion = Criterion(
+            config,
+            model,
+            self.generator,
+            precision=self.precision,
+            sparse=bool(by_rows),
+            num_targets=num_targets,
+        )
         rows = [table.weight for table in by_rows]
         self.averaging = Averaging(module, config.averaging, by_rows=rows) if config.averaging else None
         self.parameters = list(module.parameters())
@@ -144,12 +153,12 @@ class Training:
             for optimizer in self.optimizers
         ]
 
-    def epoch(self, course: Course, batches: Batches, listener: Listener, keeping: Keeping) -> None:
+    def epoch(self, course: Course, listener: Listener, keeping: Keeping) -> None:
         """Go on to the end of an epoch."""
         self.model.train()
         kept = begin = time.perf_counter()
         before = course.spent
-        for step, rows in enumerate(batches.epoch(course.epoch), start=1):
+        for step, rows in enumerate(self.batches.epoch(course.epoch), start=1):
             if step <= course.step:
                 continue  # done before the training was stopped
             with _memory_told(rows, keeping):
@@ -163,7 +172,7 @@ class Training:
             now = time.perf_counter()
             course.spent = before + now - begin
             mean = course.total / course.count
-            listener.on_step(TrainingStep(course.epoch, step, batches.num_steps, mean, course.count, course.spent))
+            listener.on_step(TrainingStep(course.epoch, step, self.batches.num_steps, mean, course.count, course.spent))
             stop = keeping.stop()
             if stop or now - kept > keeping.seconds:
                 self.keep(course, keeping)
