@@ -21,7 +21,7 @@ AMONG_F = --candidates popularity:100 --trained $(RESULTS)/A
 AMONG_G = --candidates popularity:100 --trained $(RESULTS)/E
 SPLIT_H := --set split=temporal
 PARTS_A := sasrec:one-negative,sasrec:neighbours,sasrec:wide
-PARTS_F := sasrec:neighbours,sasrec:wide
+PARTS_F := sasrec:neighbours,sasrec:wide,bert4rec:longer,gsrec:beyond-popularity,sasrec:beyond-popularity,gru4rec:beyond-popularity
 TUNED_A := gru4rec:tuned
 TUNED_F := $(TUNED_A)
 PARTS_D := sasrec:neighbours,sasrec:cosines-neighbours,bert4rec:more-masks
@@ -34,7 +34,7 @@ AGAIN := runs/again
 LINE ?= $(LINES)
 PEERS := rectools replay recbole
 # Every preset of experiments/ablations.toml, beside GSRec as it is and the other hybrids.
-ABLATED := gsrec$(shell sed -n 's/^\[\(.*\)\.[a-z]*\]$$/,gsrec:\1/p' experiments/ablations.toml | tr -d '\n'),gat4rec,fdg-trans,gru-transformer
+ABLATED := gsrec$(shell sed -n 's/^\[\(.*\)\.[a-z]*\]$$/,gsrec:\1/p' experiments/ablations.toml | uniq | tr -d '\n'),gat4rec,fdg-trans,gru-transformer
 STRICT := src/gsrec/data/*,src/gsrec/ranking.py,src/gsrec/evaluation/*
 
 # The shell finds the lines when they are there; one that runs now is none yet when make reads this.

@@ -89,6 +89,7 @@ def test_a_temporal_split_never_trains_on_the_future(
     times = [sequences.timestamps[mask] for mask in parts(split)]
     assert times[0].max() < times[1].min()
     assert times[1].max() < times[2].min()
+    assert split.known_until() == times[0].max()
 
 
 def test_the_rule_says_which_held_out_events_are_targets() -> None:
@@ -99,6 +100,15 @@ def test_the_rule_says_which_held_out_events_are_targets() -> None:
     assert positions["first"] == [6, 41]
     assert positions["last"] == [9, 41]
     assert found["last"].name == "temporal-0.7-0.85"
+
+
+def test_where_users_last_events_are_held_out_all_until_the_newest_is_known() -> None:
+    sequences = sequences_of([[0, 1, 2, 20], [3, 4, 5]])
+    assert leave_one_out(sequences).known_until() == 20
+    ends = sequences.offsets[1:]
+    assert Split(sequences, ends, ends).known_until() == 20
+    timeless = log_from_frame(pl.DataFrame({"user": [1, 1, 1], "item": [1, 2, 3], "position": [1, 2, 3]})).to_sequences()
+    assert leave_one_out(timeless).known_until() is None
 
 
 def test_users_too_short_are_trained_on_whole() -> None:

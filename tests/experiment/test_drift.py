@@ -114,6 +114,18 @@ def test_the_page_says_it_and_asks_nobody(found: Drift, tmp_path: Path) -> None:
     assert "2011-01-31" in page
 
 
+def test_a_model_of_a_temporal_split_knows_nothing_of_what_is_held_out(tmp_path: Path) -> None:
+    path = tmp_path / "all.csv"
+    pl.concat([OLD, SAME, OTHER]).write_csv(path)
+    train(str(path), run_config("poprec", settings=["split=temporal"]), tmp_path / "run")
+    trained = open_bundle(tmp_path / "run")
+    log = log_of(OLD, SAME, OTHER)
+    times = log.frame["time"].to_numpy()
+    assert trained.data.until is not None
+    found = drift(trained, log)
+    assert sum(period.events for period in found.periods) == (times > trained.data.until).sum() > 0
+
+
 def test_the_command(tmp_path: Path) -> None:
     OLD.write_csv(tmp_path / "old.csv")
     pl.concat([OLD, SAME, OTHER]).write_csv(tmp_path / "all.csv")

@@ -97,10 +97,9 @@ class Bundle:
         licence: str | None = None,
     ) -> Bundle:
         """A model that was trained on a split."""
-        sequences = split.sequences
         counts = torch.from_numpy(split.train_counts())
-        facts = DataFacts.of(sequences)
-        return cls(model, config, sequences.vocabulary, facts, counts, settings, metrics, licence)
+        vocabulary = split.sequences.vocabulary
+        return cls(model, config, vocabulary, DataFacts.of(split), counts, settings, metrics, licence)
 
 
 def bundle_place(path: Path) -> Path:

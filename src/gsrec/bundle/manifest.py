@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from gsrec.data.sequences import Sequences
+from gsrec.data.splits import Split
 from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError
 from gsrec.files import checksum
@@ -27,8 +27,8 @@ class DataFacts(Description):
     """Which data a model learned from: its name, its SHA-256 fingerprint, its sizes, and its newest event.
 
     Attributes:
-        until: Unix seconds of the newest event, held-out ones included; of a refreshed model, of the newest that it was
-            trained on. None where the log has no clock times.
+        until: Unix seconds of the newest event, held-out ones included; of a split by time, of the newest to train on.
+            None where the log has no clock times.
     """
 
     name: str
@@ -39,15 +39,16 @@ class DataFacts(Description):
     until: int | None = None
 
     @classmethod
-    def of(cls, sequences: Sequences) -> DataFacts:
-        """The facts of these histories."""
+    def of(cls, split: Split) -> DataFacts:
+        """The facts of these histories, cut like this."""
+        sequences = split.sequences
         return cls(
             name=sequences.name,
             fingerprint=sequences.fingerprint,
             num_users=sequences.num_users,
             num_items=sequences.num_items,
             num_interactions=sequences.num_interactions,
-            until=None if sequences.timestamps is None else int(sequences.timestamps.max()),
+            until=split.known_until(),
         )
 
 

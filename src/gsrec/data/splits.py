@@ -51,6 +51,7 @@ class Split:
         validation_ends: (U,) int64, validation is up to here, test from here to the user's last event.
         rule: which events of a held-out range are targets: its first, its last, or all.
         name: how the split is called in results.
+        by_time: whether the cuts are moments, the same for all users.
     """
 
     sequences: Sequences
@@ -58,6 +59,7 @@ class Split:
     validation_ends: np.ndarray
     rule: TargetRule = "last"
     name: str = "leave-one-out"
+    by_time: bool = False
 
     def __post_init__(self) -> None:
         """Check that the cuts lie in order within every user's history."""
@@ -92,6 +94,16 @@ class Split:
     def train_counts(self) -> np.ndarray:
         """(V + 1,) int64, how many training events every item has."""
         return np.bincount(self.sequences.items[self.train_mask()], minlength=self.sequences.num_items + 1)
+
+    def known_until(self) -> int | None:
+        """Unix seconds up to which a model that trains on it knows everything, but for users' last events.
+
+        The newest event to train on if the cuts are moments, else the newest of all; None without clock times.
+        """
+        times = self.sequences.timestamps
+        if times is None:
+            return None
+        return int(times[self.train_mask()].max() if self.by_time else times.max())
 
     def targets(self, part: Part) -> Targets:
         """The events of `part` to be predicted; users without any are left out."""
@@ -181,7 +193,8 @@ def at_moments(
     Raises:
         DataError: if the log has no clock times.
     """
-    return Split(sequences, ends_at(sequences, training), ends_at(sequences, validation), rule=rule, name=name)
+    cuts = ends_at(sequences, training), ends_at(sequences, validation)
+    return Split(sequences, *cuts, rule=rule, name=name, by_time=True)
 
 
 def ends_at(sequences: Sequences, moment: float) -> np.ndarray:

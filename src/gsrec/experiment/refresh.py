@@ -165,8 +165,6 @@ def refresh(
     validation = evaluate(model, split, config.data.protocol("validation")).metrics
     settings = {**bundle.settings, "data": _cut_told(config, split, since).model_dump(mode="json")}
     new = Bundle.of(model, config.model, split, settings=settings, metrics=validation, licence=bundle.licence)
-    if since is not None:  # what was held out is new to it, and the next refresh learns from it
-        new = replace(new, data=new.data.model_copy(update={"until": _newest(split, split.train_ends)}))
     refreshed = Refreshed(
         bundle=new,
         new_items=len(new.vocabulary) - len(bundle.vocabulary),

@@ -130,7 +130,7 @@ def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Ke
     record = RunRecord(
         log=reference,
         config=config,
-        data=DataFacts.of(split.sequences),
+        data=DataFacts.of(split),
         training=_training_facts(model, fitted, time.perf_counter() - begin),
         history=fitted.history() if fitted else [],
         threads=torch.get_num_threads(),
@@ -188,7 +188,7 @@ def open_run(folder: str | Path, *, moved_to: str | None = None) -> Run:
         )
     split, _ = prepare(reference, record.config)
     if split.sequences.fingerprint != record.data.fingerprint:
-        difference = _difference(DataFacts.of(split.sequences), record.data)
+        difference = _difference(DataFacts.of(split), record.data)
         raise DataError(
             f"{reference.log} is not the log that {folder} was trained on: {difference}. Name the right one with --log."
         )
