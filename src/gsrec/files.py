@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ LOCK = ".lock"
 """The file that says which process writes into a folder."""
 
 NEW, OLD = ".new", ".old"
+LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}(\.new|\.old)")
 """What the hidden names of what is being written, and of what makes place for it, end with."""
 
 
@@ -102,10 +104,10 @@ def beside(path: Path, ending: str) -> Path:
 def is_leftover(path: Path) -> bool:
     """Whether this is what a process left that was killed while it wrote.
 
-    >>> is_leftover(Path("run/.history.jsonl.k3j2_x1a.new")), is_leftover(Path("run/history.jsonl"))
-    (True, False)
+    >>> [is_leftover(Path(name)) for name in ("run/.history.jsonl.0f3a91c7.new", "run/history.jsonl", "run/.mine.old")]
+    [True, False, False]
     """
-    return path.name.startswith(".") and path.suffix in (NEW, OLD)
+    return LEFTOVER.fullmatch(path.name) is not None
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save, save_file
+from safetensors.torch import load, save, save_file
 
 from gsrec.bundle import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, Bundle, DataFacts, load_bundle, save_bundle, storage
 from gsrec.bundle.inspection import inspect_bundle
@@ -326,6 +326,25 @@ def test_contents_that_do_not_fit_together(folder: Path, content: str, message: 
     with pytest.raises(BundleError, match="does not fit together") as told:
         load_bundle(folder)
     assert message in str(told.value)
+
+
+def test_weights_of_another_kind_of_numbers(folder: Path) -> None:
+    weights = {name: one.double() for name, one in load((folder / WEIGHTS).read_bytes()).items()}
+    (folder / WEIGHTS).write_bytes(save(weights))
+    _sign(folder)
+    with pytest.raises(
+        BundleError, match=r"does not fit together: the weights .* are torch\.float64, not torch\.float32"
+    ):
+        load_bundle(folder)
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGS))
+def test_all_of_a_model_that_is_read_is_there(name: str, tmp_path: Path) -> None:
+    model = made(CONFIGS[name]).model
+    save_bundle(made(CONFIGS[name]), tmp_path / "bundle")
+    read = load_bundle(tmp_path / "bundle").model
+    assert all(part.device.type == "cpu" for part in (*read.parameters(), *read.buffers()))
+    assert [one.requires_grad for one in read.parameters()] == [one.requires_grad for one in model.parameters()]
 
 
 def test_weights_that_are_none(folder: Path) -> None:

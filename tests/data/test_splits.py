@@ -107,7 +107,9 @@ def test_where_users_last_events_are_held_out_all_until_the_newest_is_known() ->
     assert leave_one_out(sequences).known_until() == 20
     ends = sequences.offsets[1:]
     assert Split(sequences, ends, ends).known_until() == 20
-    timeless = log_from_frame(pl.DataFrame({"user": [1, 1, 1], "item": [1, 2, 3], "position": [1, 2, 3]})).to_sequences()
+    timeless = log_from_frame(
+        pl.DataFrame({"user": [1, 1, 1], "item": [1, 2, 3], "position": [1, 2, 3]})
+    ).to_sequences()
     assert leave_one_out(timeless).known_until() is None
 
 

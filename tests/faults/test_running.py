@@ -8,6 +8,7 @@ import resource
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -15,14 +16,16 @@ import pytest
 import torch
 import zstandard
 
+from gsrec.bundle import load_bundle, save_bundle
 from gsrec.data import compression
 from gsrec.data.archives import extract
 from gsrec.data.download import download
 from gsrec.data.readers import read_log
 from gsrec.data.sources import open_log
 from gsrec.data.synthetic import synthetic_log
-from gsrec.errors import ConfigError, DataError, TrainingError
+from gsrec.errors import BundleError, ConfigError, DataError, TrainingError
 from gsrec.experiment.configure import run_config
+from gsrec.experiment.folder import open_bundle
 from gsrec.experiment.run import train
 from gsrec.serving.sqlite_store import SQLiteStore
 from gsrec.serving.store import SessionKey
@@ -64,6 +67,17 @@ def test_memory_that_runs_out_in_a_step_is_told_with_what_helps(
     config = run_config("gsrec", settings=["embedding_size=8", "num_heads=1", "recurrent_size=8"])
     with pytest.raises(TrainingError, match=r"memory ran out in a step with .* `gsrec plan` with the same settings"):
         train(small_log, config, tmp_path / "run")
+
+
+def test_a_bundle_that_tells_of_other_sizes_than_it_has_takes_no_memory(tmp_path: Path, small_log: str) -> None:
+    settings = ["embedding_size=8", "recurrent_size=8", "num_heads=1", "epochs=1"]
+    train(small_log, run_config("gsrec", settings=settings), tmp_path / "run")
+    bundle = open_bundle(tmp_path / "run")
+    save_bundle(
+        replace(bundle, config=bundle.config.model_copy(update={"embedding_size": 65_536})), tmp_path / "larger"
+    )
+    with no_more_memory(2**30), pytest.raises(BundleError, match=r"does not fit together: .*size mismatch"):
+        load_bundle(tmp_path / "larger")
 
 
 def test_a_loss_that_is_not_finite_stops_the_training(tmp_path: Path, small_log: str) -> None:

@@ -27,10 +27,11 @@ from gsrec.models import GSRecConfig, build_model
 from gsrec.recommend.everyone import write_recommendations
 from gsrec.recommend.export import export_bundle
 from gsrec.recommend.index import ItemIndex
+from gsrec.recommend.recommender import Recommender
 from gsrec.reporting.ranks import UserRanks, write_ranks
 from gsrec.serving.keys import new_key
 from gsrec.serving.sqlite_store import SQLiteStore
-from gsrec.serving.store import SessionKey
+from gsrec.serving.store import Appended, SessionKey
 from gsrec.training.checkpoint import Snapshot, load_state, save_state, save_weights
 
 Write = Callable[[Path, int], None]
@@ -188,6 +189,10 @@ def test_a_checkpoint_that_was_not_finished_is_none(tmp_path: Path) -> None:
     assert (state is not None and state.facts["version"], notes) == (1, ())
 
 
+def totals(appended: list[Appended]) -> list[int]:
+    return [one.num_events for one in appended]
+
+
 def append_for_long(store: SQLiteStore, key: SessionKey) -> None:
     for _ in range(200):
         store.append([(key, ["x" * 200] * 50)], 0.0)
@@ -196,7 +201,7 @@ def append_for_long(store: SQLiteStore, key: SessionKey) -> None:
 def test_sessions_on_a_full_disk_refuse_new_events_and_keep_the_old(tmp_path: Path) -> None:
     path, key = tmp_path / "sessions.sqlite", SessionKey("ann", "first")
     store = SQLiteStore(str(path), idle_seconds=1e9)
-    assert store.append([(key, [1, 2, 3])], 0.0) == [3]
+    assert totals(store.append([(key, [1, 2, 3])], 0.0)) == [3]
     size = sum(place.stat().st_size for place in tmp_path.iterdir())
     with full_disk(size), pytest.raises(GSRecError, match="does not take this now"):
         append_for_long(store, key)
@@ -204,7 +209,7 @@ def test_sessions_on_a_full_disk_refuse_new_events_and_keep_the_old(tmp_path: Pa
     assert kept is not None
     assert kept.item_ids[:3] == (1, 2, 3)
     assert len(kept.item_ids) % 50 == 3  # whole batches only
-    assert store.append([(key, [4])], 0.0) == [len(kept.item_ids) + 1]
+    assert totals(store.append([(key, [4])], 0.0)) == [len(kept.item_ids) + 1]
     store.close()
 
 
@@ -312,6 +317,12 @@ def test_a_bundle_of_a_longer_name_is_left_where_it_is(tmp_path: Path) -> None:
     with pytest.raises(GSRecError, match="holds no trained model"):
         load_bundle(tmp_path / "model")
     assert load_bundle(tmp_path / "model.v2").fingerprint == bundle(1).fingerprint
+
+
+def test_a_runs_bundle_that_just_makes_place_is_found(tmp_path: Path) -> None:
+    save_bundle(bundle(1), tmp_path / "run" / "bundle")
+    (tmp_path / "run" / "bundle").rename(tmp_path / "run" / ".bundle.abcd1234.old")
+    assert Recommender.load(tmp_path / "run").bundle.fingerprint == bundle(1).fingerprint
 
 
 def test_what_a_link_stands_for_is_replaced(tmp_path: Path) -> None:

@@ -150,6 +150,13 @@ def test_a_session_is_of_one_model() -> None:
 
 
 @pytest.mark.parametrize("name", ["gsrec", "bert4rec"])
+def test_facts_without_end_are_refused(name: str) -> None:
+    content = save({"items": torch.zeros(0, dtype=torch.int64)}, metadata={"gsrec": "[" * 100_000})
+    with pytest.raises(BundleError, match=NEITHER):
+        RECOMMENDERS[name].resume(content)
+
+
+@pytest.mark.parametrize("name", sorted(RECOMMENDERS))
 def test_damaged_bytes_are_refused(name: str) -> None:
     recommender = RECOMMENDERS[name]
     session = recommender.session()

@@ -22,7 +22,7 @@ from gsrec.serving.live import LiveSessions, Taken, take
 from gsrec.serving.models import Models, ServedModel
 from gsrec.serving.redis_store import RedisStore
 from gsrec.serving.sqlite_store import SQLiteStore
-from gsrec.serving.store import SessionKey, SessionStore
+from gsrec.serving.store import Appended, SessionKey, SessionStore
 
 IDLE = 1_000.0
 SHOP = ServedModel("shop", Recommender(bundle_of()))
@@ -189,6 +189,31 @@ def test_two_servers_share_a_store() -> None:
     asyncio.run(use())
 
 
+def test_a_session_begun_anew_on_another_server_is_followed() -> None:
+    server = fakeredis.FakeServer()
+    ours, theirs = (
+        worker_of(store=RedisStore(fakeredis.FakeRedis(server=server), idle_seconds=IDLE)) for _ in range(2)
+    )
+    ours.run([Event(key(0), [1, 2, 3])])
+    theirs.delete(key(0))
+    theirs.run([Event(key(0), [7, 8, 9])])
+    check(ours.run([Event(key(0), [4])]).answers[0], [7, 8, 9, 4])
+    check(ours.run([Event(key(0), [5])]).answers[0], [7, 8, 9, 4, 5])
+
+
+def test_what_waits_for_a_session_to_be_loaded_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsrec.serving.engine.MAX_WAITING", 3)
+    store = memory()
+    store.append([(key(0), [1] * (MAX_GAP + 1))], 1.0)
+
+    async def use(engine: Engine) -> None:
+        waiting = [asyncio.create_task(engine.add(Event(key(0), [2]))) for _ in range(5)]
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [isinstance(one, ApiError) for one in told] == [False] * 3 + [True] * 2
+
+    run(worker_of(store=store), use)
+
+
 class FailingStore:
     """A store that can be told to fail."""
 
@@ -197,7 +222,7 @@ class FailingStore:
         self.read, self.delete = self.kept.read, self.kept.delete
         self.expire, self.close = self.kept.expire, self.kept.close
 
-    def append(self, events: Sequence[tuple[SessionKey, Sequence[ItemId]]], now: float) -> list[int]:
+    def append(self, events: Sequence[tuple[SessionKey, Sequence[ItemId]]], now: float) -> list[Appended]:
         if self.fails:
             raise StoreError("the disk is full")
         return self.kept.append(events, now)
@@ -285,6 +310,15 @@ def test_a_swap_keeps_sessions_while_they_go_on() -> None:
     run(worker_of(), use)
 
 
+def test_a_model_that_is_served_no_more_is_let_go() -> None:
+    worker = worker_of()
+    worker.run([Event(key(0), [1, 2])])
+    ((_, session),) = worker.live.items()
+    assert list(session.taken) == ["shop"]
+    worker.swap(Models((ServedModel("other", Recommender(bundle_of(seed=2))),)), [])
+    assert not session.taken
+
+
 def test_a_swap_computes_live_sessions_before_it_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     new = ServedModel("shop", Recommender(bundle_of(seed=2)))
     steps: list[int] = []
@@ -311,7 +345,7 @@ def test_a_swap_knows_a_session_that_was_begun_anew() -> None:
     list(take(list(zip(taken, histories, strict=True))))
     worker.delete(key(0))
     worker.run([Event(key(0), [7])])
-    loads = [Load(key(place), new, history, 1.0) for place, history in enumerate(histories)]
+    loads = [Load(key(place), new, history, 1.0, None) for place, history in enumerate(histories)]
     worker.swap(Models((new,)), [Loaded(load, has) for load, has in zip(loads, taken, strict=True)])
     answers = worker.run([Event(key(0), [8]), Event(key(1), [5])]).answers
     check(answers[0], [7, 8], new)
@@ -354,7 +388,7 @@ def test_all_work_is_done_on_one_thread() -> None:
     threads: set[str] = set()
 
     class Watched(FailingStore):
-        def append(self, events: Sequence[tuple[SessionKey, Sequence[ItemId]]], now: float) -> list[int]:
+        def append(self, events: Sequence[tuple[SessionKey, Sequence[ItemId]]], now: float) -> list[Appended]:
             threads.add(threading.current_thread().name)
             return super().append(events, now)
 

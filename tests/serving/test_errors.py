@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -262,11 +264,33 @@ def test_a_mistake_among_the_events_is_told_and_forgotten(server: Server, monkey
     assert server.ask("GET", "/v1/sessions/s")["num_events"] == 2
 
 
-def test_too_many_questions_are_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gsrec.serving.service.MAX_QUESTIONS", 0)
-    response = server.client.post(RECOMMEND, json={"history": [1]})
+@pytest.mark.parametrize("desk", ["_answers", "_explanations"])
+def test_too_many_questions_are_refused(server: Server, monkeypatch: pytest.MonkeyPatch, desk: str) -> None:
+    service = server.client.app.state.service  # type: ignore[attr-defined]
+    monkeypatch.setattr(getattr(service, desk), "_most", 0)
+    asked = {
+        "_answers": (RECOMMEND, {"history": [1]}),
+        "_explanations": ("/v1/explain", {"history": [1], "item_id": 2}),
+    }
+    response = server.client.post(asked[desk][0], json=asked[desk][1])
     refused(response, 503, "busy")
     assert response.headers["retry-after"] == "1"
+    (other,) = (path_and_body for name, path_and_body in asked.items() if name != desk)
+    assert server.client.post(other[0], json=other[1]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [({"Content-Type": "text/plain"}, "hello"), ({"Content-Type": "application/json"}, " " * (MAX_BODY + 1))],
+)
+def test_nothing_of_what_is_refused_stays(server: Server, headers: dict[str, str], body: str) -> None:
+    def refuse() -> int:
+        for _ in range(20):
+            assert server.client.post("/healthz", headers=headers, content=body).status_code in (413, 415)
+        gc.collect()
+        return sum(type(one) is TracebackType for one in gc.get_objects())
+
+    assert refuse() >= refuse() - 5
 
 
 def test_too_many_events_are_refused(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -56,8 +57,8 @@ def start() -> Iterator[Callable[..., Process]]:
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory())
 
-        def run(*arguments: object) -> Process:
-            command = [sys.executable, "-c", PROGRAM, *map(str, arguments), "--port", "0"]
+        def run(*arguments: object, program: str = PROGRAM) -> Process:
+            command = [sys.executable, "-c", program, *map(str, arguments), "--port", "0"]
             environment = os.environ | {"OMP_NUM_THREADS": "1"}
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder
@@ -132,6 +133,30 @@ def test_sighup_reloads_and_sigterm_ends(start: Callable[..., Process], tmp_path
     lines = [json.loads(line) for line in said.splitlines()]
     assert [line["event"] for line in lines] == ["started", "reload failed", "reloaded", "stopped"]
     assert str(path) in lines[1]["reason"]
+
+
+def test_signals_are_heeded_from_the_first_word_on(start: Callable[..., Process], shop: Path) -> None:
+    server = start(shop)
+    server.process.send_signal(signal.SIGHUP)
+    code, said = server.end(signal.SIGTERM)
+    assert code == 0
+    told = [json.loads(line)["event"] for line in said.splitlines()]
+    assert (told[0], told[-1]) == ("started", "stopped")
+
+
+def test_a_connection_on_which_nobody_asks_is_not_kept(
+    start: Callable[..., Process], shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = start(shop, program=f"from gsrec.serving import connection; connection.HEAD_SECONDS = 0.3; {PROGRAM}")
+    address = (server.client.base_url.host, server.client.base_url.port)
+    with socket.create_connection(address) as silent, socket.create_connection(address) as slow:
+        slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: here\r\nX-Slow: ")
+        for connection in (silent, slow):
+            connection.settimeout(20)
+            assert connection.recv(1) == b""
+    server.client.get("/healthz").raise_for_status()
+    time.sleep(0.6)
+    server.client.get("/healthz").raise_for_status()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

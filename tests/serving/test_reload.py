@@ -43,6 +43,21 @@ def test_a_session_goes_on_with_the_new_model(serve: Callable[..., Server], bund
     assert ids(server.ask("POST", "/v1/recommend", {"history": [3]})) == list(new.recommend([3]).items)
 
 
+def test_a_link_keeps_its_name_wherever_it_leads(serve: Callable[..., Server], tmp_path: Path) -> None:
+    link = tmp_path / "current"
+    for seed in (1, 2):
+        save_bundle(bundle_of(seed=seed), tmp_path / f"model-{seed}")
+    link.symlink_to(tmp_path / "model-1")
+    server = serve(link)
+    server.ask("POST", EVENTS, {"item_ids": [3, 4], "model": "current"})
+    link.unlink()
+    link.symlink_to(tmp_path / "model-2")
+    (told,) = server.ask("POST", "/v1/admin/reload")["models"]
+    assert told["name"] == "current"
+    answer = server.ask("POST", EVENTS, {"item_id": 5, "model": "current"})
+    assert ids(answer) == list(Recommender.load(tmp_path / "model-2").recommend([3, 4, 5]).items)
+
+
 def test_a_damaged_bundle_changes_nothing(serve: Callable[..., Server], bundle: Path) -> None:
     server = serve(bundle)
     before = server.ask("GET", "/v1/models")

@@ -23,10 +23,14 @@ from gsrec.serving.redis_store import RedisStore, open_redis
 from gsrec.serving.service import open_store
 from gsrec.serving.settings import Settings
 from gsrec.serving.sqlite_store import SQLiteStore
-from gsrec.serving.store import SessionKey, SessionStore
+from gsrec.serving.store import Appended, SessionKey, SessionStore
 
 ANN, BOB = SessionKey("ann", "s"), SessionKey("bob", "s")
 IDLE = 100.0
+
+
+def totals(appended: list[Appended]) -> list[int]:
+    return [one.num_events for one in appended]
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +64,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> SessionStore:
 
 
 def test_events_are_kept_in_order_and_by_owner(store: SessionStore) -> None:
-    assert store.append([(ANN, [1, 2]), (BOB, ["x"])], 1_000.0) == [2, 1]
-    assert store.append([(ANN, [-(2**63), 2**63 - 1, "1", "ü\n"])], 1_001.0) == [6]
+    assert totals(store.append([(ANN, [1, 2]), (BOB, ["x"])], 1_000.0)) == [2, 1]
+    assert totals(store.append([(ANN, [-(2**63), 2**63 - 1, "1", "ü\n"])], 1_001.0)) == [6]
     found = store.read(ANN, 1_001.0)
     assert found is not None
     assert found.item_ids == (1, 2, -(2**63), 2**63 - 1, "1", "ü\n")
@@ -70,7 +74,7 @@ def test_events_are_kept_in_order_and_by_owner(store: SessionStore) -> None:
     assert found is not None
     assert found.item_ids == ("x",)
     assert store.read(SessionKey("ann", "other"), 1_001.0) is None
-    assert store.append([], 1_001.0) == []
+    assert totals(store.append([], 1_001.0)) == []
 
 
 def test_a_deleted_session_is_gone(store: SessionStore) -> None:
@@ -79,14 +83,33 @@ def test_a_deleted_session_is_gone(store: SessionStore) -> None:
     assert not store.delete(ANN)
     assert store.read(ANN, 1_000.0) is None
     assert store.read(BOB, 1_000.0) is not None
-    assert store.append([(ANN, [3])], 1_000.0) == [1]
+    assert totals(store.append([(ANN, [3])], 1_000.0)) == [1]
+
+
+def test_a_session_that_begins_anew_is_another_one(store: SessionStore) -> None:
+    (first,) = store.append([(ANN, [1, 2])], 1_000.0)
+    found = store.read(ANN, 1_000.0)
+    assert found is not None
+    assert store.append([(ANN, [3])], 1_000.0) == [(first.identity, 3)] == [(found.identity, 3)]
+    store.delete(ANN)
+    (second, other) = store.append([(ANN, [4, 5]), (BOB, [1])], 1_000.0)
+    assert len({first.identity, second.identity, other.identity}) == 3
+
+
+def test_redis_tells_when_the_newest_event_came(redis_socket: str) -> None:
+    client = redis.Redis(unix_socket_path=redis_socket)
+    client.flushall()
+    RedisStore(client, idle_seconds=IDLE).append([(ANN, [1])], 1_000.0)
+    found = RedisStore(client, idle_seconds=7 * IDLE).read(ANN, 1_050.0)
+    assert found is not None
+    assert found.updated == 1_000.0
 
 
 def test_redis_forgets_by_itself() -> None:
     client = fakeredis.FakeRedis()
     store = RedisStore(client, idle_seconds=IDLE)
     store.append([(ANN, [1])], 1_000.0)
-    assert 0 < client.pttl("gsrec:ann:s") <= IDLE * 1_000
+    assert all(0 < client.pttl(name) <= IDLE * 1_000 for name in client.scan_iter())
     assert store.expire(1e9) == 0
     store.close()
 
@@ -98,7 +121,7 @@ def test_sqlite_forgets_when_read_and_when_swept(tmp_path: Path) -> None:
     store.append([(BOB, [4])], 1_090.0)
     assert store.read(ANN, 1_099.0) is not None
     assert store.read(ANN, 1_101.0) is None
-    assert store.append([(ANN, [5])], 1_102.0) == [1]
+    assert totals(store.append([(ANN, [5])], 1_102.0)) == [1]
     assert store.expire(1_103.0) == 1
     assert store.expire(1_103.0) == 0
     store.close()
@@ -113,7 +136,7 @@ def test_sqlite_commits_before_it_returns(tmp_path: Path) -> None:
     store = SQLiteStore(path, idle_seconds=IDLE)
     store.append([(ANN, [1])], 1_000.0)
     other = SQLiteStore(path, idle_seconds=IDLE, durable=True)
-    assert other.append([(ANN, [2])], 1_000.0) == [2]
+    assert totals(other.append([(ANN, [2])], 1_000.0)) == [2]
     found = store.read(ANN, 1_000.0)
     assert found is not None
     assert found.item_ids == (1, 2)
@@ -134,7 +157,7 @@ def test_what_is_committed_moves_into_the_file_by_itself(tmp_path: Path, monkeyp
     log = tmp_path / "sessions.sqlite-wal"
     total = longest = 0
     for place in range(300):
-        total += store.append([(SessionKey("ann", f"s{place}"), ["x" * 200] * 10)], 1_000.0)[0]
+        total += store.append([(SessionKey("ann", f"s{place}"), ["x" * 200] * 10)], 1_000.0)[0].num_events
         longest = max(longest, log.stat().st_size)
     assert longest > 100_000
     for _ in range(500):
@@ -160,7 +183,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="does not take this now"):
         store.append([(ANN, [1]), (BOB, [object()])], 1_000.0)  # type: ignore[list-item]
     assert store.read(ANN, 1_000.0) is None
-    assert store.append([(ANN, [1])], 1_000.0) == [1]
+    assert totals(store.append([(ANN, [1])], 1_000.0)) == [1]
 
 
 @pytest.mark.parametrize("made", ["text", "other tables", "newer"])
@@ -205,7 +228,7 @@ def test_an_address_means_redis(shop: Path, monkeypatch: pytest.MonkeyPatch) -> 
     settings = Settings((shop,), sessions="redis://here", session_days=1.0)
     store = open_store(settings)
     assert isinstance(store, RedisStore)
-    assert store.append([(ANN, [1])], 1_000.0) == [1]
+    assert totals(store.append([(ANN, [1])], 1_000.0)) == [1]
 
 
 @pytest.mark.parametrize("address", ["redis://127.0.0.1:1", "redis://[x"])

@@ -27,7 +27,7 @@ from gsrec.bundle.manifest import (
     Manifest,
     read_manifest,
 )
-from gsrec.bundle.storage import read_files, write_files
+from gsrec.bundle.storage import is_there, read_files, write_files
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, GSRecError
@@ -104,7 +104,7 @@ class Bundle:
 
 def bundle_place(path: Path) -> Path:
     """Where the bundle of a run folder is; any other path is the bundle's own."""
-    return path / BUNDLE_FOLDER if (path / BUNDLE_FOLDER).is_dir() else path
+    return path / BUNDLE_FOLDER if is_there(path / BUNDLE_FOLDER) else path
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:
@@ -141,11 +141,7 @@ def load_bundle(path: Path) -> Bundle:
     manifest.check(path, files)
     try:
         vocabulary = Vocabulary.of(json.loads(files[VOCABULARY]))
-        model = build_model(manifest.model, num_items=len(vocabulary))
-        weights = load(files[WEIGHTS])
-        model.load_state_dict(weights)
-        if other := [name for name, tensor in weights.items() if not tensor.isfinite().all()]:
-            raise BundleError(f"the weights {other[0]} are not all numbers")
+        model = _with_weights(manifest.model, len(vocabulary), load(files[WEIGHTS]))
         counts = load(files[POPULARITY])[COUNTS]
         if counts.shape != (len(vocabulary) + 1,) or counts.dtype != torch.int64:
             raise BundleError(f"{POPULARITY} has counts {counts.dtype} of shape {tuple(counts.shape)}")
@@ -154,6 +150,25 @@ def load_bundle(path: Path) -> Bundle:
     model.eval()
     told = (manifest.settings, manifest.metrics, manifest.licence)
     return Bundle(model, manifest.model, vocabulary, manifest.data, counts, *told)
+
+
+def _with_weights(config: ModelConfig, num_items: int, weights: Mapping[str, Tensor]) -> Model:
+    """The model that has these weights; sizes that they do not fit take no memory.
+
+    Raises:
+        RuntimeError: if they are of a model of other sizes or another kind.
+        BundleError: if they are not all numbers.
+    """
+    with torch.device("meta"):
+        model = build_model(config, num_items=num_items)
+    kinds = {name: one.dtype for name, one in model.state_dict().items()}
+    model.load_state_dict({name: one.clone() for name, one in weights.items()}, assign=True)
+    for name, one in weights.items():
+        if one.dtype != kinds[name]:
+            raise BundleError(f"the weights {name} are {one.dtype}, not {kinds[name]}")
+        if not one.isfinite().all():
+            raise BundleError(f"the weights {name} are not all numbers")
+    return model
 
 
 def _unfitting(path: Path, error: Exception) -> BundleError:

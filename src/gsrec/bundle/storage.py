@@ -96,6 +96,11 @@ def _put(new: Path, path: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
 
 
+def is_there(path: Path) -> bool:
+    """Whether a bundle's folder is there, or has just made place for another."""
+    return path.is_dir() or bool(_set_aside(path))
+
+
 def _set_aside(path: Path) -> list[Path]:
     """What made place for a bundle at this path, and was not removed yet."""
     name = re.compile(rf"\.{re.escape(path.name)}\.[^.]+{re.escape(OLD)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, load_bundle
+from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, bundle_place, load_bundle
 from gsrec.data.columns import Columns
 from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError
@@ -108,7 +108,7 @@ def any_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: if it is neither, or damaged.
     """
-    return open_bundle(path) if (path / RUN_FILE).exists() or (path / BUNDLE_FOLDER).exists() else load_bundle(path)
+    return open_bundle(path) if (path / RUN_FILE).exists() or bundle_place(path) != path else load_bundle(path)
 
 
 def training_of(bundle: Bundle) -> RunConfig:

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from gsrec.description import Description
 from gsrec.models.attention import Attention
 from gsrec.models.blocks import Block, FeedForward, Positions, drop, embedding, through, through_at
-from gsrec.models.config import Share, Size
+from gsrec.models.config import Layers, Share, Size
 from gsrec.models.scores import item_scores
 
 
@@ -26,7 +26,7 @@ class BERT4RecConfig(Description):
 
     name: Literal["bert4rec"] = "bert4rec"
     embedding_size: Size = 64
-    num_blocks: Size = 2
+    num_blocks: Layers = 2
     num_heads: Size = 2
     max_length: Annotated[Size, Field(ge=2)] = 200
     dropout: Share = 0.2

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gsrec.description import Description
 from gsrec.models.blocks import drop, embedding
-from gsrec.models.config import Share, Size, Temperature
+from gsrec.models.config import Layers, Share, Size, Temperature
 from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, Recurrence
 from gsrec.models.scores import Cosines, at_places, item_scores, newest
@@ -29,7 +29,7 @@ class GRU4RecConfig(Description):
     name: Literal["gru4rec"] = "gru4rec"
     embedding_size: Size = 64
     recurrent_size: Size = 128
-    num_recurrent_layers: Size = 1
+    num_recurrent_layers: Layers = 1
     cell: Cell = "gru"
     max_length: Size = 200
     dropout: Share = 0.2

@@ -25,7 +25,7 @@ from gsrec.models.blocks import (
     start_blocks,
     through,
 )
-from gsrec.models.config import Share, Size, Temperature
+from gsrec.models.config import Layers, Share, Size, Temperature
 from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, NoRecurrence, Recurrence, StepOfRecurrence
 from gsrec.models.scores import Cosines, at_places, item_scores, newest
@@ -48,12 +48,12 @@ class GSRecConfig(Description):
 
     name: Literal["gsrec"] = "gsrec"
     embedding_size: Size = 64
-    num_blocks: Size = 2
+    num_blocks: Layers = 2
     num_heads: Size = 2
     window: Size | Literal["all"] = 32
     feed_forward: bool = True
     cell: Cell | Literal["none"] = "gru"
-    num_recurrent_layers: Size = 1
+    num_recurrent_layers: Layers = 1
     recurrent_size: Size = 128
     residual: bool = True
     tied_weights: bool = True

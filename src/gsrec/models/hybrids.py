@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from gsrec.description import Description
 from gsrec.models.attention import Attention
 from gsrec.models.blocks import Block, FeedForward, Positions, drop, embedding, through
-from gsrec.models.config import Share, Size, Temperature
+from gsrec.models.config import Layers, Share, Size, Temperature
 from gsrec.models.recurrence import Recurrence
 from gsrec.models.scores import Cosines, at_places, item_scores, newest
 
@@ -30,7 +30,7 @@ class HybridConfig(Description):
 
     name: Literal["gat4rec", "fdg-trans", "gru-transformer"]
     embedding_size: Size = 64
-    num_blocks: Size = 2
+    num_blocks: Layers = 2
     num_heads: Size = 2
     recurrent_size: Size = 128
     max_length: Size = 200

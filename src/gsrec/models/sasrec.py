@@ -25,7 +25,7 @@ from gsrec.models.blocks import (
     through,
     through_at,
 )
-from gsrec.models.config import Share, Size, Temperature
+from gsrec.models.config import Layers, Share, Size, Temperature
 from gsrec.models.protocols import State, Step
 from gsrec.models.scores import Cosines, item_scores, newest
 
@@ -40,7 +40,7 @@ class SASRecConfig(Description):
 
     name: Literal["sasrec"] = "sasrec"
     embedding_size: Size = 64
-    num_blocks: Size = 2
+    num_blocks: Layers = 2
     num_heads: Size = 1
     max_length: Size = 200
     dropout: Share = 0.2

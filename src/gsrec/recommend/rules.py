@@ -68,13 +68,16 @@ class Rules:
         )
 
     def _barred(self, vocabulary: Vocabulary) -> Tensor:
-        barred = vocabulary.encode(self.exclude)
-        if self.only is not None:
-            wanted = vocabulary.encode(self.only)
-            if not wanted.any():
-                raise ConfigError("`only` names no item that the model knows: there is nothing to recommend")
-            barred = np.union1d(barred, np.setdiff1d(np.arange(1, len(vocabulary) + 1), wanted))
-        return torch.from_numpy(barred.astype(np.int64))
+        excluded = vocabulary.encode(self.exclude)
+        if self.only is None:
+            return torch.from_numpy(excluded.astype(np.int64))
+        wanted = vocabulary.encode(self.only)
+        if not wanted.any():
+            raise ConfigError("`only` names no item that the model knows: there is nothing to recommend")
+        is_barred = np.ones(len(vocabulary) + 1, dtype=bool)
+        is_barred[wanted] = False
+        is_barred[excluded] = True
+        return torch.from_numpy(np.flatnonzero(is_barred))
 
 
 def rules_of(exclude: Collection[ItemId], only: Collection[ItemId] | None, rules: Rules | None) -> Rules | None:

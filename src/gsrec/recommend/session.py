@@ -106,7 +106,7 @@ def session_from_bytes(bundle: Bundle, content: bytes, index: ItemIndex | None =
     session = Session(bundle, index)
     try:
         tensors, facts = load(content), _facts(content)
-    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+    except (SafetensorError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise BundleError(f"these bytes are no session: {error}. Begin a new one, and add its events again.") from error
     if facts.get("model") != bundle.fingerprint:
         raise BundleError("this session is of another model: begin a new one, and add its events again.")

@@ -71,12 +71,14 @@ class Load:
         model: whose state.
         item_ids: all its events.
         updated: Unix seconds of the newest.
+        identity: of the session as it is stored.
     """
 
     key: SessionKey
     model: ServedModel
     item_ids: Sequence[ItemId]
     updated: float
+    identity: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +153,9 @@ class Worker:
         A session that was begun anew in the meantime has other events, and a state of those before is none of it.
         """
         self.models, live = models, dict(self.live.items())
+        names = {model.name for model in models.all}
+        for of_any in live.values():
+            of_any.taken = {name: taken for name, taken in of_any.taken.items() if name in names}
         for one in warmed:
             session = live.get(one.load.key)
             if session is not None and session.item_ids[: one.taken.count] == list(one.load.item_ids):
@@ -165,7 +170,7 @@ class Worker:
         load = loaded.load
         session = self.live.find(load.key, self._clock())
         if session is None:
-            session = LiveSession(list(load.item_ids), load.updated)
+            session = LiveSession(list(load.item_ids), load.updated, load.identity)
             self.live.put(load.key, session)
         session.taken[load.model.name] = loaded.taken
 
@@ -185,7 +190,7 @@ class Worker:
             return None
         taken = self._taken(session, model)
         if len(session.item_ids) - taken.count > MAX_GAP:
-            outcome.loads[place] = Load(event.key, model, tuple(session.item_ids), session.updated)
+            outcome.loads[place] = Load(event.key, model, tuple(session.item_ids), session.updated, session.identity)
             return None
         return _Ready(place, event, model, session, rules)
 
@@ -193,7 +198,7 @@ class Worker:
         session = self.live.find(key, now)
         if session is None:
             stored = self._store.read(key, now)
-            session = LiveSession(list(stored.item_ids), stored.updated) if stored else LiveSession(updated=now)
+            session = LiveSession.of(stored) if stored else LiveSession(updated=now)
             self.live.put(key, session)
         return session
 
@@ -219,15 +224,17 @@ class Worker:
                     outcome.unfinished[one.place] = replace(one.event, is_kept=True)
 
     def _keep(self, new: Sequence[_Ready], now: float) -> None:
-        totals = self._store.append([(one.event.key, one.event.item_ids) for one in new], now) if new else ()
-        for one, total in zip(new, totals, strict=True):
-            one.session.updated = now
-            one.session.item_ids += one.event.item_ids
-            if len(one.session.item_ids) != total:
+        appended = self._store.append([(one.event.key, one.event.item_ids) for one in new], now) if new else ()
+        for one, (identity, total) in zip(new, appended, strict=True):
+            session = one.session
+            is_same = session.identity == identity or not session.item_ids
+            session.item_ids += one.event.item_ids
+            session.updated, session.identity = now, identity
+            if not is_same or len(session.item_ids) != total:
                 self._follow(one, now)
 
     def _follow(self, one: _Ready, now: float) -> None:
-        """Read a session again that another server has changed in the meantime."""
+        """Read a session again that another server has changed, or begun anew, in the meantime."""
         stored = self._store.read(one.event.key, now)
         item_ids = list(stored.item_ids) if stored else list(one.event.item_ids)
         count = max(taken.count for taken in one.session.taken.values())

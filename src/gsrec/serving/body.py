@@ -15,12 +15,6 @@ MAX_BODY = 64 * 1024
 BODY_SECONDS = 20.0
 """How long a body may take to come."""
 
-TOO_LARGE = ApiError(
-    413, "too_large", f"a body holds at most {MAX_BODY:,} bytes. Send less, or several requests.", where="body"
-)
-TOO_SLOW = ApiError(408, "too_slow", f"the body did not come within {BODY_SECONDS:.0f} s. Send it again.", where="body")
-NO_JSON = ApiError(415, "no_json", "the body must be JSON: send the header `Content-Type: application/json`.")
-
 
 class BodyLimit:
     """Reads a body before the app does, no more than allowed, whether its length was told or it comes in chunks."""
@@ -47,15 +41,17 @@ class BodyLimit:
         headers = dict(scope["headers"])
         told = headers.get(b"content-length", b"")
         if told.isdigit() and int(told) > MAX_BODY:
-            raise TOO_LARGE
+            raise _too_large()
         try:
             async with asyncio.timeout(self._seconds):
                 body = await _read(receive)
         except TimeoutError:
-            raise TOO_SLOW from None
+            told = f"the body did not come within {self._seconds:.0f} s. Send it again."
+            raise ApiError(408, "too_slow", told, where="body") from None
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if body and kind != b"application/json":
-            raise NO_JSON
+            told = "the body must be JSON: send the header `Content-Type: application/json`."
+            raise ApiError(415, "no_json", told)
         return body
 
 
@@ -67,9 +63,14 @@ async def _read(receive: Receive) -> bytes:
             raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
-            raise TOO_LARGE
+            raise _too_large()
         if not message.get("more_body", False):
             return body
+
+
+def _too_large() -> ApiError:
+    told = f"a body holds at most {MAX_BODY:,} bytes. Send less, or several requests."
+    return ApiError(413, "too_large", told, where="body")
 
 
 def _given(body: bytes, receive: Receive) -> Receive:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from gsrec.serving.batch import Event, EventAnswer, Load, Loaded, Outcome, Worker
-from gsrec.serving.errors import ApiError
+from gsrec.serving.errors import not_now
 from gsrec.serving.live import LiveSession, Taken, take
 from gsrec.serving.models import Models, ServedModel
 from gsrec.serving.settings import FEWEST_CACHED
@@ -22,10 +22,7 @@ MAX_BATCH = LOADED_AT_ONCE = FEWEST_CACHED
 """The most sessions that are computed together: no more than are sure to have room in memory."""
 
 MAX_WAITING = 4_096
-"""The most events that wait; further ones are refused, because they would wait for too long."""
-
-BUSY = ApiError(503, "busy", "too many events are waiting. Try again in a second.", headers={"Retry-After": "1"})
-STOPPING = ApiError(503, "stopping", "this server is stopping. Try again.", headers={"Retry-After": "1"})
+"""The most requests with events that wait; further ones are refused, because they would wait for too long."""
 
 
 @dataclass(eq=False)
@@ -57,6 +54,7 @@ class Engine:
         self._loading: dict[SessionKey, _Loading] = {}
         self._to_load: list[SessionKey] = []
         self._loaded: list[Loaded] = []
+        self._num_unanswered = 0
         self._is_busy = self._is_loading = self.is_closed = False
 
     @property
@@ -77,13 +75,17 @@ class Engine:
             GSRecError: if rules leave nothing, or the store does not take it.
         """
         if self.is_closed:
-            raise STOPPING
-        if len(self._waiting) >= MAX_WAITING:
-            raise BUSY
+            raise not_now("stopping", "this server is stopping")
+        if self._num_unanswered >= MAX_WAITING:
+            raise not_now("busy", "too many events are waiting")
         job = _Job(event, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
-        self._begin()
-        return await job.answer
+        self._num_unanswered += 1
+        try:
+            self._begin()
+            return await job.answer
+        finally:
+            self._num_unanswered -= 1
 
     async def delete(self, key: SessionKey) -> bool:
         """Forget a session; whether there was one."""
@@ -209,7 +211,7 @@ def _computed(loads: Sequence[Load]) -> Iterator[Loaded]:
 def _copies(worker: Worker) -> list[tuple[SessionKey, LiveSession]]:
     """The live sessions as they are now, to be looked at elsewhere."""
     return [
-        (key, LiveSession(list(session.item_ids), session.updated, dict(session.taken)))
+        (key, LiveSession(list(session.item_ids), session.updated, session.identity, dict(session.taken)))
         for key, session in worker.live.items()
     ]
 
@@ -218,7 +220,11 @@ def _warmed(models: Sequence[ServedModel], live: Sequence[tuple[SessionKey, Live
     """The states of live sessions for other models, where the model of that name has one now."""
     warmed: list[Loaded] = []
     for model in models:
-        having = [Load(key, model, session.item_ids, 0.0) for key, session in live if model.name in session.taken]
+        having = [
+            Load(key, model, session.item_ids, session.updated, session.identity)
+            for key, session in live
+            if model.name in session.taken
+        ]
         for start in range(0, len(having), LOADED_AT_ONCE):
             warmed += _computed(having[start : start + LOADED_AT_ONCE])
     return warmed

@@ -50,6 +50,11 @@ class ApiError(Exception):
         return Response(content, self.status, self.headers, "application/json")
 
 
+def not_now(code: str, reason: str) -> ApiError:
+    """Say that the same request will do a little later."""
+    return ApiError(503, code, f"{reason}. Try again in a second.", headers={"Retry-After": "1"})
+
+
 UNEXPECTED = ApiError(500, "internal", "this is a bug in the server. Its log says where; the request was not at fault.")
 
 ITEM_ID = "constrained-"

@@ -13,7 +13,7 @@ from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
 from gsrec.models.protocols import StreamingEncoder
 from gsrec.recommend.together import Events, add_together
-from gsrec.serving.store import SessionKey
+from gsrec.serving.store import SessionKey, StoredSession
 
 
 class Taken:
@@ -37,12 +37,19 @@ class LiveSession:
     Attributes:
         item_ids: all its events, oldest first.
         updated: Unix seconds of the newest.
+        identity: of the session as it is stored; none before its first event is.
         taken: by the model's name.
     """
 
     item_ids: list[ItemId] = field(default_factory=list)
     updated: float = 0.0
+    identity: str | None = None
     taken: dict[str, Taken] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stored: StoredSession) -> LiveSession:
+        """A session as it is stored, which no model has taken in yet."""
+        return cls(list(stored.item_ids), stored.updated, stored.identity)
 
 
 class LiveSessions:

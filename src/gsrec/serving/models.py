@@ -11,7 +11,7 @@ from typing import Any
 
 from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
-from gsrec.errors import BundleError, DataError
+from gsrec.errors import BundleError
 from gsrec.experiment.folder import any_bundle
 from gsrec.recommend.index import is_index_of
 from gsrec.recommend.recommender import Recommender
@@ -48,20 +48,6 @@ class ServedModel:
         model = self.recommender.bundle.model
         shared = {id(weights): weights for weights in (*model.parameters(), *model.buffers())}
         return replace(self.recommender.bundle, model=deepcopy(model, shared))
-
-    def item(self, text: str) -> ItemId:
-        """The item id that stands in an address.
-
-        Raises:
-            ApiError: 404, if the model does not know it.
-        """
-        vocabulary = self.recommender.bundle.vocabulary
-        try:
-            item_id = vocabulary.parse(text)
-        except DataError as error:
-            raise ApiError(404, "no_item", f"{error}. GET /v1/items finds items.", where="path.item_id") from None
-        self.check_item(item_id, "path.item_id", 404)
-        return item_id
 
     def check_item(self, item_id: ItemId, where: str, status: int) -> None:
         """Make sure that the model knows an item.

@@ -101,7 +101,8 @@ async def similar_items(
 ) -> Response:
     """Items that follow and precede the same as this one; scores are cosines."""
     served = service.contents.models.find(model, "query.model")
-    found = await service.answer(partial(served.recommender.similar_items, served.item(item_id), k))
+    served.check_item(item_id, "path.item_id", 404)
+    found = await service.answer(partial(served.recommender.similar_items, item_id, k))
     return as_json(answer(served, found, service.contents.titles))
 
 

@@ -148,7 +148,10 @@ class SessionState(BaseModel):
     session_id: str
     items: list[Item]
     num_events: int
-    updated: Annotated[float, Field(description="Unix seconds of its newest event.")]
+    updated: Annotated[
+        float,
+        Field(description="Unix seconds of its newest event, to a thousandth of the time that sessions are kept."),
+    ]
 
 
 class Items(BaseModel):

@@ -9,12 +9,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 import uvicorn
 
 from gsrec.errors import ConfigError, GSRecError
 from gsrec.serving.app import create_app
+from gsrec.serving.connection import Connection
 from gsrec.serving.logs import log, set_up_logs
 from gsrec.serving.service import Service
 from gsrec.serving.settings import Settings
@@ -43,8 +45,11 @@ def serve(settings: Settings, on_ready: Callable[[str, Service], None] = lambda 
         ConfigError: if the address is taken or not one of this machine, or keys or sessions cannot be opened.
         GSRecError: if a bundle, the titles or the log cannot be read.
     """
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what it asks for is being read for the first time
     torch.set_num_threads(1)
     sys.setswitchinterval(SWITCH_SECONDS)
+    _allow_many_connections()
     set_up_logs()
     listener = _listen(settings)
     with listener:
@@ -52,6 +57,7 @@ def serve(settings: Settings, on_ready: Callable[[str, Service], None] = lambda 
         service: Service = app.state.service
         config = uvicorn.Config(
             app,
+            http=Connection,
             lifespan="on",
             ws="none",
             access_log=False,
@@ -61,16 +67,41 @@ def serve(settings: Settings, on_ready: Callable[[str, Service], None] = lambda 
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
-        server = uvicorn.Server(config)
+
+        def on_started() -> None:
+            on_ready(_url(listener, settings.host), service)
+            log("started", models=[model.name for model in service.contents.models.all])
+
+        server = _Server(config, on_started)
         _spare_garbage_collection()
         service.is_stopping = lambda: server.should_exit
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)  # uvicorn has its own while it runs, then raises the signal again
-        on_ready(_url(listener, settings.host), service)
-        log("started", models=[model.name for model in service.contents.models.all])
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+        ):  # uvicorn has its own while it runs, then raises the signal again
+            signal.signal(number, lambda *_: server.end())
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
             runner.run(_run(server, service, listener))
         log("stopped")
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it takes connections."""
+
+    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+        """Not yet; `on_started` is called as soon as it does."""
+        super().__init__(config)
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take connections from here on."""
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._on_started()
+
+    def end(self) -> None:
+        """Answer what is there, then end."""
+        self.should_exit = True
 
 
 def _spare_garbage_collection() -> None:
@@ -82,6 +113,16 @@ def _spare_garbage_collection() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
+
+
+def _allow_many_connections() -> None:
+    """Have as many files open, of which each connection is one, as the system lets this process have."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(ValueError, OSError):  # some systems tell of no limit and have one
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _run(server: uvicorn.Server, service: Service, listener: socket.socket) -> None:

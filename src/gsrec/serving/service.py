@@ -15,7 +15,7 @@ from gsrec.data.times import SECONDS_A_DAY
 from gsrec.errors import GSRecError
 from gsrec.serving.batch import Worker
 from gsrec.serving.engine import Engine
-from gsrec.serving.errors import ApiError
+from gsrec.serving.errors import ApiError, not_now
 from gsrec.serving.keys import KeyRing, read_keys
 from gsrec.serving.live import LiveSessions
 from gsrec.serving.logs import log
@@ -33,6 +33,9 @@ T = TypeVar("T")
 SWEEP_SECONDS = 600.0
 MAX_QUESTIONS = 256
 """The most questions without a session that wait; each takes a moment of its own."""
+
+MAX_EXPLANATIONS = 16
+"""The most explanations that wait; each takes a hundred moments."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +74,8 @@ class Service:
         live = LiveSessions(settings.cached_sessions, idle_seconds)
         self.engine = Engine(Worker(self.contents.models, self.store, live, time.time), self.metrics.batch)
         self.is_stopping: Callable[[], bool] = lambda: False
-        self._answering = ThreadPoolExecutor(1, "gsrec-answers")
-        self._explaining = ThreadPoolExecutor(1, "gsrec-explains")
-        self._num_asked = 0
+        self._answers = _Desk("gsrec-answers", MAX_QUESTIONS)
+        self._explanations = _Desk("gsrec-explains", MAX_EXPLANATIONS)
         self._reloading = asyncio.Lock()
 
     @property
@@ -87,11 +89,11 @@ class Service:
         Raises:
             ApiError: 503, if too many wait already.
         """
-        return await self._ask(self._answering, question)
+        return await self._answers.ask(question)
 
     async def explain(self, question: Callable[[], T]) -> T:
         """The same for what takes long, so that other answers need not wait for it."""
-        return await self._ask(self._explaining, question)
+        return await self._explanations.ask(question)
 
     async def read_session(self, key: SessionKey) -> StoredSession | None:
         """A session as it is kept; None if there is none."""
@@ -141,18 +143,35 @@ class Service:
     async def close(self) -> None:
         """Answer what waits, then close everything."""
         await self.engine.close()
-        self._answering.shutdown()
-        self._explaining.shutdown()
+        self._answers.close()
+        self._explanations.close()
         self.store.close()
 
-    async def _ask(self, executor: ThreadPoolExecutor, question: Callable[[], T]) -> T:
-        if self._num_asked >= MAX_QUESTIONS:
-            raise ApiError(503, "busy", "too many questions are waiting. Try again.", headers={"Retry-After": "1"})
-        self._num_asked += 1
+
+class _Desk:
+    """A thread that answers one question after another; others wait, but only so many."""
+
+    def __init__(self, name: str, most: int) -> None:
+        """Open a desk where `most` may wait."""
+        self._thread, self._most, self._num_waiting = ThreadPoolExecutor(1, name), most, 0
+
+    async def ask(self, question: Callable[[], T]) -> T:
+        """The answer, when it is this question's turn.
+
+        Raises:
+            ApiError: 503, if too many wait already.
+        """
+        if self._num_waiting >= self._most:
+            raise not_now("busy", "too many questions are waiting")
+        self._num_waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(executor, question)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, question)
         finally:
-            self._num_asked -= 1
+            self._num_waiting -= 1
+
+    def close(self) -> None:
+        """Answer what waits, then end."""
+        self._thread.shutdown()
 
 
 def read_contents(settings: Settings, before: Contents | None = None) -> Contents:

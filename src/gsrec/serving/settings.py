@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,8 +75,11 @@ class Settings:
 
 
 def model_name(path: Path) -> str:
-    """What a model is called: the name of its folder, or of its file without the ending."""
-    return path.resolve().name.removesuffix(".gsrec")
+    """What a model is called: the name of its folder, or of its file without the ending.
+
+    Of a link it is the link's own name, wherever it leads now or after a reload.
+    """
+    return Path(os.path.abspath(path)).name.removesuffix(".gsrec")
 
 
 def is_loopback(host: str) -> bool:

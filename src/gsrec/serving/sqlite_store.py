@@ -6,13 +6,14 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from secrets import randbits
 from threading import Event, Lock, Thread
 
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError
 from gsrec.serving.errors import StoreError
 from gsrec.serving.settings import IN_MEMORY
-from gsrec.serving.store import SessionKey, StoredSession
+from gsrec.serving.store import Appended, SessionKey, StoredSession
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS sessions (
@@ -26,12 +27,14 @@ CREATE TABLE IF NOT EXISTS events (
 """
 VERSION = 1
 ADD = """
-INSERT INTO sessions (owner, session_id, num_events, updated) VALUES (?, ?, ?, ?)
+INSERT INTO sessions (id, owner, session_id, num_events, updated) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (owner, session_id) DO UPDATE SET num_events = num_events + excluded.num_events
 RETURNING id, num_events, updated
 """
 AGE_SHARE = 1_000
 """Of the time that a session may be idle, its age may be off by one part in so many: to be exact doubles the work."""
+
+ID_BITS = 62
 
 FIND = "SELECT id, updated FROM sessions WHERE owner = ? AND session_id = ?"
 EXPIRED_AT_ONCE = 200
@@ -90,22 +93,24 @@ class SQLiteStore:
         self._connection.executescript(SCHEMA)
         self._connection.execute(f"PRAGMA user_version = {VERSION}")
 
-    def append(self, events: Sequence[tuple[SessionKey, Sequence[ItemId]]], now: float) -> list[int]:
-        """Add events to sessions in one transaction; gives how many events each has now."""
-        totals: list[int] = []
+    def append(self, events: Sequence[tuple[SessionKey, Sequence[ItemId]]], now: float) -> list[Appended]:
+        """Add events to sessions in one transaction; gives what each is now."""
+        appended: list[Appended] = []
         rows: list[tuple[int, int, ItemId]] = []
         older: list[tuple[float, int]] = []
         with self._transaction() as connection:
             for (owner, session_id), item_ids in events:
-                session, total, updated = connection.execute(ADD, (owner, session_id, len(item_ids), now)).fetchone()
+                new = randbits(ID_BITS)  # never used again, as one that counts up may be once the last is deleted
+                values = (new, owner, session_id, len(item_ids), now)
+                session, total, updated = connection.execute(ADD, values).fetchone()
                 if now - updated > self._idle_seconds / AGE_SHARE:
                     older.append((now, session))
                 first = total - len(item_ids)
                 rows += [(session, first + place, item_id) for place, item_id in enumerate(item_ids)]
-                totals.append(total)
+                appended.append(Appended(str(session), total))
             connection.executemany("INSERT INTO events VALUES (?, ?, ?)", rows)
             connection.executemany("UPDATE sessions SET updated = ? WHERE id = ?", older)
-        return totals
+        return appended
 
     def read(self, key: SessionKey, now: float) -> StoredSession | None:
         """A session; one that was without events for too long is forgotten now."""
@@ -118,7 +123,7 @@ class SQLiteStore:
                 _forget(connection, [session])
                 return None
             rows = connection.execute("SELECT item_id FROM events WHERE session = ? ORDER BY place", (session,))
-            return StoredSession(tuple(item_id for (item_id,) in rows), updated)
+            return StoredSession(tuple(item_id for (item_id,) in rows), updated, str(session))
 
     def delete(self, key: SessionKey) -> bool:
         """Forget a session; whether there was one."""

@@ -22,17 +22,26 @@ class StoredSession:
 
     Attributes:
         item_ids: all events, oldest first, those that no model knows included.
-        updated: Unix seconds of the newest.
+        updated: Unix seconds of the newest, to a thousandth of the time that sessions are kept.
+        identity: another one for every session that begins, under whatever id.
     """
 
     item_ids: tuple[ItemId, ...]
     updated: float
+    identity: str
+
+
+class Appended(NamedTuple):
+    """Which session events were added to, and how many it has now."""
+
+    identity: str
+    num_events: int
 
 
 class SessionStore(Protocol):
     """Keeps the events of sessions. Every method may be called from any thread, and raises StoreError if it fails."""
 
-    def append(self, events: Sequence[tuple[SessionKey, Sequence[ItemId]]], now: float) -> list[int]:
+    def append(self, events: Sequence[tuple[SessionKey, Sequence[ItemId]]], now: float) -> list[Appended]:
         """Add events to sessions, which begin with their first; when it returns they are kept.
 
         Args:
@@ -40,7 +49,7 @@ class SessionStore(Protocol):
             now: Unix seconds.
 
         Returns:
-            How many events each session has now.
+            What each session is now.
         """
         ...
 
