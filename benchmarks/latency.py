@@ -34,11 +34,15 @@ def measure(name: str, num_items: int, events: int) -> dict[str, object]:
     facts = DataFacts(name="random", fingerprint="0" * 64, num_users=1, num_items=num_items, num_interactions=1)
     vocabulary = Vocabulary.of(range(1, num_items + 1))
     bundle = Bundle(model, config, vocabulary, facts, torch.zeros(num_items + 1, dtype=torch.int64))
-    session, generator = Recommender(bundle).session(), np.random.default_rng(1)
+    recommender, generator = Recommender(bundle), np.random.default_rng(1)
+    session = recommender.session()
     session.add(*generator.integers(1, num_items + 1, events).tolist())
     size = len(session.to_bytes()) - 8 * len(session)
-    measured, spent = 40 if name == "sasrec" and events < 200 else MEASURED, []
-    for item in generator.integers(1, num_items + 1, measured).tolist():
+    streams_for, spent = 40 if name == "sasrec" and events < 200 else MEASURED, []
+    begun = session.to_bytes()
+    for place, item in enumerate(generator.integers(1, num_items + 1, MEASURED).tolist()):
+        if place % streams_for == 0:
+            session = recommender.resume(begun)
         begin = time.perf_counter()
         session.add(item)
         session.recommend(10)

@@ -25,7 +25,7 @@ def main() -> None:
     """Train one after the other; what was measured before is kept."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the folder of quality.json")
-    parser.add_argument("--minutes", type=float, default=40.0, help="the most training of a system")
+    parser.add_argument("--minutes", type=float, default=30.0, help="the most training of a system")
     given = parser.parse_args()
     path = given.out / "quality.json"
     told = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"systems": []}

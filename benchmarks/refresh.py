@@ -2,7 +2,8 @@
 
 python benchmarks/refresh.py --out results/refresh
 
-The model learns from all events up to a moment. At each age all three are asked what users take in the next four weeks:
+The model learns from the events up to a moment, but for their newest tenth, which chooses its best epoch: what the
+others learn beyond it is that tenth too. At each age all three are asked what users take in the next four weeks:
 the last event of each user, if anything was before it. Refreshed and retrained models learn from the events before
 those weeks, but for the last fifth of what is new since the first model, which chooses their best epoch. (The command
 holds back one fifth more, by which it compares old and new.) What was measured is not measured again.

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gsrec.data.sequences import LogSizes
@@ -19,7 +20,7 @@ from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import RunRequest, run_config
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.prepare import prepare
-from gsrec.experiment.tune import CHOICES, RANGES, StudyNarrator, Tuning, tune
+from gsrec.experiment.tune import BY_LOGARITHM, CHOICES, NUM_SPREAD, RANGES, StudyNarrator, Tuning, tune
 from gsrec.files import held
 from gsrec.reporting.trials import Trial
 from gsrec.training.course import Listener, TrainingStep
@@ -53,6 +54,23 @@ def test_what_the_model_has_and_nobody_gave_is_drawn(
     model: str, settings: tuple[str, ...], expected: list[str]
 ) -> None:
     assert Tuning(RunRequest(model, settings=settings)).drawn() == expected
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_first_trials_are_spread_evenly_over_what_is_drawn_from(seed: int) -> None:
+    tuning = Tuning(RunRequest("sasrec", settings=("patience=0",), seed=seed))
+    trials = [tuning.spread(number) for number in range(NUM_SPREAD)]
+    for key, among in tuning.space().items():
+        values = sorted(trial[key] for trial in trials)
+        if key in CHOICES:
+            counts = [values.count(choice) for choice in among]
+            assert sum(counts) == NUM_SPREAD
+            assert max(counts) - min(counts) <= 1
+            continue
+        least, most = among
+        between = np.geomspace if key in BY_LOGARITHM else np.linspace
+        ends = between(least, most, NUM_SPREAD + 1)
+        assert all(low <= value <= high for low, value, high in zip(ends[:-1], values, ends[1:], strict=True))
 
 
 def test_a_study_tries_settings_and_writes_the_best_as_a_file(split: Split, tmp_path: Path) -> None:

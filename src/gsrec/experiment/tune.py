@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
@@ -30,7 +32,12 @@ CHOICES: Mapping[str, tuple[int, ...]] = {"model.embedding_size": (64, 128, 256)
 """What is drawn from, alike for every model that has it, besides the value that would be trained anyway."""
 
 RANGES: Mapping[str, tuple[float, float]] = {"model.dropout": (0.1, 0.6), "training.learning_rate": (3e-4, 5e-3)}
-"""The same of what is drawn between two values; the learning rate by its logarithm."""
+"""The same of what is drawn between two values."""
+
+BY_LOGARITHM = ("training.learning_rate",)
+
+NUM_SPREAD = 9
+"""Trials after the first one that are spread evenly over what is drawn from, before those that learn from others."""
 
 TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING = 4, 3
 
@@ -70,6 +77,19 @@ class Tuning:
             if key in CHOICES
             else [min(RANGES[key][0], anyway), max(RANGES[key][1], anyway)]
             for key, anyway in self.undrawn().items()
+        }
+
+    def spread(self, number: int) -> dict[str, Any]:
+        """The values of one of the trials that are spread evenly: 0 to NUM_SPREAD - 1.
+
+        Each value's range is cut in as many parts as there are such trials, and each trial has another part.
+        """
+        generator, space = np.random.default_rng(self.request.seed), self.space()
+        parts = generator.permuted(np.tile(np.arange(NUM_SPREAD), (len(space), 1)), axis=1)
+        shares = (parts + generator.random(parts.shape)) / NUM_SPREAD  # (values, trials), 0 to 1
+        return {
+            key: _at(key, among, float(share))
+            for (key, among), share in zip(space.items(), shares[:, number], strict=True)
         }
 
     def config(self, drawn: Mapping[str, object] | None = None) -> RunConfig:
@@ -193,8 +213,8 @@ class _Study:
         import optuna
 
         self.study.sampler = optuna.samplers.TPESampler(seed=self.tuning.request.seed + number)
-        if not number and not self.study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
-            self.study.enqueue_trial(self.tuning.undrawn())
+        if number <= NUM_SPREAD and not self.study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
+            self.study.enqueue_trial(self.tuning.spread(number - 1) if number else self.tuning.undrawn())
         return self.study.ask()
 
     def _draw(self, trial: Any) -> dict[str, object]:
@@ -205,7 +225,7 @@ class _Study:
                 values[key] = trial.suggest_categorical(key, among)
             else:
                 low, high = among
-                values[key] = float(f"{trial.suggest_float(key, low, high, log=key.endswith('learning_rate')):.3g}")
+                values[key] = float(f"{trial.suggest_float(key, low, high, log=key in BY_LOGARITHM):.3g}")
         return values
 
     def _train(self, trial: Any, config: RunConfig) -> float:
@@ -269,3 +289,11 @@ def _toml(tuning: Tuning, best: Trial) -> str:
     for section, values in layer.items():
         lines += ["", f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
     return "\n".join(lines) + "\n"
+
+
+def _at(key: str, among: Sequence[Any], share: float) -> Any:
+    """The value that lies so far, 0 to 1, from the first to the last of a space."""
+    if key in CHOICES:
+        return among[int(share * len(among))]
+    low, high = among
+    return low * (high / low) ** share if key in BY_LOGARITHM else low + (high - low) * share
