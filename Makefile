@@ -75,6 +75,7 @@ format: $(VENV)/.dev ## put the code into shape
 docs: ablations-page ## write the pages of results out of results/
 	$(report) --out $(PAGE) --fill README.md
 	cp results/thesis/thesis.md docs/thesis.md
+	cp results/thesis-small/thesis.md docs/thesis-small.md
 
 results: $(VENV)/.run ## run what is not recorded yet of lines of docs/results.md, such as LINE=A (hours each)
 	@for line in $(LINE); do $(MAKE) --no-print-directory line-$$line parts-$$line || exit 1; done
@@ -113,8 +114,9 @@ tuned: $(VENV)/.test ## tune every model of line T alike, for its settings in ex
 		cp runs/tuned/$$model/best.toml experiments/$(LOG_T)/$$model.toml && \
 		cp runs/tuned/$$model/trials.json $(RESULTS)/tuned/$$model.json || exit 1; done
 
-thesis: $(VENV)/.run ## run the thesis's experiment, cut down to minutes, for docs/thesis.md; what is recorded is not redone
-	$(BIN)/gsrec thesis --small --out results/thesis
+thesis: $(VENV)/.run ## run what is not recorded yet of the thesis's experiment: cut down to minutes, then at full size (a day), or only some of it (OF=sasrec,gsrec)
+	$(BIN)/gsrec thesis --small --out results/thesis-small
+	$(BIN)/gsrec thesis --out results/thesis $(if $(OF),--models $(OF))
 
 ablations: ablations-A ablations-D ablations-page ## train GSRec without each of its parts, and the other hybrids, on two data sets (hours a seed), and write docs/ablations.md
 
