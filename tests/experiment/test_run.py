@@ -93,7 +93,8 @@ def test_what_a_killed_process_left_is_in_nobodys_way(
 
     with pytest.raises(KeyboardInterrupt):
         train(small_log, config, out, listener=Listener(on_epoch=die))
-    for name in (".history.jsonl.a1.new", "checkpoints/.state-000001.json.a1.new", ".bundle.a1.old/manifest.json"):
+    left = (".history.jsonl.{}.new", "checkpoints/.state-000001.json.{}.new", ".bundle.{}.old/manifest.json")
+    for name in (one.format("0f3a91c7") for one in left):
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text("half", encoding="utf-8")
     train(small_log, config, out, resume=True)
