@@ -160,10 +160,9 @@ def page(folder: Path) -> str:
             f"one after the other; peers in the versions of `benchmarks/peers/`. Not measured: {missing}.",
             "SASRec with width 64, 2 blocks, 1 head, dropout 0.2 and batches of 128, each user's newest 200 (ml-1m) or "
             "50 (Beauty: amazon-beauty-bert4rec) events. GSRec takes products in bfloat16 where the processor is fast "
-            "at it, as this one is; the peers take them in float32 unless they are told otherwise, and are not. On "
-            "ml-1m GSRec's epoch takes 1.4 times as long in float32. An epoch is worked out from some of its steps. "
-            "RecBole has a "
-            "row a prefix, so that its epoch is longer for the same targets, and does not leave out what users had.",
+            "at it, as this one is; the peers take them in float32 unless they are told otherwise, and are not. An "
+            "epoch is worked out from some of its steps. RecBole has a row a prefix, so that its epoch is longer for "
+            "the same targets, and does not leave out what users had.",
             "## Against the best peer of each row",
             "\n".join(side_by_side(rows)),
             "### Where a goal is missed",

@@ -20,8 +20,11 @@ LOCK = ".lock"
 """The file that says which process writes into a folder."""
 
 NEW, OLD = ".new", ".old"
-LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}(\.new|\.old)")
 """What the hidden names of what is being written, and of what makes place for it, end with."""
+
+DIGITS = "[0-9a-f]{8}"
+LEFTOVER = re.compile(rf"\..+\.{DIGITS}({re.escape(NEW)}|{re.escape(OLD)})")
+"""Any such name."""
 
 
 @contextmanager
@@ -99,6 +102,12 @@ def alone(path: Path) -> Iterator[None]:
 def beside(path: Path, ending: str) -> Path:
     """A hidden name beside a path that nothing has, for what is being written or makes place."""
     return path.parent / f".{path.name}.{token_hex(4)}{ending}"
+
+
+def made_beside(path: Path, ending: str) -> list[Path]:
+    """What is there under names that `beside` gave for this path."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.{DIGITS}{re.escape(ending)}")
+    return [place for place in path.parent.glob(f".*{ending}") if name.fullmatch(place.name)]
 
 
 def is_leftover(path: Path) -> bool:

@@ -120,7 +120,7 @@ def test_a_bundle_that_takes_its_place_while_it_is_looked_for(folder: Path, monk
 
 
 def test_a_bundle_set_aside_is_not_read_while_it_is_removed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read, aside, new = storage._read_folder, folder.parent / ".bundle.0000.old", folder.parent / "new"
+    read, aside, new = storage._read_folder, folder.parent / ".bundle.00000000.old", folder.parent / "new"
     folder.rename(aside)
     assert load_bundle(folder).config == CONFIGS["gru4rec"]
     save_bundle(made(CONFIGS["sasrec"]), new)

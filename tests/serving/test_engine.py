@@ -18,7 +18,7 @@ from gsrec.recommend.recommender import Recommender
 from gsrec.serving.batch import MAX_GAP, Event, EventAnswer, Load, Loaded, Worker
 from gsrec.serving.engine import Engine
 from gsrec.serving.errors import ApiError, StoreError
-from gsrec.serving.live import LiveSessions, Taken, take
+from gsrec.serving.live import LiveSession, LiveSessions, Taken, take
 from gsrec.serving.models import Models, ServedModel
 from gsrec.serving.redis_store import RedisStore
 from gsrec.serving.sqlite_store import SQLiteStore
@@ -345,7 +345,7 @@ def test_a_swap_knows_a_session_that_was_begun_anew() -> None:
     list(take(list(zip(taken, histories, strict=True))))
     worker.delete(key(0))
     worker.run([Event(key(0), [7])])
-    loads = [Load(key(place), new, history, 1.0, None) for place, history in enumerate(histories)]
+    loads = [Load(key(place), new, LiveSession(list(history), 1.0)) for place, history in enumerate(histories)]
     worker.swap(Models((new,)), [Loaded(load, has) for load, has in zip(loads, taken, strict=True)])
     answers = worker.run([Event(key(0), [8]), Event(key(1), [5])]).answers
     check(answers[0], [7, 8], new)

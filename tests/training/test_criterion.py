@@ -18,8 +18,6 @@ from gsrec.training.course import Keeping
 from gsrec.training.criterion import Criterion, log_shares
 from gsrec.training.trainer import fit
 
-NUM_TARGETS = torch.tensor([0, 9, 0, 4])
-
 
 class Table:
     """An encoder's item vectors, and a bias of the items or none."""
@@ -36,7 +34,7 @@ class Table:
         raise NotImplementedError
 
 
-def loss_of(config: TrainingConfig, bias: Tensor | None) -> float:
+def loss_of(config: TrainingConfig, bias: Tensor | None, prior: Tensor | None = None) -> float:
     hidden, targets = torch.tensor([[0.5, 1.0], [2.0, -1.0]]), torch.tensor([3, 1])
     criterion = Criterion(
         config,
@@ -44,19 +42,18 @@ def loss_of(config: TrainingConfig, bias: Tensor | None) -> float:
         torch.Generator().manual_seed(1),
         precision=torch.float32,
         sparse=False,
-        num_targets=NUM_TARGETS,
+        prior=prior,
     )
     return float(criterion(hidden, targets))
 
 
 @pytest.mark.parametrize("loss", get_args(LossName))
 def test_a_prior_is_added_to_the_scores_in_every_loss(loss: LossName) -> None:
-    own = torch.tensor([0.0, 0.1, -0.2, 0.3])
-    plain, raised = (TrainingConfig(loss=loss, num_negatives=3, popularity_prior=share) for share in (0.0, 0.5))
-    prior = 0.5 * log_shares(NUM_TARGETS)
-    assert loss_of(raised, own) == pytest.approx(loss_of(plain, own + prior))
-    assert loss_of(raised, None) == pytest.approx(loss_of(plain, prior))
-    assert loss_of(raised, None) != pytest.approx(loss_of(plain, None))
+    own, prior = torch.tensor([0.0, 0.1, -0.2, 0.3]), log_shares(torch.tensor([0, 9, 0, 4]))
+    config = TrainingConfig(loss=loss, num_negatives=3)
+    assert loss_of(config, own, prior) == pytest.approx(loss_of(config, own + prior))
+    assert loss_of(config, None, prior) == pytest.approx(loss_of(config, prior))
+    assert loss_of(config, None, prior) != pytest.approx(loss_of(config, None))
 
 
 def test_what_is_learned_is_what_speaks_for_an_item_beyond_its_popularity(tmp_path: Path) -> None:

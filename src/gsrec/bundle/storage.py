@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from safetensors.torch import save
 
 from gsrec.bundle.manifest import CONTENTS, MANIFEST
 from gsrec.errors import BundleError, DataError
-from gsrec.files import NEW, OLD, beside, check_parent, replacing
+from gsrec.files import NEW, OLD, beside, check_parent, made_beside, replacing
 
 SUFFIX = ".gsrec"
 """What the name of a bundle in one file ends with."""
@@ -92,26 +91,20 @@ def _put(new: Path, path: Path) -> None:
                     os.replace(old, path)
                 raise
             shutil.rmtree(old, ignore_errors=True)
-    for place in _set_aside(path):
+    for place in made_beside(path, OLD):
         shutil.rmtree(place, ignore_errors=True)
 
 
 def is_there(path: Path) -> bool:
     """Whether a bundle's folder is there, or has just made place for another."""
-    return path.is_dir() or bool(_set_aside(path))
-
-
-def _set_aside(path: Path) -> list[Path]:
-    """What made place for a bundle at this path, and was not removed yet."""
-    name = re.compile(rf"\.{re.escape(path.name)}\.[^.]+{re.escape(OLD)}")
-    return [place for place in path.parent.glob(f".*{OLD}") if name.fullmatch(place.name)]
+    return path.is_dir() or bool(made_beside(path, OLD))
 
 
 def _places(path: Path) -> Iterator[Path]:
     """Where to look for a bundle: while another takes its place, or if the writer was killed, it is beside its path."""
     yield path
     if not path.exists():
-        yield from _set_aside(path)
+        yield from made_beside(path, OLD)
     yield path
 
 

@@ -33,7 +33,7 @@ def thesis(
     with stopped_by_signals() as stop:
         report = run_thesis(
             out,
-            models=models.split(",") if models is not None else None,
+            models=[one.strip() for one in models.split(",")] if models is not None else None,
             small=small,
             seeds=range(seed, seed + seeds),
             candidates=candidates,

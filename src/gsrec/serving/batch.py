@@ -69,16 +69,12 @@ class Load:
     Attributes:
         key: whose session.
         model: whose state.
-        item_ids: all its events.
-        updated: Unix seconds of the newest.
-        identity: of the session as it is stored.
+        session: a copy of it as it was then.
     """
 
     key: SessionKey
     model: ServedModel
-    item_ids: Sequence[ItemId]
-    updated: float
-    identity: str | None
+    session: LiveSession
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +154,7 @@ class Worker:
             of_any.taken = {name: taken for name, taken in of_any.taken.items() if name in names}
         for one in warmed:
             session = live.get(one.load.key)
-            if session is not None and session.item_ids[: one.taken.count] == list(one.load.item_ids):
+            if session is not None and session.item_ids[: one.taken.count] == one.load.session.item_ids:
                 session.taken[one.load.model.name] = one.taken
 
     def delete(self, key: SessionKey) -> bool:
@@ -170,7 +166,7 @@ class Worker:
         load = loaded.load
         session = self.live.find(load.key, self._clock())
         if session is None:
-            session = LiveSession(list(load.item_ids), load.updated, load.identity)
+            session = load.session
             self.live.put(load.key, session)
         session.taken[load.model.name] = loaded.taken
 
@@ -190,7 +186,7 @@ class Worker:
             return None
         taken = self._taken(session, model)
         if len(session.item_ids) - taken.count > MAX_GAP:
-            outcome.loads[place] = Load(event.key, model, tuple(session.item_ids), session.updated, session.identity)
+            outcome.loads[place] = Load(event.key, model, session.copy())
             return None
         return _Ready(place, event, model, session, rules)
 

@@ -21,7 +21,12 @@ class Connection(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for a request, but not for ever."""
         super().connection_made(transport)
-        self.loop.call_later(HEAD_SECONDS, self._end_if_nothing_came)
+        self._patience = self.loop.call_later(HEAD_SECONDS, self._end_if_nothing_came)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._patience.cancel()
+        super().connection_lost(exc)
 
     def _end_if_nothing_came(self) -> None:
         if self.cycle is None and not self.transport.is_closing():

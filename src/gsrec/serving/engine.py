@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from gsrec.serving.batch import Event, EventAnswer, Load, Loaded, Outcome, Worker
 from gsrec.serving.errors import not_now
-from gsrec.serving.live import LiveSession, Taken, take
+from gsrec.serving.live import Taken, take
 from gsrec.serving.models import Models, ServedModel
 from gsrec.serving.settings import FEWEST_CACHED
 from gsrec.serving.store import SessionKey
@@ -94,8 +94,8 @@ class Engine:
     async def swap(self, models: Models) -> None:
         """Serve other models without a pause: live sessions are computed for them first, on the side."""
         new = [model for model in models.all if model not in self.models.all]
-        live = await self._on_worker(partial(_copies, self._worker))
-        warmed = await asyncio.to_thread(_warmed, new, live)
+        loads = await self._on_worker(partial(_loads, self._worker, new))
+        warmed = await asyncio.to_thread(_warmed, loads)
         await self._on_worker(partial(self._worker.swap, models, warmed))
 
     async def close(self) -> None:
@@ -204,27 +204,20 @@ def _computed(loads: Sequence[Load]) -> Iterator[Loaded]:
     for model in {load.model for load in loads}:
         of_model = [load for load in loads if load.model is model]
         taken = [Taken(model.recommender.bundle) for _ in of_model]
-        for place in take([(has, load.item_ids) for has, load in zip(taken, of_model, strict=True)]):
+        for place in take([(has, load.session.item_ids) for has, load in zip(taken, of_model, strict=True)]):
             yield Loaded(of_model[place], taken[place])
 
 
-def _copies(worker: Worker) -> list[tuple[SessionKey, LiveSession]]:
-    """The live sessions as they are now, to be looked at elsewhere."""
+def _loads(worker: Worker, models: Sequence[ServedModel]) -> list[Load]:
+    """Copies of the live sessions, to be computed for other models where the model of that name has a state now."""
+    live = worker.live.items()
+    return [Load(key, one, session.copy()) for one in models for key, session in live if one.name in session.taken]
+
+
+def _warmed(loads: Sequence[Load]) -> list[Loaded]:
+    """States of so many sessions, some at a time."""
     return [
-        (key, LiveSession(list(session.item_ids), session.updated, session.identity, dict(session.taken)))
-        for key, session in worker.live.items()
+        loaded
+        for start in range(0, len(loads), LOADED_AT_ONCE)
+        for loaded in _computed(loads[start : start + LOADED_AT_ONCE])
     ]
-
-
-def _warmed(models: Sequence[ServedModel], live: Sequence[tuple[SessionKey, LiveSession]]) -> list[Loaded]:
-    """The states of live sessions for other models, where the model of that name has one now."""
-    warmed: list[Loaded] = []
-    for model in models:
-        having = [
-            Load(key, model, session.item_ids, session.updated, session.identity)
-            for key, session in live
-            if model.name in session.taken
-        ]
-        for start in range(0, len(having), LOADED_AT_ONCE):
-            warmed += _computed(having[start : start + LOADED_AT_ONCE])
-    return warmed

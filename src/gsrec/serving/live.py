@@ -51,6 +51,10 @@ class LiveSession:
         """A session as it is stored, which no model has taken in yet."""
         return cls(list(stored.item_ids), stored.updated, stored.identity)
 
+    def copy(self) -> LiveSession:
+        """The same events, to be looked at elsewhere while this one goes on; no model has taken them in."""
+        return LiveSession(list(self.item_ids), self.updated, self.identity)
+
 
 class LiveSessions:
     """So many sessions, those used last."""

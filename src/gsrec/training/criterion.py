@@ -32,15 +32,15 @@ class Criterion:
         *,
         precision: torch.dtype,
         sparse: bool,
-        num_targets: Tensor,
+        prior: Tensor | None = None,
     ) -> None:
-        """Bind the loss to an encoder; `sparse` as in the losses, `num_targets` (V + 1,) how often an item is one."""
+        """Bind the loss to an encoder; `sparse` as in the losses, `prior` (V + 1,) added to the scores in them."""
         self.config = config
         self.encoder = encoder
         self.generator = generator
         self.precision = precision
         self.sparse = sparse
-        self.prior = config.popularity_prior * log_shares(num_targets) if config.popularity_prior else None
+        self.prior = prior
 
     def __call__(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """The loss () of hidden vectors (T, D) float32 at targets (T,) int64."""
@@ -85,8 +85,8 @@ class Criterion:
         return uniform_negatives(shape, num_items=self.encoder.num_items, generator=self.generator)
 
 
-def log_shares(num_targets: Tensor) -> Tensor:
-    """The logarithm of every item's share of the targets (V + 1,), each item counted once more than it is a target.
+def log_shares(counts: Tensor) -> Tensor:
+    """The logarithm of every item's share (V + 1,) of counts (V + 1,), each item counted once more than it is there.
 
     With it added to the scores, a softmax learns log p(item | history) - log p(item) in their place (Menon et al.,
     Long-tail learning via logit adjustment, ICLR 2021).
@@ -94,5 +94,5 @@ def log_shares(num_targets: Tensor) -> Tensor:
     >>> log_shares(torch.tensor([0, 3, 0])).exp()
     tensor([0.1667, 0.6667, 0.1667])
     """
-    counts = num_targets.float() + 1
+    counts = counts.float() + 1
     return (counts / counts.sum()).log()

@@ -23,7 +23,7 @@ from gsrec.training.averaging import Averaging
 from gsrec.training.checkpoint import Snapshot, load_state, save_state, save_weights
 from gsrec.training.config import TrainingConfig
 from gsrec.training.course import Course, Epoch, Fit, Keeping, Listener, TrainingStep
-from gsrec.training.criterion import Criterion
+from gsrec.training.criterion import Criterion, log_shares
 from gsrec.training.memory import STEPS_BETWEEN, give_back
 from gsrec.training.objectives import MaskedItem, Objective, last_item, next_item
 from gsrec.training.optimizers import optimizers, tables_by_rows
@@ -134,14 +134,9 @@ class Training:
         self.tables = [part for part in module.modules() if isinstance(part, nn.Embedding)]
         by_rows = tables_by_rows(self.tables, model, config)
         self.model, *self.optimizers = self.accelerator.prepare(module, *optimizers(module, by_rows, config))
-        num_targets = torch.from_numpy(batches.num_targets(model.num_items))
+        prior = _prior(batches, model.num_items, config.popularity_prior) if config.popularity_prior else None
         self.criterion = Criterion(
-            config,
-            model,
-            self.generator,
-            precision=self.precision,
-            sparse=bool(by_rows),
-            num_targets=num_targets,
+            config, model, self.generator, precision=self.precision, sparse=bool(by_rows), prior=prior
         )
         rows = [table.weight for table in by_rows]
         self.averaging = Averaging(module, config.averaging, by_rows=rows) if config.averaging else None
@@ -275,6 +270,11 @@ class Training:
                 yield
         finally:
             self.model.train()
+
+
+def _prior(batches: Batches, num_items: int, share: float) -> Tensor:
+    """What popularity adds to every item's score (V + 1,) in a loss."""
+    return share * log_shares(torch.from_numpy(batches.num_targets(num_items)))
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
