@@ -28,7 +28,7 @@ def texts(table: Table) -> list[list[str]]:
 
 def test_every_model_has_a_row_and_every_comparison_a_column(comparisons: list[Comparison]) -> None:
     ndcg, hits = overview_tables(comparisons)
-    headings = ["Model", "tiny, leave-one-out, full catalogue", "tiny, temporal-0.8-0.9, full catalogue"]
+    headings = ["Model", "tiny", "tiny, temporal-0.8-0.9"]
     assert [[column.heading for column in table.columns] for table in (ndcg, hits)] == [headings] * 2
     # reciprocals of log2(1 + rank): of 1, 2, 3, 5 they are 1, .6309, .5, .3869; those of each run, then of its users
     assert texts(ndcg) == [
@@ -60,6 +60,13 @@ def test_what_looks_equal_is_bold_together(comparisons: list[Comparison]) -> Non
     (ndcg, _) = overview_tables(comparisons, published)
     column = [row[1] for row in texts(ndcg)]
     assert [text.endswith("*") for text in column] == [True, False, False, True]
+
+
+def test_a_column_names_its_candidates_where_they_are_not_the_full_catalogue(write_run: WriteRun) -> None:
+    protocol = {"split": "test", "candidates": "popularity:100", "filter_seen": True, "ties": "against the model"}
+    (ndcg, _) = overview_tables([compare_runs([write_run("gsrec", [1], protocol=protocol)])])
+    assert ndcg.columns[1].heading == "tiny, 100 by popularity"
+    assert ndcg.below[0].startswith("Leave-one-out over the full catalogue where a column says nothing else. ")
 
 
 def test_models_that_stand_in_every_column_come_first(write_run: WriteRun) -> None:

@@ -12,7 +12,7 @@ from gsrec.description import Description, first_problem
 from gsrec.errors import DataError
 from gsrec.reporting.comparison import Comparison
 from gsrec.reporting.comparison_tables import DECIMALS, mean_and_deviation, rounded
-from gsrec.reporting.phrases import headline, list_in_words
+from gsrec.reporting.phrases import COMMON, column_heading, list_in_words
 from gsrec.reporting.results import Metrics
 from gsrec.reporting.tables import NOT_RUN, Cell, Column, Table
 
@@ -20,6 +20,7 @@ METRICS = ("NDCG@10", "HR@10")
 """What is told of every comparison, a table each."""
 
 READING = (
+    f"{' over the '.join(COMMON).capitalize()} where a column says nothing else. "
     "Mean ± standard deviation where there are several seeds, else one; –: not run. Bold: the best of a column, be it "  # noqa: RUF001
     "by chance or not: that, costs, and how many targets are of items never trained on, stand with each comparison."
 )
@@ -89,7 +90,7 @@ def _table(metric: str, comparisons: Sequence[Comparison], published: Sequence[P
     rows = [*sorted(ours, key=lambda label: _order(label, columns)), *theirs]
     return Table(
         title=f"At a glance: {metric}",
-        columns=(Column("Model", is_number=False), *(Column(headline(comparison)) for comparison in comparisons)),
+        columns=(Column("Model", is_number=False), *(Column(column_heading(comparison)) for comparison in comparisons)),
         rows=tuple((Cell(label), *(column.get(label, Cell(NOT_RUN)) for column in columns)) for label in rows),
         below=(READING, *_told(published)),
     )

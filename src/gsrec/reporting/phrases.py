@@ -17,6 +17,9 @@ AUDIT_PHRASES = {
     "few_candidates": "with fewer candidates than asked for",
 }
 
+COMMON = ("leave-one-out", "full catalogue")
+"""The split and the candidates that columns of several comparisons do not name."""
+
 
 def conditions(comparison: Comparison) -> tuple[str, str]:
     """What stands above every table: the data and the protocol, in two sentences."""
@@ -32,12 +35,13 @@ def conditions(comparison: Comparison) -> tuple[str, str]:
 
 def headline(comparison: Comparison) -> str:
     """What tells one table from the others in its title: the data, the split and the candidates."""
-    among = comparison.protocol.candidates
-    kind, _, count = among.partition(":")
-    candidates = (
-        "full catalogue" if among == "full" else f"{count} by {kind}" if kind == "popularity" else f"{count} {kind}"
-    )
-    return f"{comparison.data.name}, {comparison.split}, {candidates}"
+    return f"{comparison.data.name}, {comparison.split}, {_candidates_in_short(comparison)}"
+
+
+def column_heading(comparison: Comparison) -> str:
+    """What tells one column from the others: the data, and what is not `COMMON` of split and candidates."""
+    about = (comparison.split, _candidates_in_short(comparison))
+    return ", ".join([comparison.data.name, *(one for one in about if one not in COMMON)])
 
 
 def sampling_warning(comparison: Comparison) -> tuple[str, ...]:
@@ -111,6 +115,14 @@ def list_in_words(words: list[str]) -> str:
     'POP, SASRec and GRU4Rec'
     """
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _candidates_in_short(comparison: Comparison) -> str:
+    among = comparison.protocol.candidates
+    kind, _, count = among.partition(":")
+    if among == "full":
+        return "full catalogue"
+    return f"{count} by {kind}" if kind == "popularity" else f"{count} {kind}"
 
 
 def _seen_phrase(protocol: ProtocolRecord) -> str:
