@@ -25,8 +25,8 @@ MEMORY_BUDGET = 2**25
 _MAX_ROWS, _MAX_EVENTS = 256, 16_384
 """Histories and events of a tile at most: more make a model's own memory grow and nothing faster."""
 
-_BYTES_PER_SCORE = 4
-"""Of a float32."""
+_BYTES_PER_SCORE, _BYTES_PER_EVENT = 4, 8
+"""Of a float32, and of an int64."""
 
 _EXCLUDED = float("-inf")
 _BLOCK = 64
@@ -45,13 +45,13 @@ def tiles(
     """Histories to be scored together, so that no matrix of all histories by all items ever exists.
 
     >>> list(tiles(np.array([3, 9, 5]), num_items=9, memory_budget=80))
-    [array([1, 2]), array([0])]
+    [array([1]), array([2, 0])]
 
     Args:
         lengths: (M,) int64, how long every history is.
         num_items: V.
         max_length: how many of the newest events a model looks at; None: all.
-        memory_budget: bytes that scores may take at a time; a tile has one history at least.
+        memory_budget: bytes that scores may take at a time, and histories; a tile has one history at least.
 
     Yields:
         Places (B,) of histories of similar length, the longest first: what is too much fails at once.
@@ -60,8 +60,9 @@ def tiles(
     fitting = memory_budget // (_BYTES_PER_SCORE * (num_items + 1))
     most, start = min(_MAX_ROWS, max(1, fitting)), 0
     while start < order.size:
-        longest = min(int(lengths[order[start]]), max_length or _MAX_EVENTS)
-        size = min(most, max(1, _MAX_EVENTS // max(longest, 1)))
+        longest = max(int(lengths[order[start]]), 1)
+        looked_at = min(longest, max_length or _MAX_EVENTS)
+        size = min(most, max(1, _MAX_EVENTS // looked_at), max(1, memory_budget // (_BYTES_PER_EVENT * longest)))
         yield order[start : start + size]
         start += size
 

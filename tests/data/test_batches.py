@@ -46,7 +46,7 @@ def test_targets_are_what_follows_another_event_of_its_row(lengths: list[int], l
     batches = training_batches(split_of(lengths), length=length, batch_size=3, seed=1, windows=windows)
     targets = [item for row in rows_of(batches, 0) for item in row[1:]]
     num_items = int(batches.items.max())
-    assert batches.num_targets(num_items).tolist() == np.bincount(targets, minlength=num_items + 1).tolist()
+    assert batches.target_counts(num_items).tolist() == np.bincount(targets, minlength=num_items + 1).tolist()
 
 
 @given(LENGTHS, st.integers(1, 7))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsrec.data import Sequences, Vocabulary
+from gsrec.data import Sequences, Vocabulary, log_from_frame
 from gsrec.data import sequences as sequences_module
 from gsrec.errors import DataError
 
@@ -21,7 +21,7 @@ def sequences_of(
         Vocabulary.of(["x", "y"]),
         pl.Series("user_id", users),
         None if timestamps is None else np.array(timestamps),
-        "shop",
+        name="shop",
     )
 
 
@@ -46,6 +46,19 @@ def test_users_must_fit() -> None:
 def test_timestamps_must_fit() -> None:
     with pytest.raises(DataError, match="timestamps must be one per item"):
         sequences_of([1], [0, 1], ["a"], [1, 2])
+
+
+def test_ties_are_known_to_the_finest_that_the_log_tells() -> None:
+    log = log_from_frame(pl.DataFrame({"user": [1, 1, 1, 2], "item": [1, 2, 3, 1], "timestamp": [0, 1, 1, 1]}))
+    finer = dataclasses.replace(log, ticks_per_second=1000).to_sequences()
+    assert finer.timestamps is not None
+    assert finer.timestamps.tolist() == [0, 0, 0, 0]
+    assert finer.time_ties is not None
+    assert finer.time_ties.tolist() == [False, False, True, False]
+    to_the_second = dataclasses.replace(finer, tied=None).time_ties
+    assert to_the_second is not None
+    assert to_the_second.tolist() == [False, True, True, False]
+    assert dataclasses.replace(finer, tied=None, timestamps=None).time_ties is None
 
 
 def test_the_fingerprint_is_that_of_the_data() -> None:

@@ -9,7 +9,7 @@ from hypothesis import assume, given, reject
 from hypothesis import strategies as st
 
 from gsrec.data import Sequences, Split, global_temporal, last_n, leave_one_out, log_from_frame
-from gsrec.data.splits import TargetRule, ends_at
+from gsrec.data.splits import TargetRule, at_moments, ends_at
 from gsrec.errors import ConfigError, DataError
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=12)
@@ -144,8 +144,11 @@ def test_a_temporal_split_needs_a_clock() -> None:
 
 
 def test_a_temporal_split_must_leave_something_of_everything() -> None:
-    with pytest.raises(DataError, match="leaves training, validation or test empty: the log spans too few moments"):
+    with pytest.raises(DataError, match=r"the split temporal-0\.8-0\.9 leaves training, validation or test empty"):
         global_temporal(sequences_of([[0, 0, 0, 0]]))
+    for moments in ((-1, 6), (6, 6), (6, 9)):
+        with pytest.raises(DataError, match="the split at-moments leaves training, validation or test empty"):
+            at_moments(sequences_of([[1, 5, 9], [6, 7]]), *moments)
 
 
 def test_a_split_checks_its_cuts() -> None:

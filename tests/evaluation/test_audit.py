@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 
-from gsrec.data import Sequences, Split, leave_one_out
+import polars as pl
+
+from gsrec.data import Sequences, Split, leave_one_out, log_from_frame
 from gsrec.evaluation.audit import Audit, audit, audit_log
 
 Maker = Callable[..., Sequences]
@@ -34,6 +36,12 @@ def test_a_log_is_audited_in_every_way_it_can_be_split(sequences_of: Maker) -> N
 def test_without_a_clock_nothing_is_said_of_time(sequences_of: Maker) -> None:
     found = audit(leave_one_out(sequences_of([[1, 2, 3]], num_items=3)), "test")
     assert found == Audit(leakage=None, cold=1.0, time_ties=None, repeats=0.0)
+
+
+def test_finer_clocks_than_a_second_tell_ties_apart() -> None:
+    milliseconds = [1_700_000_000_000 + number for number in range(3)]
+    frame = pl.DataFrame({"user": [1, 1, 1], "item": [1, 2, 3], "timestamp": milliseconds})
+    assert audit(leave_one_out(log_from_frame(frame).to_sequences()), "test").time_ties == 0.0
 
 
 def test_equal_times_of_different_users_are_no_ties(sequences_of: Maker) -> None:

@@ -112,6 +112,13 @@ def test_a_tile_is_never_larger_than_helps(sequences_of: Maker) -> None:
     assert [len(asked) for asked in scorer.asked] == [256, 256, 88]
 
 
+def test_histories_fit_the_budget_too(sequences_of: Maker) -> None:
+    scorer = FakeScorer(max_length=2)
+    long = [1, 2, 3] * 100
+    make_task(sequences_of([long] * 4, num_items=NUM_ITEMS)).rank(scorer, memory_budget=2 * 8 * len(long))
+    assert [len(asked) for asked in scorer.asked] == [2, 2]
+
+
 def test_progress_is_told_after_every_tile(sequences_of: Maker) -> None:
     told: list[tuple[int, int | None]] = []
     task = make_task(sequences_of([[1, 2, 3]] * 5, num_items=NUM_ITEMS))
@@ -167,8 +174,18 @@ def test_scores_of_another_shape_are_an_error(sequences_of: Maker) -> None:
             return super().score(items)[:, 1:]
 
     task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS))
-    with pytest.raises(ConfigError, match=r"scores of shape \(B, V \+ 1\) = \(1, 10\), found \(1, 9\)"):
+    with pytest.raises(ConfigError, match=r"scores of shape \(B, V \+ 1\) = \(1, 10\) of float32, found \(1, 9\)"):
         task.rank(WithoutPadding(), memory_budget=2**20)
+
+
+def test_scores_of_another_precision_are_an_error(sequences_of: Maker) -> None:
+    class Double(FakeScorer):
+        def score(self, items: Tensor) -> Tensor:
+            return super().score(items).double()
+
+    task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS))
+    with pytest.raises(ConfigError, match=r"of float32, found \(1, 10\) of torch.float64"):
+        task.rank(Double(), memory_budget=2**20)
 
 
 def test_a_task_prints_its_sizes(sequences_of: Maker) -> None:

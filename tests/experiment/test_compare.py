@@ -34,6 +34,7 @@ class Diary:
         self.skipped: list[str] = []
         self.notes: list[tuple[str, ...]] = []
         self.epochs: list[Epoch] = []
+        self.told: list[str] = []
 
     @property
     def narrator(self) -> Narrator:
@@ -47,7 +48,7 @@ class Diary:
 
     @contextmanager
     def _listens(self, config: RunConfig) -> Iterator[Listener]:
-        yield Listener(on_epoch=self.epochs.append)
+        yield Listener(on_epoch=self.epochs.append, on_note=self.told.append)
 
 
 def name(config: RunConfig) -> str:
@@ -221,7 +222,11 @@ def test_an_interrupted_run_is_run_anew(
             compare_models(reference, asked, tmp_path)
     [left] = (tmp_path / "runs").iterdir()
     (left / "bundle" / "manifest.json").write_text("spoilt", encoding="utf-8")
-    [result] = compare_models(reference, asked, tmp_path)
+    diary = Diary()
+    [result] = compare_models(reference, asked, tmp_path, narrator=diary.narrator)
+    aside = left.with_name(f"unreadable-1-{left.name}")
+    assert (aside / "bundle" / "manifest.json").read_text(encoding="utf-8") == "spoilt"
+    assert diary.told[0].startswith(f"{left} holds a run that this version cannot read: it is {aside} now")
     assert (tmp_path / str(result.run)) == left
     assert open_run(left).evaluate(Protocol("test")).metrics == result.metrics
 

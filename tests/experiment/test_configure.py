@@ -155,6 +155,12 @@ def test_only_bert4rec_fills_in_masked_items(model: str, objective: str) -> None
         run_config(model, settings=[f"objective={objective}"])
 
 
+@pytest.mark.parametrize(("model", "objective"), [("bert4rec", "masked-item"), ("gsrec", "last-item")])
+def test_only_next_items_have_a_popularity_prior(model: str, objective: str) -> None:
+    with pytest.raises(ConfigError, match=f"for the next-item objective only; found '{objective}'"):
+        run_config(model, settings=[f"objective={objective}", "popularity_prior=1"])
+
+
 def test_a_setting_is_finite() -> None:
     with pytest.raises(ConfigError, match=r"training\.learning_rate.*finite"):
         run_config("sasrec", settings=["learning_rate=inf"])

@@ -15,16 +15,19 @@ from typer.testing import CliRunner
 
 from gsrec.bundle import Bundle, load_bundle
 from gsrec.cli import app
+from gsrec.data.batches import Batches
 from gsrec.data.log import InteractionLog, log_from_frame
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
+from gsrec.evaluation.significance import paired_test
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import open_bundle, training_of
-from gsrec.experiment.refresh import RefreshPlan, cut_newest, refresh
+from gsrec.experiment.refresh import RefreshPlan, cut_newest, go_on, refresh
 from gsrec.experiment.run import train
 from gsrec.models import SASRecConfig, build_model
 from gsrec.models.growing import Widened, grown
-from gsrec.ranking import mask_seen
+from gsrec.ranking import mask_seen, top_k
+from gsrec.recommend.recommender import Recommender
 from gsrec.training.course import Listener, TrainingStep
 
 DAY = 86_400
@@ -146,18 +149,25 @@ def test_a_log_without_clock_times_is_judged_by_last_events(bundle: Bundle, tmp_
 
 
 def test_the_old_model_never_recommends_what_it_does_not_know(bundle: Bundle) -> None:
-    wide = Widened(bundle.model, 25)
+    wide = Widened(bundle.model, 25, bundle.counts)
     scores = wide.score(torch.tensor([[3, 23, 4, 0], [25, 0, 0, 0]]))
     torch.testing.assert_close(scores[0, :21], bundle.model.score(torch.tensor([[3, 4]]))[0])
     assert scores.shape == (2, 26)
     assert bool((scores[:, 21:] == -torch.inf).all())
     mask_seen(scores, torch.zeros(2, 0, dtype=torch.int64))
     assert int(scores[1].isfinite().sum()) == 20
+    served = Recommender(bundle).recommend(["an item it does not know"], 3)
+    values, places = top_k(scores, 3)
+    assert served.source == "popularity"
+    assert (served.items, served.scores) == (
+        tuple(bundle.vocabulary.decode(places[1].numpy())),
+        tuple(values[1].tolist()),
+    )
 
 
 def test_the_old_model_sees_the_newest_that_it_knows_as_when_it_is_served() -> None:
     model = build_model(SASRecConfig(embedding_size=8, max_length=3), num_items=10, seed=1).eval()
-    scores = Widened(model, 15).score(torch.tensor([[1, 2, 3, 4, 11, 12, 13], [5, 11, 6, 0, 0, 0, 0]]))
+    scores = Widened(model, 15, torch.zeros(11)).score(torch.tensor([[1, 2, 3, 4, 11, 12, 13], [5, 11, 6, 0, 0, 0, 0]]))
     served = model.score(torch.tensor([[2, 3, 4], [5, 6, 0]]))
     torch.testing.assert_close(scores[:, :11], served)
 
@@ -212,6 +222,28 @@ def test_what_cannot_be_refreshed_is_told(bundle: Bundle, tmp_path: Path) -> Non
     ):
         with pytest.raises(ConfigError, match="replay must not be negative"):
             RefreshPlan(replay=replay, rate=rate)
+
+
+def test_a_handful_of_users_who_differ_is_chance(bundle: Bundle, tmp_path: Path) -> None:
+    found = refresh(bundle, log_of(OLD, NEW), tmp_path / "new")
+    few, many = (paired_test((np.arange(100) < better) * 1.0, np.zeros(100)) for better in (4, 8))
+    assert min(few.interval[0], many.interval[0]) > 0
+    assert not replace(found, test=few).is_better
+    assert replace(found, test=many).is_better
+
+
+def test_the_plans_seed_is_of_everything_random(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    def refuse(model: object, batches: Batches, config: object, *, seed: int, **more: object) -> None:
+        seeds.extend([batches.seed, seed])
+        raise StoppedError("seen")
+
+    monkeypatch.setattr("gsrec.experiment.refresh.fit", refuse)
+    split, since = cut_newest(bundle, log_of(OLD, NEW), 0.2)
+    with pytest.raises(StoppedError, match="seen"):
+        go_on(bundle, training_of(bundle), split, since, RefreshPlan(seed=7))
+    assert seeds == [7, 7]
 
 
 def test_the_command(folder: Path, tmp_path: Path) -> None:

@@ -129,6 +129,19 @@ def test_a_training_of_an_earlier_version_is_gone_on_with(
         assert resumed.evaluate(TEST).metrics == runs["gsrec"].evaluate(TEST).metrics
 
 
+def test_where_no_checkpoint_is_whole_a_training_starts_over_as_if_it_had_never_begun(
+    small_log: str, settings: dict[str, list[str]], runs: dict[str, Run], tmp_path: Path
+) -> None:
+    config, out, steps = run_config("gsrec", settings=settings["gsrec"]), tmp_path / "run", count(1)
+    assert config.training.item_start == "neighbours"
+    with pytest.raises(StoppedError):
+        train(small_log, config, out, stop=lambda: next(steps) == 2)
+    for state in (out / "checkpoints").glob("state-*.safetensors"):
+        state.write_bytes(state.read_bytes()[:100])
+    again = train(small_log, config, out, resume=True)
+    assert [epoch["loss"] for epoch in again.record.history] == [one["loss"] for one in runs["gsrec"].record.history]
+
+
 def test_another_seed_makes_another_run(
     runs: dict[str, Run], small_log: str, settings: dict[str, list[str]], tmp_path: Path
 ) -> None:

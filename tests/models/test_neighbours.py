@@ -34,6 +34,16 @@ def test_pairs_stay_within_a_history_and_within_reach() -> None:
     assert found == {(i, j, j - i) for i in range(1, 6) for j in range(i + 1, 6) if j - i <= 3} | {(7, 8, 1)}
 
 
+def test_pairs_beyond_an_item_have_one_that_is() -> None:
+    given = flat([1, 6, 2, 3, 4, 5], [7, 1])
+    pairs = [set(zip(*map(np.ndarray.tolist, near_pairs(*given, beyond=least)), strict=True)) for least in (0, 5)]
+    assert (
+        pairs[1]
+        == {pair for pair in pairs[0] if max(pair[:2]) > 5}
+        == {(1, 6, 1), (6, 2, 1), (6, 3, 2), (6, 4, 3), (7, 1, 1)}
+    )
+
+
 @pytest.mark.parametrize("of_users", [flat(), flat([3]), flat([])])
 def test_without_pairs_there_is_nothing(of_users: Histories) -> None:
     assert [found.size for found in near_pairs(*of_users)] == [0, 0, 0]

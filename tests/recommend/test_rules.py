@@ -71,9 +71,9 @@ def test_rules_beside_exclude_or_only_are_refused() -> None:
         rules_of((), "item 1", None)
 
 
-@pytest.mark.parametrize("factor", [0.0, -1.0, math.inf, math.nan])
+@pytest.mark.parametrize("factor", [0.0, -1.0, 1e-60, 1e39, math.inf, math.nan])
 def test_a_boost_that_is_no_factor(factor: float) -> None:
-    with pytest.raises(ConfigError, match=r"a boost must be a factor above 0, found .* for item 'item 1'"):
+    with pytest.raises(ConfigError, match=r"a boost must be a factor from 1e-06 to 1e\+06, found .* for item 'item 1'"):
         Rules(boosts={"item 1": factor})
 
 

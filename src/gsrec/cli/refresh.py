@@ -36,6 +36,7 @@ def refresh(
     from gsrec.cli.logs import opened
     from gsrec.experiment.folder import any_bundle, training_of
     from gsrec.experiment.refresh import RefreshPlan, refresh
+    from gsrec.reporting.phrases import p_value_text
 
     bundle = any_bundle(path)
     training_of(bundle)  # whether it can be trained further is better known before the log is read
@@ -56,7 +57,7 @@ def refresh(
     typer.echo(
         f"new events {found.new_events:,}, new items {found.new_items:,}; {found.epochs} epochs, {found.seconds:,.1f} s"
     )
-    typer.echo(f"NDCG@10 {found.test.difference:+.4f} ({low:+.4f} to {high:+.4f}, 95%)")
+    typer.echo(f"NDCG@10 {found.test.difference:+.4f} ({low:+.4f} to {high:+.4f}, 95%; p {p_value_text(found.test.p_value)})")
     few = f"; {found.challenger.ranks.size:,} targets can hardly decide, a larger --window has more"
     hint = few if found.challenger.ranks.size < FEW_USERS else ""
     stays = f"not better by more than chance: the old model stays{hint}"

@@ -76,7 +76,7 @@ class Batches:
         """The most batches that an epoch can have."""
         return -(-self.starts.size // self.batch_size)
 
-    def num_targets(self, num_items: int) -> np.ndarray:
+    def target_counts(self, num_items: int) -> np.ndarray:
         """How often each item follows another in a row: (V + 1,) int64, V the number of items."""
         edges = np.zeros(self.items.size + 1, dtype=np.int64)
         np.add.at(edges, self.starts + 1, 1)

@@ -114,8 +114,8 @@ def describe(log: InteractionLog) -> LogDescription:
         time_kind=log.time_kind,
         first_time=first_time,
         last_time=last_time,
-        num_time_ties=_num_as_before(log, "time"),
-        num_consecutive_repeats=_num_as_before(log, "item_id"),
+        num_time_ties=int(log.as_before("time").sum()),
+        num_consecutive_repeats=int(log.as_before("item_id").sum()),
         num_repeats=log.num_interactions - num_pairs,
         num_duplicates=log.num_duplicates,
         fingerprint=log.to_sequences(log.vocabulary()).fingerprint,
@@ -127,14 +127,6 @@ def _spread(counts: pl.Series) -> Spread:
     values = counts.to_numpy()
     quantiles = np.quantile(values, [0, 0.25, 0.5, 0.75, 0.9, 1], method="inverted_cdf")
     return Spread(float(values.mean()), *(int(value) for value in quantiles))
-
-
-def _num_as_before(log: InteractionLog, name: str) -> int:
-    """Interactions that have this column in common with their user's interaction before."""
-    if name not in log.frame.columns:
-        return 0
-    same = (pl.col("user_id") == pl.col("user_id").shift(1)) & (pl.col(name) == pl.col(name).shift(1))
-    return int(log.frame.select(same.sum()).item())
 
 
 def _span(timestamps: np.ndarray | None) -> tuple[str | None, str | None]:

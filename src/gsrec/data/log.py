@@ -102,6 +102,13 @@ class InteractionLog:
             return None
         return (self.frame["time"] // self.ticks_per_second).cast(pl.Int64).to_numpy()
 
+    def as_before(self, column: str) -> np.ndarray:
+        """(N,) bool, which events have a column in common with their user's event before; none, if it is not there."""
+        if column not in self.frame.columns:
+            return np.zeros(self.num_interactions, dtype=bool)
+        same = (pl.col("user_id") == pl.col("user_id").shift(1)) & (pl.col(column) == pl.col(column).shift(1))
+        return self.frame.select(same.fill_null(value=False)).to_series().to_numpy()
+
     def filtered(
         self,
         *,
@@ -174,6 +181,7 @@ class InteractionLog:
             vocabulary=vocabulary,
             user_ids=lengths["user_id"],
             timestamps=self.timestamps(),
+            tied=self.as_before("time") if self.time_kind == "clock" else None,
             name=self.name,
         )
 

@@ -54,6 +54,8 @@ class Sequences:
         vocabulary: which item_id an item index stands for.
         user_ids: (U,) the users' own ids, integers or strings.
         timestamps: (N,) int64, Unix seconds, or None where the log has no clock times.
+        tied: (N,) bool, which events are at the time of their user's event before, to the log's finest; None: to the
+            second.
         name: what the log is called in results.
     """
 
@@ -62,6 +64,7 @@ class Sequences:
     vocabulary: Vocabulary
     user_ids: pl.Series
     timestamps: np.ndarray | None = None
+    tied: np.ndarray | None = None
     name: str = "log"
 
     def __post_init__(self) -> None:
@@ -70,8 +73,9 @@ class Sequences:
             raise DataError("offsets must rise from 0 to the number of items")
         if self.user_ids.len() != self.num_users:
             raise DataError(f"{self.num_users} histories need as many user ids, found {self.user_ids.len()}")
-        if self.timestamps is not None and self.timestamps.shape != self.items.shape:
-            raise DataError("timestamps must be one per item")
+        for name, values in (("timestamps", self.timestamps), ("tied", self.tied)):
+            if values is not None and values.shape != self.items.shape:
+                raise DataError(f"{name} must be one per item")
 
     def __repr__(self) -> str:
         """Print the sizes."""
@@ -109,6 +113,15 @@ class Sequences:
     def owners(self) -> np.ndarray:
         """(N,) int64, whose every event is; made anew each time, since it is larger than the items."""
         return np.repeat(np.arange(self.num_users), self.lengths)
+
+    @property
+    def time_ties(self) -> np.ndarray | None:
+        """(N,) bool, which events are at the time of their user's event before; None where there are no clock times."""
+        if self.timestamps is None or self.tied is not None:
+            return self.tied
+        ties: np.ndarray = np.diff(self.timestamps, prepend=self.timestamps[:1] - 1) == 0
+        ties[self.offsets[:-1][self.lengths > 0]] = False  # events of different users
+        return ties
 
     @cached_property
     def first_occurrences(self) -> np.ndarray:

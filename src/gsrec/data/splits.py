@@ -86,10 +86,9 @@ class Split:
 
     def train_mask(self) -> np.ndarray:
         """(N,) bool, true where an event is for training."""
-        lengths = self.sequences.lengths
-        within = np.arange(self.sequences.num_interactions) - np.repeat(self.sequences.offsets[:-1], lengths)
-        mask: np.ndarray = within < np.repeat(self.train_ends - self.sequences.offsets[:-1], lengths)
-        return mask
+        starts, ends = self.sequences.offsets[:-1], self.sequences.offsets[1:]
+        lengths = np.stack([self.train_ends - starts, ends - self.train_ends], axis=1)
+        return np.repeat(np.tile([True, False], len(starts)), lengths.ravel())
 
     def train_counts(self) -> np.ndarray:
         """(V + 1,) int64, how many training events every item has."""
@@ -179,10 +178,7 @@ def global_temporal(
         raise DataError("a temporal split needs clock times, and this log has none. Use leave-one-out instead.")
     moments = np.quantile(times, [validation, test], method="inverted_cdf")
     first, second = moments.tolist()
-    split = at_moments(sequences, first, second, rule=rule, name=f"temporal-{validation:g}-{test:g}")
-    if not (split.num_train and len(split.targets("validation")) and len(split.targets("test"))):
-        raise DataError("the temporal split leaves training, validation or test empty: the log spans too few moments")
-    return split
+    return at_moments(sequences, first, second, rule=rule, name=f"temporal-{validation:g}-{test:g}")
 
 
 def at_moments(
@@ -191,10 +187,16 @@ def at_moments(
     """Cut all histories at two moments, in Unix seconds: up to which all is training, and up to which validation.
 
     Raises:
-        DataError: if the log has no clock times.
+        DataError: if the log has no clock times, or nothing is left to train on or to judge by.
     """
     cuts = ends_at(sequences, training), ends_at(sequences, validation)
-    return Split(sequences, *cuts, rule=rule, name=name, by_time=True)
+    split = Split(sequences, *cuts, rule=rule, name=name, by_time=True)
+    if not (split.num_train and len(split.targets("validation")) and len(split.targets("test"))):
+        raise DataError(
+            f"the split {name} leaves training, validation or test empty: the log needs events of users with earlier "
+            "ones before its first moment, between both and after the second"
+        )
+    return split
 
 
 def ends_at(sequences: Sequences, moment: float) -> np.ndarray:

@@ -22,7 +22,7 @@ class Audit:
     Attributes:
         leakage: older than some training event of any user, so that training has seen the target's future.
         cold: of an item that no training event is of; counted as misses.
-        time_ties: at the same second as the user's event before or after, so that only the order of the file
+        time_ties: at the same time as the user's event before or after, so that only the order of the file
             tells which of them is the target.
         repeats: of an item that the user's history holds already; misses where seen items are filtered.
     """
@@ -88,11 +88,10 @@ def _leakage(split: Split, targets: Targets) -> float | None:
 
 
 def _time_ties(sequences: Sequences, targets: Targets) -> float | None:
-    if sequences.timestamps is None:
+    ties = sequences.time_ties
+    if ties is None:
         return None
-    tied = np.concatenate([[False], np.diff(sequences.timestamps) == 0, [False]])  # each with the one before
-    tied[sequences.offsets] = False  # events of different users
-    return _share(tied[targets.positions] | tied[targets.positions + 1])
+    return _share(ties[targets.positions] | np.append(ties, False)[targets.positions + 1])
 
 
 def _share(flags: np.ndarray) -> float:

@@ -140,9 +140,10 @@ class RankingTask:
 
 
 def _score(scorer: Scorer, histories: Tensor) -> Tensor:
-    """The scores (B, V + 1) of what follows the histories (B, L), their shape checked."""
+    """The scores (B, V + 1) of what follows the histories (B, L), their shape and type checked."""
     scores = scorer.score(histories)
     expected = (histories.shape[0], scorer.num_items + 1)
-    if tuple(scores.shape) != expected:
-        raise ConfigError(f"a scorer must return scores of shape (B, V + 1) = {expected}, found {tuple(scores.shape)}")
+    if tuple(scores.shape) != expected or scores.dtype != torch.float32:
+        found = f"{tuple(scores.shape)} of {scores.dtype}"
+        raise ConfigError(f"a scorer must return scores of shape (B, V + 1) = {expected} of float32, found {found}")
     return scores

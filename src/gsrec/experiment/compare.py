@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import shutil
+import itertools
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -146,8 +146,8 @@ class _Task:
         if trained is None and self.trained is not None:
             trained = self._trained(self.trained)
         if trained is None:
-            if (out / folder / RUN_FILE).exists():  # damaged since it was done
-                shutil.rmtree(out / folder)
+            if (out / folder / RUN_FILE).exists():
+                listener.on_note(_put_aside(out / folder))
             trained = train(
                 self.reference, self.config, out / folder, split=self.split, resume=True, stop=stop, listener=listener
             )
@@ -176,6 +176,14 @@ class _Task:
     def _begin(self) -> str:
         """What its folder's name begins with."""
         return f"{self.config.label.replace(':', '-')}-seed{self.config.seed}-"
+
+
+def _put_aside(folder: Path) -> str:
+    """Free the name of a run that cannot be read, be it damaged or of another version; gives what is to be told."""
+    names = (f"unreadable-{number}-{folder.name}" for number in itertools.count(1))
+    aside = next(path for path in map(folder.with_name, names) if not path.exists())
+    folder.rename(aside)
+    return f"{folder} holds a run that this version cannot read: it is {aside} now, and the model is trained anew"
 
 
 def keep_ranks(evaluation: Evaluation, folder: Path) -> None:

@@ -163,6 +163,11 @@ def _checked(merged: Layer, preset: str, seed: int) -> RunConfig:
             "training.objective: bert4rec, which sees both sides of an item, is trained with masked-item, and no other "
             f"model is; found {config.training.objective!r} for {model}"
         )
+    if config.training.popularity_prior and config.training.objective != "next-item":
+        raise ConfigError(
+            "training.popularity_prior: it is the share of what follows other events, so it is for the next-item "
+            f"objective only; found {config.training.objective!r}"
+        )
     return config
 
 

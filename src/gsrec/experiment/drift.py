@@ -57,7 +57,8 @@ def drift(bundle: Bundle, log: InteractionLog, *, days: float = 7.0, progress: P
     if not days > 0 or (newest - since) / (days * SECONDS_A_DAY) > MOST_PERIODS:
         raise ConfigError(f"there must be 1 to {MOST_PERIODS} periods, found periods of {days} days")
     borders = [*np.arange(since, newest, days * SECONDS_A_DAY).astype(np.int64).tolist(), newest]
-    period = partial(_period, bundle, sequences, sequences.owners, _trained_shares(bundle, sequences.num_items))
+    trained = _trained_shares(bundle, sequences.num_items)
+    period = partial(_period, bundle, sequences, sequences.owners, trained)
     periods = []
     for number, (start, end) in enumerate(pairwise(borders), start=1):
         if ((sequences.timestamps > start) & (sequences.timestamps <= end)).any():
@@ -73,7 +74,7 @@ def drift(bundle: Bundle, log: InteractionLog, *, days: float = 7.0, progress: P
         whole=period(since, newest, since),
         periods=tuple(periods),
         unknown_catalogue=float((new > len(bundle.vocabulary)).mean()),
-        movers=_movers(bundle, sequences, since),
+        movers=_movers(sequences, trained, since),
     )
 
 
@@ -93,7 +94,7 @@ def _period(
     shares = np.bincount(sequences.items[inside], minlength=sequences.num_items + 1) / inside.sum()
     drawn = np.random.default_rng(0).multinomial(int(inside.sum()), trained) / inside.sum()
     targets = _targets(sequences, owners, inside)
-    values = _values(bundle, sequences, targets)
+    values = _values(bundle, sequences, targets, learned=trained > 0)
     return Period(
         first_day=_day(start + 1),
         age=(start - since) / SECONDS_A_DAY,
@@ -116,13 +117,12 @@ def _targets(sequences: Sequences, owners: np.ndarray, inside: np.ndarray) -> Ta
     return Targets(owners[last], sequences.offsets[:-1][owners[last]], last)
 
 
-def _values(bundle: Bundle, sequences: Sequences, targets: Targets) -> dict[str, np.ndarray]:
-    """HR@10 and NDCG@10 (M,) of every target."""
+def _values(bundle: Bundle, sequences: Sequences, targets: Targets, *, learned: np.ndarray) -> dict[str, np.ndarray]:
+    """HR@10 and NDCG@10 (M,) of every target; `learned` (V + 1,) as in `RankingTask`."""
     if not len(targets):
         return {"HR@10": np.zeros(0), "NDCG@10": np.zeros(0)}
-    learned = _trained_shares(bundle, sequences.num_items) > 0
     task = RankingTask(sequences, targets, filter_seen=bundle.filter_seen, learned=learned)
-    ranks = task.rank(Widened(bundle.model, sequences.num_items))[0]
+    ranks = task.rank(Widened(bundle.model, sequences.num_items, bundle.counts))[0]
     return {"HR@10": hit_rate(ranks, 10), "NDCG@10": ndcg(ranks, 10)}
 
 
@@ -148,11 +148,11 @@ def _divergence(first: np.ndarray, second: np.ndarray) -> float:
     return max(0.0, sum(parts) / 2)
 
 
-def _movers(bundle: Bundle, sequences: Sequences, since: int) -> tuple[Mover, ...]:
+def _movers(sequences: Sequences, before: np.ndarray, since: int) -> tuple[Mover, ...]:
+    """Whose share of the events since then is most unlike the share (V + 1,) before."""
     assert sequences.timestamps is not None
     new = sequences.items[sequences.timestamps > since]
     now = np.bincount(new, minlength=sequences.num_items + 1) / new.size
-    before = _trained_shares(bundle, sequences.num_items)
     order = np.argsort(now - before, kind="stable")
     chosen = [*order[::-1][:MOVERS], *order[:MOVERS][::-1]]
     moved = [item for item in dict.fromkeys(chosen) if item and now[item] != before[item]]

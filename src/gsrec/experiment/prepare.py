@@ -101,14 +101,11 @@ def config_for(
     return prepare_suited(LogReference.of(log), request)[0]
 
 
-def new_model(config: RunConfig, split: Split, *, resumed: bool = False) -> Model:
-    """The model that a training of this configuration begins with; it may know the training part of the split.
-
-    One whose training is resumed gets its weights from there: its items need not begin at their neighbours.
-    """
+def new_model(config: RunConfig, split: Split) -> Model:
+    """The model that a training of this configuration begins with; it may know the training part of the split."""
     num_items = split.sequences.num_items
     model = build_model(config.model, num_items=num_items, seed=config.seed)
-    if config.training.item_start == "neighbours" and isinstance(model, SequenceEncoder) and not resumed:
+    if config.training.item_start == "neighbours" and isinstance(model, SequenceEncoder):
         start_from_neighbours(model, *split.training_histories(), num_items=num_items, seed=config.seed)
     return model
 

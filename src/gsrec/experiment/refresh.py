@@ -34,6 +34,9 @@ from gsrec.training.trainer import fit
 
 EPOCHS, PATIENCE = 10, 2
 
+CHANCE = 0.05
+"""The p-value from which a difference may be chance; with few users who differ, an interval alone says too little."""
+
 
 @dataclass(frozen=True)
 class RefreshPlan:
@@ -108,8 +111,8 @@ class Refreshed:
 
     @property
     def is_better(self) -> bool:
-        """Whether the refreshed model beats the old one by more than chance."""
-        return self.test.interval[0] > 0
+        """Whether the refreshed model beats the old one by more than chance, by the interval and by the test."""
+        return self.test.interval[0] > 0 and self.test.p_value < CHANCE
 
     def record(self) -> dict[str, Any]:
         """The refresh as JSON."""
@@ -160,7 +163,7 @@ def refresh(
     further = go_on(bundle, config, split, since, plan, stop=stop, listener=listener)
     model = further.model
     tested = Evaluator(split, config.data.protocol("test"))
-    champion = tested.evaluate(Widened(bundle.model, split.sequences.num_items))
+    champion = tested.evaluate(Widened(bundle.model, split.sequences.num_items, bundle.counts))
     challenger = tested.evaluate(model)
     validation = evaluate(model, split, config.data.protocol("validation")).metrics
     settings = {**bundle.settings, "data": _cut_told(config, split, since).model_dump(mode="json")}
@@ -200,11 +203,13 @@ def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Spli
     if not new.size:
         raise DataError(f"{log.name} has no event after those that the model learned from: there is nothing to refresh")
     moments = np.quantile(new, [1 - 2 * window, 1 - window], method="inverted_cdf")
-    split = at_moments(sequences, *moments.tolist(), name="newest-window")
+    too_few = f"{log.name}: {new.size:,} new events are too few to judge by. Collect more, or widen the window."
+    try:
+        split = at_moments(sequences, *moments.tolist(), name="newest-window")
+    except DataError as error:
+        raise DataError(too_few) from error
     if len(split.targets("validation")) < 2 or len(split.targets("test")) < 2:
-        raise DataError(
-            f"{log.name}: {new.size:,} new events are too few to judge by. Collect more, or widen the window."
-        )
+        raise DataError(too_few)
     return split, since
 
 
@@ -229,7 +234,7 @@ def new_rows(split: Split, batches: Batches, since: int | None, replay: float | 
     is_new = split.sequences.timestamps[batches.ends - 1] > since
     others = np.flatnonzero(~is_new)
     wanted = others.size if replay is None else min(others.size, round(replay * int(is_new.sum())))
-    drawn = np.random.default_rng([seed, 1]).choice(others, wanted, replace=False)
+    drawn = np.random.default_rng([seed, 0]).choice(others, wanted, replace=False)
     rows = np.sort(np.concatenate([np.flatnonzero(is_new), drawn]))
     if not rows.size:
         raise DataError("no user has two events of which the newer one is new: there is nothing to learn from them yet")
@@ -270,7 +275,8 @@ def go_on(
     model = grown(bundle.model, config.model, sequences.num_items, *split.training_histories(), seed=plan.seed)
     assert isinstance(model, SequenceEncoder)
     evaluator = Evaluator(split, config.data.protocol("validation"))
-    batches, num_new = new_rows(split, batches_of(split, config, model), since, plan.replay, plan.seed)
+    batches = replace(batches_of(split, config, model), seed=plan.seed)
+    batches, num_new = new_rows(split, batches, since, plan.replay, plan.seed)
     changes = {"epochs": plan.epochs, "patience": PATIENCE, "validate_every": 1}
     rate = plan.rate * config.training.learning_rate
     with tempfile.TemporaryDirectory() as folder:

@@ -124,7 +124,7 @@ def _as_now(identity: Any) -> Any:
 
 def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Keeping, listener: Listener) -> Run:
     out = keeping.folder.parent
-    model = new_model(config, split, resumed=keeping.resume and is_begun(out, config, split))
+    model = new_model(config, split)
     begin = time.perf_counter()
     fitted = _fit(model, split, config, keeping, listener)
     record = RunRecord(

@@ -23,10 +23,11 @@ class Widened:
 
     max_length: int | None = None
 
-    def __init__(self, model: Scorer, num_items: int) -> None:
-        """Let the model stand for one of so many items."""
+    def __init__(self, model: Scorer, num_items: int, counts: Tensor) -> None:
+        """Let the model stand for one of so many items; where it knows nothing of a history, counts (V + 1,) speak."""
         self.num_items = num_items
         self._model = model
+        self._counts = counts.float()
 
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, W + 1) after histories (B, L): the newest of the items that the model knows."""
@@ -35,8 +36,8 @@ class Widened:
         length = known.shape[1] if self._model.max_length is None else self._model.max_length
         first = (known.count_nonzero(1) - length).clamp_min(0)[:, None]
         places = first + torch.arange(min(length, known.shape[1]))
-        missing = self.num_items - self._model.num_items
-        return F.pad(self._model.score(known.gather(1, places)), (0, missing), value=-torch.inf)
+        scores = torch.where(known.any(1, keepdim=True), self._model.score(known.gather(1, places)), self._counts)
+        return F.pad(scores, (0, self.num_items - self._model.num_items), value=-torch.inf)
 
 
 def grown(
@@ -58,7 +59,7 @@ def grown(
     new = build_model(config, num_items=num_items, seed=seed)
     before, state = model.state_dict(), new.state_dict()
     extra = num_items - model.num_items
-    near, far = _neighbours(items, lengths, model.num_items)
+    near, far = _neighbours_of_new(items, lengths, model.num_items)
     for name, values in state.items():
         old = before[name]
         if old.shape == values.shape:
@@ -72,9 +73,9 @@ def grown(
     return new.eval()
 
 
-def _neighbours(items: np.ndarray, lengths: np.ndarray, num_items: int) -> tuple[Tensor, Tensor]:
+def _neighbours_of_new(items: np.ndarray, lengths: np.ndarray, num_items: int) -> tuple[Tensor, Tensor]:
     """All pairs of a new item and another one near to it: two of (P,) int64."""
-    earlier, later, _ = near_pairs(items, lengths)
+    earlier, later, _ = near_pairs(items, lengths, beyond=num_items)
     one, other = np.concatenate([earlier, later]), np.concatenate([later, earlier])
     wanted = (one > num_items) & (one != other)
     return torch.from_numpy(one[wanted]), torch.from_numpy(other[wanted])

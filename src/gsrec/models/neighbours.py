@@ -25,8 +25,10 @@ OVERSAMPLED, ROUNDS = 64, 4
 """Further directions, and rounds, of the randomised singular vectors (Halko, Martinsson and Tropp, 2011)."""
 
 
-def near_pairs(items: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def near_pairs(items: np.ndarray, lengths: np.ndarray, *, beyond: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of events of a history at most `REACH` apart: the earlier item, the later one, and how far they are.
+
+    Of these only the pairs of which one item at least has an index beyond the one given.
 
     >>> near_pairs(np.array([5, 6, 7, 8, 9]), np.array([3, 2]))
     (array([5, 6, 8, 5]), array([6, 7, 9, 7]), array([1, 1, 1, 2]))
@@ -34,14 +36,16 @@ def near_pairs(items: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.n
     Returns:
         Three of (P,) int64.
     """
-    items, owners = items.astype(np.int64), np.repeat(np.arange(lengths.size), lengths)
+    owners = np.repeat(np.arange(lengths.size, dtype=np.int32), lengths)
     earlier, later, distances = [], [], []
     for distance in range(1, REACH + 1):
-        together = owners[:-distance] == owners[distance:]
-        earlier.append(items[:-distance][together])
-        later.append(items[distance:][together])
-        distances.append(np.full(int(together.sum()), distance))
-    return np.concatenate(earlier), np.concatenate(later), np.concatenate(distances)
+        before, after = items[:-distance], items[distance:]
+        wanted = (owners[:-distance] == owners[distance:]) & ((before > beyond) | (after > beyond))
+        earlier.append(before[wanted])
+        later.append(after[wanted])
+        distances.append(np.full(int(wanted.sum()), distance))
+    first, second = (np.concatenate(parts).astype(np.int64) for parts in (earlier, later))
+    return first, second, np.concatenate(distances)
 
 
 def start_from_neighbours(

@@ -86,9 +86,9 @@ def explain(bundle: Bundle, history: Sequence[ItemId], item_id: ItemId) -> Expla
     places = np.flatnonzero(encoded)
     if not places.size:
         raise ConfigError("the history has no event that the model knows: popularity alone speaks, nothing explains it")
-    newest = places[-bundle.model.max_length :] if bundle.model.max_length else places
+    newest = places[-(bundle.model.max_length or 0) :]
     score = float(_scores(bundle, encoded[newest][None], item)[0])
-    without = _scores_without(bundle, encoded[newest], item)
+    without = _scores_without(bundle, encoded[places], len(newest), item)
     shares = zip(newest.tolist(), without.tolist(), strict=True)
     events = bundle.vocabulary.own(history)
     return Explanation(
@@ -105,16 +105,17 @@ def _scores(bundle: Bundle, histories: np.ndarray, item: int) -> Tensor:
     return bundle.model.score(torch.from_numpy(histories))[:, item]
 
 
-def _scores_without(bundle: Bundle, history: np.ndarray, item: int) -> Tensor:
-    """The item's scores (L,) after the history (L,) without its first event, without its second, and so on."""
-    length = history.size
-    if length == 1:
+def _scores_without(bundle: Bundle, history: np.ndarray, length: int, item: int) -> Tensor:
+    """The item's scores (L,) after a history without its Lth newest event, and so on to without its newest one.
+
+    A model that looks at the newest L events looks at the one before them instead of one that is missing.
+    """
+    if history.size == 1:
         return bundle.model.score(torch.zeros(1, 1, dtype=torch.int64))[:, item]
-    scores = []
-    for start in range(0, length, AT_ONCE):
-        left = [np.delete(history, place) for place in range(start, min(start + AT_ONCE, length))]
-        scores.append(_scores(bundle, np.array(left), item))
-    return torch.cat(scores)
+    looked_at = history[-(length + 1) :]
+    places = range(looked_at.size - length, looked_at.size)
+    left = np.array([np.delete(looked_at, place) for place in places])
+    return torch.cat([_scores(bundle, left[start : start + AT_ONCE], item) for start in range(0, length, AT_ONCE)])
 
 
 def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tuple[float | None, float | None]:

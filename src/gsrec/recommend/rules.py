@@ -5,7 +5,6 @@ Legend: B histories, V items, K recommendations.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from gsrec.models.poprec import PopRec
 from gsrec.models.protocols import Scorer
 from gsrec.ranking import top_k
 
+LEAST_BOOST, GREATEST_BOOST = 1e-6, 1e6
+
 
 @dataclass(frozen=True, eq=False)
 class Rules:
@@ -28,8 +29,9 @@ class Rules:
     Attributes:
         exclude: items that never are.
         only: the items to choose from, such as what is in stock; None: all.
-        boosts: by item, what its chance is multiplied by, above 0; 1 changes nothing. The factor's logarithm is added
-            to a model's score; where scores are counts of training events, they are multiplied.
+        boosts: by item, what its chance is multiplied by, from a millionth to a million; 1 changes nothing. The
+            factor's logarithm is added to a model's score; where scores are counts of training events, they are
+            multiplied.
         categories: by item, the category it counts for.
         quotas: by category, the most of its items among the K; a category that is not named has none.
     """
@@ -43,8 +45,9 @@ class Rules:
     def __post_init__(self) -> None:
         """Check the factors and the quotas."""
         for item_id, factor in self.boosts.items():
-            if not 0 < factor < math.inf:
-                raise ConfigError(f"a boost must be a factor above 0, found {factor} for item {item_id!r}")
+            if not LEAST_BOOST <= factor <= GREATEST_BOOST:
+                told = f"a boost must be a factor from {LEAST_BOOST:g} to {GREATEST_BOOST:,g}"
+                raise ConfigError(f"{told}, found {factor} for item {item_id!r}")
         for category, most in self.quotas.items():
             if most < 0:
                 raise ConfigError(f"a quota must be 0 or more, found {most} for category {category!r}")

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from gsrec.recommend.rules import GREATEST_BOOST, LEAST_BOOST
+
 MAX_HISTORY = 2_000
 """The most events of a history in one request."""
 
@@ -47,7 +49,7 @@ class Boost(Value):
     """By what the chance of an item is multiplied."""
 
     item_id: ItemIdValue
-    factor: Annotated[float, Field(ge=1e-6, le=1e6, strict=True)]
+    factor: Annotated[float, Field(ge=LEAST_BOOST, le=GREATEST_BOOST, strict=True)]
 
 
 class Wishes(Value):

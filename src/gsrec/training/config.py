@@ -37,7 +37,7 @@ class TrainingConfig(Description):
         calibration: of gbce, 0 to 1.
         popularity_prior: the logarithm of an item's share of what follows other events in training, times this, is
             added to its score in the loss alone: what is learned then is what speaks for an item beyond its popularity.
-            1 suits candidates drawn by popularity, 0 the whole catalogue.
+            1 suits candidates drawn by popularity, 0 the whole catalogue. For the next-item objective only.
         mask_share: of the masked-item objective, how much of a row is hidden, 0 to 1.
         mask_last_share: of the masked-item objective, in how many rows only the newest item is hidden, 0 to 1.
         optimizer: `adam`, or `adamw`, which takes weight_decay off the weights themselves.

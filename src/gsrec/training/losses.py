@@ -179,7 +179,8 @@ def sce_loss(
 
     Directions are drawn at random; a bucket holds the hidden vectors and the items that lie furthest along one of
     them, and in it every target is set against the bucket's items. A hidden vector in several buckets counts with its
-    greatest loss, one in none does not count. With as many negatives as items the loss is the full softmax's.
+    greatest loss, one in none does not count. With as many negatives as items the loss of one that counts is
+    the full softmax's.
 
     Args:
         hidden: (T, D) float32.

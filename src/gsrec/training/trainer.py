@@ -80,7 +80,8 @@ def fit(
                 if validation and validation[MONITORED] > course.best:
                     course.best, course.best_epoch = validation[MONITORED], course.epoch
                     training.best = {name: one.detach().clone() for name, one in training.model.state_dict().items()}
-                    save_weights(training.best, keeping.folder / BEST_WEIGHTS)
+                    if keeping.lasting:
+                        save_weights(training.best, keeping.folder / BEST_WEIGHTS)
             give_back()
             loss, seconds = course.total / course.count, course.seconds + course.spent
             course.epochs.append(Epoch(course.epoch, loss, seconds, validation))
@@ -178,8 +179,9 @@ class Training:
                 )
 
     def keep(self, course: Course, keeping: Keeping) -> None:
-        """Write the state of the training as it is now."""
-        save_state(self.snapshot(course), keeping.folder, identity=dict(keeping.identity))
+        """Write the state of the training as it is now, where that is of use."""
+        if keeping.lasting:
+            save_state(self.snapshot(course), keeping.folder, identity=dict(keeping.identity))
 
     def snapshot(self, course: Course) -> Snapshot:
         """All that a training needs to be resumed; the tensors are those in use, not copies of them."""
@@ -274,7 +276,7 @@ class Training:
 
 def _prior(batches: Batches, num_items: int, share: float) -> Tensor:
     """What popularity adds to every item's score (V + 1,) in a loss."""
-    return share * log_shares(torch.from_numpy(batches.num_targets(num_items)))
+    return share * log_shares(torch.from_numpy(batches.target_counts(num_items)))
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
