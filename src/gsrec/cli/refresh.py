@@ -53,11 +53,11 @@ def refresh(
         rows.append((name, *metrics))
     title = f"{bundle.config.name} on the newest window of {new_log.name}, {found.challenger.ranks.size:,} targets"
     print_table(title, rows, header=("model", "HR@10", "NDCG@10", "MRR"))
-    low, high = found.test.interval
+    (low, high), p_value = found.test.interval, p_value_text(found.test.p_value)
     typer.echo(
         f"new events {found.new_events:,}, new items {found.new_items:,}; {found.epochs} epochs, {found.seconds:,.1f} s"
     )
-    typer.echo(f"NDCG@10 {found.test.difference:+.4f} ({low:+.4f} to {high:+.4f}, 95%; p {p_value_text(found.test.p_value)})")
+    typer.echo(f"NDCG@10 {found.test.difference:+.4f} ({low:+.4f} to {high:+.4f}, 95%; p {p_value})")
     few = f"; {found.challenger.ranks.size:,} targets can hardly decide, a larger --window has more"
     hint = few if found.challenger.ranks.size < FEW_USERS else ""
     stays = f"not better by more than chance: the old model stays{hint}"
