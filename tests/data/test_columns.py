@@ -41,6 +41,15 @@ def test_a_log_without_time_is_told() -> None:
     assert roles.notes[-1] == "no time column: the order of the file is taken as the order in time"
 
 
+@pytest.mark.parametrize("name", ["order-date", "sold_at", "soldAt", "Zeitstempel_ts", "saletime"])
+def test_a_column_that_may_be_the_time_is_named(name: str) -> None:
+    told = find_roles(Columns(), ["user", "item", "cat", "points", name], "log.csv").notes[-1]
+    if name == "order-date":
+        assert told == "columns guessed: user 'user', item 'item', time 'order-date'"
+    else:
+        assert told.endswith(f"in time; if {name!r} is the time, name it with --time-column")
+
+
 def test_a_named_column_that_is_missing_names_what_is_there() -> None:
     with pytest.raises(DataError, match=re.escape("log.csv: no column 'when' for the time; it has 'user', 'item'")):
         find_roles(Columns(time="when"), ["user", "item"], "log.csv")

@@ -70,7 +70,10 @@ def test_text_for_nothing_is_no_id(missing: str) -> None:
         read_ids(pl.Series("item", ["a", missing]), "log.csv", text=True)
 
 
-@pytest.mark.parametrize("ids", [[1, None, None], ["a", None, None], [1.0, None, float("nan")]])
+@pytest.mark.parametrize(
+    "ids",
+    [[1, None, None], ["a", None, None], [1.0, None, float("nan")], pl.Series(["a", "", ""]).cast(pl.Categorical)],
+)
 def test_null_and_nan_are_no_ids(ids: list[object]) -> None:
     with pytest.raises(DataError, match=r"log: column 'item' has no id in row 2 \(rows without one: 2\)"):
         read_ids(pl.Series("item", ids), "log")

@@ -214,6 +214,8 @@ BAD = [
     ("log.parquet", "PAR1 and then nothing", "cannot be read as its extension says"),
     ("log.xlsx", "x", "no format has the extension '.xlsx'; expected one of .csv, .tsv, .parquet, .jsonl"),
     ("log", "x", "no format has the extension ''"),
+    ("log.txt", "user_id\titem_id\ttimestamp\n1\t2\t3\n", "its first line names columns, so it is a table"),
+    ("log.txt", "userId,movieId\n1,2\n", "its first line names columns, so it is a table"),
 ]
 
 

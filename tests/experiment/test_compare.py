@@ -160,17 +160,24 @@ def test_what_another_comparison_trained_is_only_judged_anew(
     asked = configs(settings, 1, models=["gru4rec"])
     [full] = compare_models(reference, asked, tmp_path / "full")
     monkeypatch.setattr("gsrec.experiment.compare.train", lambda *arguments, **options: pytest.fail("trained again"))
-    for trained in (tmp_path / "full", tmp_path / "out"):
-        [result] = compare_models(
-            reference, asked, tmp_path / "out", candidates=f"uniform:{20 + len(trained.name)}", trained=trained
-        )
-        assert result.read_ranks().ranks.max() <= 21 + len(trained.name)
-        assert result.history == full.history
-        shutil.copytree(tmp_path / "full/runs", tmp_path / "out/runs", dirs_exist_ok=True)
+    [result] = compare_models(reference, asked, tmp_path / "out", candidates="uniform:20", trained=tmp_path / "full")
+    assert result.read_ranks().ranks.max() <= 21
+    assert result.history == full.history
     [folder] = (tmp_path / "full/runs").iterdir()
     folder.rename(folder.with_name(f"{folder.name[:-8]}00000000"))  # as a version with other settings called it
     [again] = compare_models(reference, asked, tmp_path / "new", trained=tmp_path / "full")
     assert again.metrics == full.metrics
+
+
+def test_what_another_comparison_has_not_trained_is_told_before_it_is_trained(
+    reference: LogReference, tmp_path: Path, diary: Diary
+) -> None:
+    asked, others = configs([], 1, models=["poprec"]), configs(["days=30"], 1, models=["poprec"])
+    with pytest.raises(ConfigError, match="nowhere holds no comparison whose models could be judged"):
+        compare_models(reference, asked, tmp_path / "out", trained=tmp_path / "nowhere")
+    compare_models(reference, others, tmp_path / "others")
+    compare_models(reference, asked, tmp_path / "out", trained=tmp_path / "others", narrator=diary.narrator)
+    assert "has no model with these very settings and seed: it is trained here" in diary.told[0]
 
 
 def test_a_training_that_was_stopped_is_gone_on_with_under_whatever_name_it_was_begun(
@@ -192,21 +199,31 @@ def test_a_training_that_was_stopped_is_gone_on_with_under_whatever_name_it_was_
     assert result.run == f"runs/{begun.name}"
 
 
-@pytest.mark.parametrize("change", ["setting", "candidates", "log"])
-def test_another_question_is_another_run(
-    reference: LogReference, spare: str, tmp_path: Path, diary: Diary, change: str
-) -> None:
-    compare_models(reference, configs([], 1, models=["poprec"]), tmp_path / "out")
-    if change == "log":
-        text = Path(spare).read_text(encoding="utf-8")
-        Path(spare).write_text(text + "1,1,1999999999\n", encoding="utf-8")
-    asked = configs(["days=30"] if change == "setting" else [], 1, models=["poprec"])
-    candidates = "uniform:5" if change == "candidates" else "full"
-    [result] = compare_models(reference, asked, tmp_path / "out", candidates=candidates, narrator=diary.narrator)
+def test_other_settings_are_another_run(reference: LogReference, tmp_path: Path, diary: Diary) -> None:
+    compare_models(reference, configs([], 1, models=["poprec"]), tmp_path)
+    compare_models(reference, configs(["days=30"], 1, models=["poprec"]), tmp_path, narrator=diary.narrator)
     assert diary.started == ["1/1 poprec 1"]
-    assert len(lines(tmp_path / "out")) == 2
-    assert len(list((tmp_path / "out/runs").iterdir())) == (1 if change == "candidates" else 2)
-    assert result.protocol.candidates == candidates
+    assert len(lines(tmp_path)) == len(list((tmp_path / "runs").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "candidates", "told"),
+    [
+        ("seed=1", "uniform:5", r"by another protocol \(leave-one-out, full\)"),
+        ("split=temporal", "full", r"by another protocol \(leave-one-out, full\)"),
+        ("filter_seen=false", "full", r"by another protocol \(leave-one-out, full\)"),
+        ("min_user_interactions=9", "full", "of other data"),
+    ],
+)
+def test_another_question_needs_another_folder(
+    reference: LogReference, tmp_path: Path, setting: str, candidates: str, told: str
+) -> None:
+    compare_models(reference, configs([], 1, models=["poprec"]), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    asked = configs([] if setting == "seed=1" else [setting], 1, models=["poprec"])
+    with pytest.raises(ConfigError, match=f"{tmp_path} holds a comparison {told}, .* --trained"):
+        compare_models(reference, asked, tmp_path, candidates=candidates)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 def test_an_interrupted_run_is_run_anew(

@@ -116,14 +116,18 @@ def test_the_page_says_it_and_asks_nobody(found: Drift, tmp_path: Path) -> None:
 
 def test_a_model_of_a_temporal_split_knows_nothing_of_what_is_held_out(tmp_path: Path) -> None:
     path = tmp_path / "all.csv"
-    pl.concat([OLD, SAME, OTHER]).write_csv(path)
+    newest = OTHER.with_columns(pl.col("timestamp") + 90 * DAY, pl.col("item_id") + 30)
+    pl.concat([OLD, SAME, OTHER, newest]).write_csv(path)
     train(str(path), run_config("poprec", settings=["split=temporal"]), tmp_path / "run")
     trained = open_bundle(tmp_path / "run")
-    log = log_of(OLD, SAME, OTHER)
+    log = log_of(OLD, SAME, OTHER, newest)
     times = log.frame["time"].to_numpy()
     assert trained.data.until is not None
     found = drift(trained, log)
     assert sum(period.events for period in found.periods) == (times > trained.data.until).sum() > 0
+    new = log.frame.filter(pl.Series(times > trained.data.until))["item_id"]
+    never_trained = trained.vocabulary.decode_list(trained.counts[1:].eq(0).nonzero()[:, 0].add(1).tolist())
+    assert found.whole.unknown_items == new.is_in(never_trained).sum() / len(new) > 0
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
-from gsrec.errors import ConfigError, MissingExtraError, TrainingError
+from gsrec.errors import ConfigError, DataError, MissingExtraError, TrainingError
 from gsrec.experiment import tune as tuning_module
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import RunRequest, run_config
@@ -194,6 +194,12 @@ def test_a_study_of_something_else_is_not_gone_on_with(split: Split, tmp_path: P
     for other in others:
         with pytest.raises(ConfigError, match="holds a study of another log, model or settings"):
             tried(split, tmp_path, 2, Tuning(other))
+
+
+def test_a_damaged_study_is_told(split: Split, tmp_path: Path) -> None:
+    (tmp_path / "study.sqlite").write_text("no database at all, but long enough to be looked at\n" * 99)
+    with pytest.raises(DataError, match=r"cannot use the study in .*study.sqlite: .*not a database.* begin anew"):
+        tried(split, tmp_path, 1)
 
 
 def test_nothing_to_tune(split: Split, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_an_index_is_for_the_model_it_was_built_for(indexed: tuple[Path, Path, R
         Recommender(other).with_index(indexed[1])
     others = (BERT4RecConfig(embedding_size=8, num_heads=1, max_length=8), HybridConfig(name="gat4rec", max_length=8))
     for config in others:
-        with pytest.raises(ConfigError, match="an index is for models that stream: GSRec, SASRec and GRU4Rec"):
+        with pytest.raises(ConfigError, match="only for those that stream: GSRec, SASRec and GRU4Rec"):
             index_of(bundle_of(config), LOG)
     save_bundle(other, tmp_path / "other")
     with pytest.raises(BundleError, match="index of none of the models served"):

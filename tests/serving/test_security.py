@@ -132,7 +132,12 @@ def test_without_keys_other_sites_pages_are_refused(server: Server) -> None:
     for site in ("cross-site", "same-site"):
         response = server.client.post("/v1/admin/reload", headers={"Sec-Fetch-Site": site})
         assert (response.status_code, response.json()["error"]["code"]) == (403, "other_site")
-    assert server.client.get("/v1/models", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    for origin in ("http://evil.example", "null"):
+        response = server.client.post("/v1/admin/reload", headers={"Origin": origin})
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "other_site")
+    own = str(server.client.base_url).rstrip("/")
+    for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": own}):
+        assert server.client.get("/v1/models", headers=headers).status_code == 200
 
 
 def test_a_rate_is_kept_for_each_key(serve: Callable[..., Server], keys: dict[str, str], tmp_path: Path) -> None:

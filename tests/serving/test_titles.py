@@ -54,6 +54,13 @@ def test_an_id_is_found_however_it_is_written() -> None:
     assert [titles.find(query, 10) for query in ("B00-07", "b00 07", "heat")] == [["B00-07"]] * 3
 
 
+def test_an_id_is_found_among_many_that_begin_with_it() -> None:
+    titles = Titles.of([bundle_of(ids=[f"{number}" for number in range(1, 31)])], {})
+    for limit in (1, 3, 30):
+        assert [titles.find(f"{number}", limit)[0] for number in range(1, 31)] == [f"{one}" for one in range(1, 31)]
+    assert len(set(titles.find("1", 30))) == len(titles.find("1", 30)) == 12
+
+
 def test_an_empty_query_gives_the_most_popular(titles: Path) -> None:
     assert Titles.of([bundle_of()], read_titles(titles)).find("", 3) == [30, 29, 28]
 

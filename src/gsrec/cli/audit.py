@@ -35,7 +35,9 @@ def audit(
     kept = opened.filtered(min_user_interactions=min_user_interactions, min_item_interactions=min_item_interactions)
     audits, left_out = audit_log(kept.to_sequences(), held_out=held_out)
     if output.as_json:
-        print_json({"data": kept.name, "splits": [asdict(one) for one in audits], "left_out": left_out})
+        print_json(
+            {"data": kept.name, "splits": [asdict(one) for one in audits], "left_out": left_out, "notes": kept.notes}
+        )
         return
     print_notes((*kept.notes, *(f"{name}: {reason}" for name, reason in left_out.items())), quiet=output.quiet)
     rows = [(one.split, f"{one.targets:,}", *map(_share, asdict(one.audit).values())) for one in audits]

@@ -18,9 +18,10 @@ def pack(
     """Copy a trained model out of its run, to be moved and served."""
     from gsrec.bundle import save_bundle
     from gsrec.cli.console import print_json
-    from gsrec.experiment.folder import any_bundle
+    from gsrec.experiment.folder import any_bundle, check_new_place
 
     bundle = any_bundle(path)
+    check_new_place(out)
     save_bundle(bundle, out)
     if as_json:
         print_json({"bundle": str(out), "fingerprint": bundle.fingerprint})

@@ -59,6 +59,6 @@ def refresh(
     )
     typer.echo(f"NDCG@10 {found.test.difference:+.4f} ({low:+.4f} to {high:+.4f}, 95%; p {p_value})")
     few = f"; {found.challenger.ranks.size:,} targets can hardly decide, a larger --window has more"
-    hint = few if found.challenger.ranks.size < FEW_USERS else ""
+    hint = few if found.challenger.ranks.size < FEW_USERS and new_log.time_kind == "clock" else ""
     stays = f"not better by more than chance: the old model stays{hint}"
     typer.echo(f"promoted: {out}" if found.is_better else stays)

@@ -38,6 +38,7 @@ def serve(
     """Serve recommendations, sessions and the page; SIGHUP reads all files again, SIGTERM ends it."""
     check_installed(*OF_SERVER)
     from gsrec.data.columns import Columns
+    from gsrec.experiment.folder import columns_of
     from gsrec.serving.serve import serve as run
     from gsrec.serving.service import Service
     from gsrec.serving.settings import IN_MEMORY, Settings
@@ -54,7 +55,7 @@ def serve(
         indexes=tuple(indexes or ()),
         titles=titles,
         log=log,
-        columns=Columns(*columns.names),
+        columns=columns_of(bundles[0], Columns(*columns.names)),
         sessions=sessions,
         session_days=session_days,
         keys=keys,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,8 +59,27 @@ TIME_NAMES = (
     "createdat",
     "ratingtime",
     "date",
+    "eventdate",
+    "eventts",
+    "timestamputc",
+    "occurredat",
+    "orderdate",
+    "ordertime",
+    "purchasedate",
+    "purchasetime",
+    "purchasedat",
+    "transactiondate",
+    "transactiontime",
+    "clicktime",
+    "visitdate",
+    "viewedat",
+    "watchedat",
+    "playedat",
     *POSITION_NAMES,
 )
+
+TIME_LIKE = re.compile(r"(?i:date|time|stamp|[ _.-](?:at|ts|on))$|(?<=[a-z])(?:At|Ts)$")
+"""How names end that may be of a time."""
 
 STRENGTH_NAMES = ("rating", "ratings", "score", "stars", "overall")
 """Columns that say how much somebody liked an item, which is nothing to us."""
@@ -129,6 +149,15 @@ def find_roles(columns: Columns, names: Sequence[str], where: str) -> Roles:
     return Roles(user, item, time, _notes(columns, names, user, item, time))
 
 
+def is_header(names: Sequence[str]) -> bool:
+    """Whether these are names of columns: one is a usual name of the user's, and another one of the item's.
+
+    >>> is_header(["user_id", "item_id", "timestamp"]), is_header(["ann", "i3", "i7"])
+    (True, False)
+    """
+    return _guessed(USER_NAMES, names) is not None and _guessed(ITEM_NAMES, names) is not None
+
+
 def _required(role: str, name: str | None, usual: Sequence[str], names: Sequence[str], where: str) -> str:
     found = _named(role, name, names, where) or _guessed(usual, names)
     if found is None:
@@ -159,5 +188,7 @@ def _notes(columns: Columns, names: Sequence[str], user: str, item: str, time: s
     times = {plain(str(name)): str(name) for name in names if plain(str(name)) in TIME_NAMES}
     others = [name for name in times.values() if time is not None and asked["time"] is None and name != time]
     left_out += [f"column {name!r} is not used: the time is {time!r}" for name in others[:1]]
-    untimed = () if time else ("no time column: the order of the file is taken as the order in time",)
+    perhaps = [name for name in map(str, names) if time is None and TIME_LIKE.search(name)]
+    named = f"; if {perhaps[0]!r} is the time, name it with --time-column" if perhaps else ""
+    untimed = () if time else (f"no time column: the order of the file is taken as the order in time{named}",)
     return ((f"columns guessed: {', '.join(guesses)}",) if guesses else ()) + tuple(left_out) + untimed

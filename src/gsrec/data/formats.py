@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from gsrec.data.columns import is_header
 from gsrec.data.compression import check_unpacks, most_bytes, open_bytes, too_much, without_compression
 from gsrec.data.table import Table
 from gsrec.errors import DataError
@@ -217,8 +218,15 @@ def read_histories(path: Path) -> Table:
     Lines of one user and one item each, as SASRec has them, are a case of it.
 
     Raises:
-        DataError: if a line has a user but no item.
+        DataError: if a line has a user but no item, or the first one is a table's names of columns.
     """
+    with open_bytes(path) as file:
+        first = next((line for line in file if line.strip()), b"").decode("utf-8-sig", errors="replace")
+    if is_header(re.split(r"[,;|\s]+", first)):
+        raise DataError(
+            f"{path}: its first line names columns, so it is a table, and a .txt is lines of a user and then items. "
+            "Call it .csv, or .tsv where its columns are apart by tabs."
+        )
     ids = pl.col("line").str.strip_chars().str.replace_all(r"\s+", " ").str.split(" ")
     notes = check_lines(path, ids.list.len() >= 2, "a user and then items")
     rows = _filled_lines(path).select(user_id=ids.list.first(), item_id=ids.list.slice(1)).explode("item_id")

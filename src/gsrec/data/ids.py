@@ -13,8 +13,8 @@ from gsrec.errors import DataError
 LARGEST_EXACT_FLOAT = 2**53
 """Beyond this a float no longer tells neighbouring integers apart."""
 
-MISSING = ("", "NaN", "nan", "<NA>", "null", "NULL")
-"""How text files write that there is nothing."""
+MISSING = ("", "NaN", "nan", "<NA>", "null", "NULL", "None", "NA", "N/A")
+"""How text files write that there is nothing; the first is nothing anywhere."""
 
 
 def read_ids(column: pl.Series, where: str, *, text: bool = False) -> tuple[pl.Series, tuple[str, ...]]:
@@ -61,8 +61,8 @@ def _check_present(column: pl.Series, where: str, text: bool) -> None:
     missing = column.is_null()
     if column.dtype.is_float():
         missing |= column.is_nan().fill_null(True)
-    elif text and column.dtype == pl.String:
-        missing |= column.is_in(MISSING).fill_null(True)
+    elif column.dtype in (pl.String, pl.Categorical, pl.Enum):
+        missing |= column.cast(pl.String).is_in(MISSING if text else MISSING[:1]).fill_null(True)
     if missing.any():
         raise DataError(
             f"{where}: column {column.name!r} has no id in row {first_row(missing)} "

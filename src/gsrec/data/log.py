@@ -192,8 +192,9 @@ class InteractionLog:
         if items.null_count():
             unknown = self.frame["item_id"].filter(items.is_null()).unique(maintain_order=True)
             raise DataError(
-                f"{self.name}: {unknown.len():,} of its items are not in the vocabulary, such as {unknown[0]!r}. "
-                "Drop them with known_items(vocabulary) or use vocabulary.extended(ids)."
+                f"{self.name}: {unknown.len():,} of its items are not in the vocabulary, such as {unknown[0]!r}: "
+                "it is not the log that the vocabulary is of. known_items(vocabulary) drops them, "
+                "vocabulary.extended(ids) takes them in."
             )
         return items.to_numpy()
 

@@ -63,8 +63,8 @@ def compare_models(
         The results of these configurations, in their order.
 
     Raises:
-        ConfigError: if the candidates are unknown, or `out` cannot be the folder of a comparison, or another process
-            writes into it.
+        ConfigError: if the candidates are unknown, or `out` cannot be the folder of this comparison or holds one by
+            another protocol, or another process writes into it; or `trained` is not the folder of a comparison.
         DataError: if the log cannot be read, or results cannot be read or written.
         TrainingError: if a training cannot go on.
         StoppedError: if it was told to stop.
@@ -72,7 +72,10 @@ def compare_models(
     narrator, configs = narrator or Narrator(), list(configs)
     Protocol("test", candidates=candidates)  # what is wrong with them is better known before the first training
     _check_out(out)
+    _check_trained(trained)
     splits = _splits(reference, configs, narrator, prepared)
+    for config in configs:
+        _check_alike(out, splits[config.data], config, candidates)
     results = []
     with held(out):
         for number, config in enumerate(configs, start=1):
@@ -102,6 +105,24 @@ def _check_out(out: Path) -> None:
     check_folder(out)
     if (out / RUN_FILE).exists():
         raise ConfigError(f"{out} is the folder of a run. Give another folder with --out for the comparison.")
+
+
+def _check_trained(trained: Path | None) -> None:
+    if trained is not None and not (trained / RUNS_FOLDER).is_dir():
+        raise ConfigError(f"{trained} holds no comparison whose models could be judged. Name the folder of one.")
+
+
+def _check_alike(out: Path, split: Split, config: RunConfig, candidates: str) -> None:
+    """Make sure that what is recorded can stand in one table with what is asked for."""
+    asked = (split.sequences.fingerprint, split.name, config.data.filter_seen, candidates)
+    for one in recorded_results(out):
+        found = (one.data.fingerprint, one.split, one.protocol.filter_seen, one.protocol.candidates)
+        if found != asked:
+            of_log = "of other data" if found[0] != asked[0] else f"by another protocol ({one.split}, {found[3]})"
+            raise ConfigError(
+                f"{out} holds a comparison {of_log}, which cannot stand in one table with this one. Give another "
+                f"folder with --out; --trained {out} there judges its models without training them again."
+            )
 
 
 def _splits(
@@ -145,6 +166,8 @@ class _Task:
         trained = self._trained(out)
         if trained is None and self.trained is not None:
             trained = self._trained(self.trained)
+            if trained is None:
+                listener.on_note(f"{self.trained} has no model with these very settings and seed: it is trained here")
         if trained is None:
             if (out / folder / RUN_FILE).exists():
                 listener.on_note(_put_aside(out / folder))

@@ -73,7 +73,7 @@ def drift(bundle: Bundle, log: InteractionLog, *, days: float = 7.0, progress: P
         on_validation={name: bundle.metrics[name] for name in ("HR@10", "NDCG@10") if name in bundle.metrics},
         whole=period(since, newest, since),
         periods=tuple(periods),
-        unknown_catalogue=float((new > len(bundle.vocabulary)).mean()),
+        unknown_catalogue=float((trained[new] == 0).mean()),
         movers=_movers(sequences, trained, since),
     )
 
@@ -99,7 +99,7 @@ def _period(
         first_day=_day(start + 1),
         age=(start - since) / SECONDS_A_DAY,
         events=int(inside.sum()),
-        unknown_items=float((sequences.items[inside] > len(bundle.vocabulary)).mean()),
+        unknown_items=float((trained[sequences.items[inside]] == 0).mean()),
         new_users=float((~known[active]).mean()),
         shift=_divergence(shares, trained),
         shift_by_chance=_divergence(drawn, trained),

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, bundle_place, load_bundle
+from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, bundle_place, check_place, load_bundle
 from gsrec.data.columns import Columns
 from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError
@@ -108,7 +108,20 @@ def any_bundle(path: Path) -> Bundle:
     Raises:
         BundleError: if it is neither, or damaged.
     """
-    return open_bundle(path) if (path / RUN_FILE).exists() or bundle_place(path) != path else load_bundle(path)
+    is_run = any((path / name).exists() for name in (RUN_FILE, CHECKPOINTS_FOLDER)) or bundle_place(path) != path
+    return open_bundle(path) if is_run else load_bundle(path)
+
+
+def check_new_place(out: Path) -> None:
+    """Make sure that a bundle can be written to a path, before anything is done for it, and is in no run's way.
+
+    Raises:
+        ConfigError: if it is the model of a run folder.
+        DataError: if something else is there, or it cannot be written to.
+    """
+    if (out.parent / RUN_FILE).exists() and out.name == BUNDLE_FOLDER:
+        raise ConfigError(f"{out} is the model that {out.parent / RUN_FILE} tells of. Give another name with --out.")
+    check_place(out)
 
 
 def training_of(bundle: Bundle) -> RunConfig:

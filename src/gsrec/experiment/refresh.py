@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gsrec.bundle import Bundle, check_place, save_bundle
+from gsrec.bundle import Bundle, save_bundle
 from gsrec.data.batches import Batches
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
@@ -25,7 +25,7 @@ from gsrec.evaluation.evaluator import Evaluation, Evaluator, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import PairedTest, paired_test
 from gsrec.experiment.config import DataConfig, RunConfig
-from gsrec.experiment.folder import training_of
+from gsrec.experiment.folder import check_new_place, training_of
 from gsrec.experiment.prepare import batches_of
 from gsrec.models import Model, PopRec, PopRecConfig, SequenceEncoder
 from gsrec.models.growing import Widened, grown
@@ -150,13 +150,13 @@ def refresh(
         listener: is told how training goes on.
 
     Raises:
-        ConfigError: if the bundle does not tell how it was trained.
+        ConfigError: if the bundle does not tell how it was trained, or `out` is the model of a run.
         DataError: if the log has nothing new, or too little to judge by.
         TrainingError: if training cannot go on.
         StoppedError: if it was told to stop.
     """
     plan, config, listener = plan or RefreshPlan(), training_of(bundle), listener or Listener()
-    check_place(out)
+    check_new_place(out)
     split, since = cut_newest(bundle, config.data.filtered(log), plan.window)
     if split.sequences.num_interactions < bundle.data.num_interactions:
         listener.on_note(_FEWER.format(log.name, split.sequences.num_interactions, bundle.data.num_interactions))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 
 from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
-from gsrec.errors import ConfigError, TrainingError
+from gsrec.errors import ConfigError, DataError, TrainingError
 from gsrec.experiment.config import Layer, RunConfig, as_now, check_learns
 from gsrec.experiment.configure import RunRequest
 from gsrec.experiment.folder import LogReference, check_folder
@@ -134,6 +134,7 @@ def tune(
 
     Raises:
         ConfigError: if nothing is left to draw, or `out` holds the study of something else, or one that goes on now.
+        DataError: if the study's file is damaged, or the disk does not take it.
         MissingExtraError: if Optuna is not installed.
     """
     check_installed("optuna")
@@ -141,13 +142,27 @@ def tune(
     if not tuning.drawn():
         raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
     check_folder(out)
-    with held(out):
+    with held(out), _storage_told(out / STUDY_FILE):
         study = _Study(_open_study(out, split, tuning), reference, split, tuning, out, narrator or StudyNarrator())
         while (number := len(study.trials())) < num_trials:
             study.try_next(number)
             study.write()
         study.write()
         return study.trials()
+
+
+@contextmanager
+def _storage_told(path: Path) -> Iterator[None]:
+    """Turn what the study's database says into what to do."""
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        reason = str(error.__cause__ or error).split("\n")[0]
+        told = f"cannot use the study in {path}: {reason}. Make room on the disk"
+        raise DataError(f"{told}, or begin anew in another folder, if the file is damaged.") from error
 
 
 def _open_study(out: Path, split: Split, tuning: Tuning) -> Any:

@@ -288,7 +288,7 @@ def _read_facts(folder: Path) -> IndexFacts:
 def _searched(model: Scorer) -> SequenceEncoder:
     """The model, if an index can search for what it scores."""
     if not isinstance(model, SequenceEncoder) or not isinstance(model, StreamingEncoder):
-        raise ConfigError("an index is for models that stream: GSRec, SASRec and GRU4Rec. Leave it out.")
+        raise ConfigError("there is no index for this model, only for those that stream: GSRec, SASRec and GRU4Rec")
     return model
 
 

@@ -5,7 +5,7 @@ Legend: B histories, L length, K recommendations, V items.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
@@ -146,12 +146,16 @@ class Recommender:
             raise ConfigError(
                 f"a history must be a sequence of item ids, found the string {history!r}. Use [{history!r}]."
             )
+        if isinstance(history, Mapping) or not isinstance(history, Iterable):
+            kind = type(history).__name__
+            raise ConfigError(f"a history must be a sequence of item ids, oldest first, found one {kind}")
         rules = rules_of(exclude, only, rules)
         of_items = rules.for_vocabulary(self.bundle.vocabulary) if rules else NO_RULES
-        many: list[Any] = [one for one in history if isinstance(one, list | tuple | range | np.ndarray)]
-        if many and len(many) < len(history):
+        given: list[Any] = list(history)
+        many = [list(one) for one in given if not isinstance(one, int | str) and isinstance(one, Iterable)]
+        if many and len(many) < len(given):
             raise ConfigError("a history must be item ids, or all histories lists of item ids: found a mixture")
-        encoded = [self.bundle.vocabulary.encode(one) for one in many or [history]]
+        encoded = [self.bundle.vocabulary.encode(one) for one in many or [given]]
         found = self._answers(encoded, k, filter_seen, of_items)
         return found if many else found[0]
 

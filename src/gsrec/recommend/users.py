@@ -23,7 +23,7 @@ def user_histories(sequences: Sequences, users: Path) -> list[tuple[ItemId, list
         DataError: if the file cannot be read, names no user, or one that has no history.
     """
     try:
-        lines = [line.strip() for line in users.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in users.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read the users in {users}: {error}") from error
     if not any(lines):

@@ -102,7 +102,9 @@ def _check_site(headers: Mapping[bytes, bytes]) -> None:
     if not _is_own_name(headers.get(b"host", b"localhost")):
         told = "without keys this server answers to the names of this machine alone: ask http://127.0.0.1."
         raise ApiError(403, "wrong_host", told)
-    if headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
+    origin = headers.get(b"origin", b"")
+    is_own = not origin or origin.partition(b"//")[2] == headers.get(b"host")
+    if not is_own or headers.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
         raise ApiError(403, "other_site", "without keys this server answers no pages of other sites.")
 
 

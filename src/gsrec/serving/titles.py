@@ -38,11 +38,13 @@ class Titles:
 
     Attributes:
         by_id: the title of each item that has one.
-        known: all items that can be found, the most popular first, with the title or else id, and the id, plainly.
+        known: all items that can be found, the most popular first, with the title or else id, plainly.
+        by_plain_id: the items of each id, written plainly.
     """
 
     by_id: Mapping[ItemId, str]
-    known: tuple[tuple[ItemId, str, str], ...]
+    known: tuple[tuple[ItemId, str], ...]
+    by_plain_id: Mapping[str, Sequence[ItemId]]
 
     @classmethod
     def of(cls, bundles: Sequence[Bundle], titles: Mapping[str, str]) -> Titles:
@@ -50,9 +52,11 @@ class Titles:
         popular = [item_id for bundle in bundles for item_id in _by_popularity(bundle)]
         ids = list(dict.fromkeys(popular))
         by_id = {item_id: titles[str(item_id)] for item_id in ids if str(item_id) in titles}
-        plain = {item_id: _plain(str(item_id)) for item_id in ids}
-        called = {item_id: _plain(title) for item_id, title in by_id.items()}
-        return cls(by_id, tuple((item_id, called.get(item_id, plain[item_id]), plain[item_id]) for item_id in ids))
+        by_plain_id: dict[str, list[ItemId]] = {}
+        for item_id in ids:
+            by_plain_id.setdefault(_plain(str(item_id)), []).append(item_id)
+        known = tuple((item_id, _plain(by_id.get(item_id, str(item_id)))) for item_id in ids)
+        return cls(by_id, known, by_plain_id)
 
     def get(self, item_id: ItemId) -> str | None:
         """The title of an item, if it is known."""
@@ -61,18 +65,17 @@ class Titles:
     def find(self, query: str, limit: int) -> list[ItemId]:
         """Items whose title, or else id, has this text in it, or whose id it is, however it is written.
 
-        First come those of which it is the id, or where a word begins with it; of these and of the rest popular ones.
+        First comes that of which it is the id, then those where a word begins with it, then others; popular ones first.
         """
         wanted = _plain(query)
-        at_start: list[ItemId] = []
-        within: list[ItemId] = []
-        for item_id, text, plain in self.known:
-            if wanted not in text and wanted != plain:
-                continue
-            begins = text.startswith(wanted) or f" {wanted}" in text or wanted == plain
-            (at_start if begins else within).append(item_id)
-            if len(at_start) == limit:
+        at_start = [*self.by_plain_id.get(wanted, ())]
+        named, within = set(at_start), list[ItemId]()
+        for item_id, text in self.known:
+            if len(at_start) >= limit:
                 break
+            if wanted in text and item_id not in named:
+                begins = text.startswith(wanted) or f" {wanted}" in text
+                (at_start if begins else within).append(item_id)
         return (at_start + within)[:limit]
 
 
