@@ -165,6 +165,8 @@ def test_columns_can_be_named(tmp_path: Path, data_folder: Path) -> None:
 
 def test_the_synthetic_log_has_a_name(cache: Path) -> None:
     assert open_log("synthetic").name == "synthetic"
+    with pytest.raises(DataError, match="synthetic is made up where it is needed: there is nothing to fetch"):
+        fetch("synthetic")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsrec.errors import DataError
-from gsrec.evaluation.intervals import confidence_interval, sums_by_user
+from gsrec.evaluation.intervals import confidence_interval, share_interval, sums_by_user
 
 
 def test_the_interval_by_hand() -> None:
@@ -38,3 +38,9 @@ def test_fewer_than_two_users_have_no_interval(values: list[float], users: list[
 
 def test_sums_by_user_need_no_order() -> None:
     assert sums_by_user(np.array([1.0, 2.0, 3.0]), np.array([9, 4, 9])).tolist() == [2.0, 4.0]
+
+
+def test_an_interval_of_shares_is_within_what_shares_can_be() -> None:
+    assert confidence_interval(np.array([0.0, 1.0, 1.0, 0.0]))[0] < 0
+    assert share_interval(np.array([0.0, 1.0, 1.0, 0.0])) == (0.0, 1.0)
+    assert share_interval(np.array([0.4, 0.5, 0.6])) == confidence_interval(np.array([0.4, 0.5, 0.6]))

@@ -8,6 +8,7 @@ import pytest
 
 from gsrec.data.sequences import Sequences
 from gsrec.data.synthetic import synthetic_log
+from gsrec.errors import ConfigError
 from gsrec.experiment.config import DataConfig
 from gsrec.experiment.configure import run_config
 
@@ -32,6 +33,18 @@ def sequences() -> Sequences:
 )
 def test_the_split_is_the_one_configured(sequences: Sequences, config: DataConfig, name: str) -> None:
     assert config.cut(sequences).name == name
+
+
+@pytest.mark.parametrize(
+    ("moments", "message"),
+    [
+        ({"training_until": 5}, "needs training_until and validation_until"),
+        ({"training_until": 5, "validation_until": 5}, "training_until must be before validation_until, found 5 and 5"),
+    ],
+)
+def test_moments_are_given_in_order(sequences: Sequences, moments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        DataConfig(split="at-moments", **moments).cut(sequences)
 
 
 def test_filters_are_the_ones_configured() -> None:

@@ -19,7 +19,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled candidates.")] = 0,
     output: options.Output,
 ) -> None:
-    """Rank every held-out event of a run's log, and say what came out and what qualifies it."""
+    """Rank every held-out event of a run's log, and say what came out and what qualifies it; the run keeps it."""
     from gsrec.cli.console import print_json, print_metrics, progress_bar
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
@@ -37,3 +37,4 @@ def evaluate(
         print_json(record)
     else:
         print_metrics(f"{record['label']} on {opened.split.sequences.name}", record)
+        typer.echo(f"written: {place}")

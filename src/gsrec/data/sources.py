@@ -65,6 +65,8 @@ def fetch(name: str, *, base_url: str | None = None, progress: Progress | None =
     if found := find_local(name):
         check_unchanged(found)
         return found
+    if name == SYNTHETIC:
+        raise DataError(f"{name} is made up where it is needed: there is nothing to fetch")
     source = find_source(name)
     if source.url is None:
         raise DataError(

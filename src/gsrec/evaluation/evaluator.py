@@ -14,7 +14,7 @@ from gsrec.data.splits import Part, Split
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.audit import Audit, audit
 from gsrec.evaluation.candidates import draw_candidates, parse_candidates
-from gsrec.evaluation.intervals import confidence_interval
+from gsrec.evaluation.intervals import share_interval
 from gsrec.evaluation.metrics import RANK_METRICS, coverage, novelty, summarise
 from gsrec.evaluation.tasks import TOP, RankingTask
 from gsrec.models.protocols import Scorer
@@ -207,5 +207,4 @@ def evaluate(
 def _intervals(ranks: np.ndarray, users: np.ndarray) -> dict[str, tuple[float, float]]:
     if np.unique(users).size < 2:
         return {}
-    found = {name: confidence_interval(metric(ranks), users) for name, metric in RANK_METRICS.items()}
-    return {name: (max(low, 0.0), min(high, 1.0)) for name, (low, high) in found.items()}  # no metric is outside
+    return {name: share_interval(metric(ranks), users) for name, metric in RANK_METRICS.items()}

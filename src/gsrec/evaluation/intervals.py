@@ -42,6 +42,12 @@ def confidence_interval(values: np.ndarray, users: np.ndarray | None = None) -> 
     return float(mean) - _NORMAL_95 * error, float(mean) + _NORMAL_95 * error
 
 
+def share_interval(values: np.ndarray, users: np.ndarray | None = None) -> tuple[float, float]:
+    """The same of values between 0 and 1, as metrics are: the mean cannot be outside, nor is the interval."""
+    low, high = confidence_interval(values, users)
+    return max(low, 0.0), min(high, 1.0)
+
+
 def sums_by_user(values: np.ndarray, users: np.ndarray | None) -> np.ndarray:
     """(U,) float64, the sum of each user's values (M,); the values themselves if every target has its own user.
 

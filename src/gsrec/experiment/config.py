@@ -77,7 +77,7 @@ class DataConfig(Description):
         """Cut histories into train, validation and test.
 
         Raises:
-            ConfigError: if it is at moments, and they are not given.
+            ConfigError: if it is at moments, and they are not given, or not in order.
             DataError: if the cut leaves one of them empty.
         """
         match self.split:
@@ -90,6 +90,9 @@ class DataConfig(Description):
             case "at-moments":
                 if self.training_until is None or self.validation_until is None:
                     raise ConfigError("the split at-moments needs training_until and validation_until, in Unix seconds")
+                if self.training_until >= self.validation_until:
+                    told = f"found {self.training_until} and {self.validation_until}"
+                    raise ConfigError(f"training_until must be before validation_until, {told}")
                 return at_moments(sequences, self.training_until, self.validation_until)
 
 

@@ -17,7 +17,7 @@ from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Targets
 from gsrec.data.times import SECONDS_A_DAY
 from gsrec.errors import ConfigError, DataError
-from gsrec.evaluation.intervals import confidence_interval
+from gsrec.evaluation.intervals import share_interval
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import RankingTask
 from gsrec.models.growing import Widened
@@ -105,7 +105,7 @@ def _period(
         shift_by_chance=_divergence(drawn, trained),
         targets=len(targets),
         metrics={name: float(ones.mean()) if ones.size else 0.0 for name, ones in values.items()},
-        intervals={name: confidence_interval(ones) for name, ones in values.items() if ones.size > 1},
+        intervals={name: share_interval(ones) for name, ones in values.items() if ones.size > 1},
     )
 
 
