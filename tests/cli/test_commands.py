@@ -249,6 +249,32 @@ def test_recommend_answers_every_line_of_the_users(gsrec: Gsrec, run_folder: Pat
     ]
 
 
+def test_a_bundle_by_itself_answers_the_users_of_a_log_that_is_named(
+    gsrec: Gsrec, run_folder: Path, small_log: Path
+) -> None:
+    Path("users.txt").write_text("\ufeffu3\nu1\n", encoding="utf-8")
+    assert gsrec("pack", run_folder, "--out", "shop.gsrec")[0] == 0
+    ask = ("recommend", "shop.gsrec", "--users", "users.txt", "--json")
+    code, _, err = gsrec(*ask)
+    assert code == 2
+    assert "shop.gsrec is a model by itself, not a run folder: say with --log whose users are meant" in err
+    of_run = gsrec("recommend", run_folder, "--users", "users.txt", "--json")[1]
+    assert gsrec(*ask, "--log", small_log)[1] == of_run
+
+
+def test_a_runs_own_model_is_not_overwritten(gsrec: Gsrec, run_folder: Path) -> None:
+    code, _, err = gsrec("pack", run_folder, "--out", run_folder / "bundle")
+    assert (code, "is the model that" in err) == (2, True)
+
+
+def test_what_was_not_finished_is_said_to_be_so(gsrec: Gsrec, run_folder: Path) -> None:
+    (run_folder / "checkpoints").mkdir(exist_ok=True)
+    (run_folder / "run.json").unlink()
+    code, _, err = gsrec("recommend", run_folder, "--history", "i1")
+    assert code == 1
+    assert "holds a training that was not finished. Resume it with" in err
+
+
 @pytest.mark.parametrize("out", ["next.parquet", "next.csv"])
 def test_recommend_for_everybody_in_a_log(gsrec: Gsrec, run_folder: Path, small_log: Path, out: str) -> None:
     more = small_log.read_text(encoding="utf-8") + "new,i2,1\nnew,nothing,2\n"

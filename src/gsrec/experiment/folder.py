@@ -102,14 +102,18 @@ def open_bundle(folder: Path) -> Bundle:
     return bundle
 
 
+def is_run(path: Path) -> bool:
+    """Whether a path is a run folder, be it whole or not, and not a bundle by itself."""
+    return any((path / name).exists() for name in (RUN_FILE, CHECKPOINTS_FOLDER)) or bundle_place(path) != path
+
+
 def any_bundle(path: Path) -> Bundle:
     """The trained model of a run folder, or of a bundle by itself.
 
     Raises:
         BundleError: if it is neither, or damaged.
     """
-    is_run = any((path / name).exists() for name in (RUN_FILE, CHECKPOINTS_FOLDER)) or bundle_place(path) != path
-    return open_bundle(path) if is_run else load_bundle(path)
+    return open_bundle(path) if is_run(path) else load_bundle(path)
 
 
 def check_new_place(out: Path) -> None:

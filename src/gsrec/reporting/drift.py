@@ -16,7 +16,7 @@ class Period:
         first_day: of the period, ISO 8601, UTC.
         age: days between the model's newest event and the period's start.
         events: how many there are.
-        unknown_items: share of the events that are of items the model does not know.
+        unknown_items: share of the events that are of items without a training event.
         new_users: share of the active users who have no event that the model could have learned from.
         shift: Jensen-Shannon divergence of the items' shares from those in training, in bits, 0 to 1.
         shift_by_chance: the same of as many events drawn from training: what no shift at all would look like.
@@ -57,7 +57,7 @@ class Drift:
         on_validation: how it was judged when it was trained.
         whole: all days since, as one period.
         periods: the days since, a few at a time.
-        unknown_catalogue: share of the items taken since that the model does not know.
+        unknown_catalogue: share of the items taken since that have no training event.
         movers: the items that rose and fell the most.
     """
 
