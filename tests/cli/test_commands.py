@@ -260,6 +260,10 @@ def test_a_bundle_by_itself_answers_the_users_of_a_log_that_is_named(
     assert "shop.gsrec is a model by itself, not a run folder: say with --log whose users are meant" in err
     of_run = gsrec("recommend", run_folder, "--users", "users.txt", "--json")[1]
     assert gsrec(*ask, "--log", small_log)[1] == of_run
+    renamed = small_log.read_text(encoding="utf-8").replace("user_id,item_id", "who,what")
+    Path("renamed.csv").write_text(renamed, encoding="utf-8")
+    columns = ("--user-column", "who", "--item-column", "what")
+    assert gsrec(*ask, "--log", "renamed.csv", *columns)[1] == of_run
 
 
 def test_a_runs_own_model_is_not_overwritten(gsrec: Gsrec, run_folder: Path) -> None:

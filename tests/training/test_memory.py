@@ -32,4 +32,5 @@ def test_where_the_library_cannot_nothing_happens(monkeypatch: pytest.MonkeyPatc
     memory._trim.cache_clear()
     monkeypatch.setattr(sys, "platform", "darwin")
     give_back()
+    assert memory._trim() is None
     memory._trim.cache_clear()

@@ -14,7 +14,6 @@ from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
 from gsrec.cli.logs import check_other, opened
 from gsrec.cli.options import ColumnOptions, Output, WishOptions, split_ids
 from gsrec.data.sequences import Sequences
-from gsrec.data.sources import open_log
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError
 from gsrec.experiment.folder import any_bundle, is_run, training_of
@@ -34,10 +33,16 @@ def answer_history(path: Path, index: Path | None, history: str, wishes: WishOpt
 
 
 def answer_users(
-    path: Path, index: Path | None, users: Path, log: str | None, wishes: WishOptions, output: Output
+    path: Path,
+    index: Path | None,
+    users: Path,
+    log: str | None,
+    columns: ColumnOptions,
+    wishes: WishOptions,
+    output: Output,
 ) -> None:
-    """Print what comes next for some users of the log."""
-    found = user_histories(_sequences(path, log), users)
+    """Print what comes next for some users of the run's log, or of the one that is named."""
+    found = user_histories(_sequences(path, log, columns, output), users)
     owners, histories = [user for user, _ in found], [items for _, items in found]
     _answer(_recommender(path, index), owners, histories, wishes, output)
 
@@ -67,15 +72,15 @@ def answer_everybody(
     typer.echo(f"written: {out}, {record['rows']:,} rows for {record['users']:,} users")
 
 
-def _sequences(path: Path, log: str | None) -> Sequences:
+def _sequences(path: Path, log: str | None, columns: ColumnOptions, output: Output) -> Sequences:
     """What the users of a run's log took; a bundle by itself does not know where its log is."""
     if is_run(path):
         return open_run(path, moved_to=log).split.sequences
     bundle = any_bundle(path)
     if log is None:
         raise ConfigError(f"{path} is a model by itself, not a run folder: say with --log whose users are meant")
-    kept = training_of(bundle).data.filtered(open_log(log)).known_items(bundle.vocabulary)
-    return kept.to_sequences(bundle.vocabulary)
+    whole = opened(log, columns, output, trained=path)
+    return training_of(bundle).data.filtered(whole).known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
 
 
 def _recommender(path: Path, index: Path | None) -> Recommender:

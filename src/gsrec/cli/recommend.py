@@ -17,7 +17,8 @@ def recommend(
     *,
     history: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="Item ids, oldest first.")] = None,
     users: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="User ids of the run's log, one a line: after all they took.")
+        Path | None,
+        typer.Option(metavar="FILE", help="User ids of the run's log, or of --log, one a line: after all they took."),
     ] = None,
     everybody: Annotated[
         str | None, typer.Option(metavar="LOG", help="After all that every user of this log took, into --out.")
@@ -36,6 +37,7 @@ def recommend(
 ) -> None:
     """Recommend the K items most likely to come next."""
     from gsrec.cli.answers import answer_everybody, answer_history, answer_users
+    from gsrec.experiment.folder import is_run
 
     of_log = dict(zip(("--user-column", "--item-column", "--time-column"), columns.names, strict=True))
     if [history, users, everybody].count(None) != 2:
@@ -46,12 +48,12 @@ def recommend(
             raise ConfigError("say with --out where the recommendations for everybody go, such as --out next.parquet")
         answer_everybody(path, everybody, columns, out, wishes, output)
         return
-    _check_unused("--users" if history is None else "--history", {"--out": out, **of_log})
     if history is not None:
-        _check_unused("--history", {"--log": log})
+        _check_unused("--history", {"--out": out, "--log": log, **of_log})
         answer_history(path, index, history, wishes, output)
     elif users is not None:
-        answer_users(path, index, users, log, wishes, output)
+        _check_unused("--users", {"--out": out, **(of_log if is_run(path) else {})})  # a run remembers its columns
+        answer_users(path, index, users, log, columns, wishes, output)
 
 
 def _check_unused(given: str, others: Mapping[str, object]) -> None:

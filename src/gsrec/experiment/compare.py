@@ -74,8 +74,8 @@ def compare_models(
     _check_out(out)
     _check_trained(trained)
     splits = _splits(reference, configs, narrator, prepared)
-    for config in configs:
-        _check_alike(out, splits[config.data], config, candidates)
+    for asked in splits.items():
+        _check_alike(out, *asked, candidates)
     results = []
     with held(out):
         for number, config in enumerate(configs, start=1):
@@ -112,9 +112,9 @@ def _check_trained(trained: Path | None) -> None:
         raise ConfigError(f"{trained} holds no comparison whose models could be judged. Name the folder of one.")
 
 
-def _check_alike(out: Path, split: Split, config: RunConfig, candidates: str) -> None:
+def _check_alike(out: Path, data: DataConfig, split: Split, candidates: str) -> None:
     """Make sure that what is recorded can stand in one table with what is asked for."""
-    asked = (split.sequences.fingerprint, split.name, config.data.filter_seen, candidates)
+    asked = (split.sequences.fingerprint, split.name, data.filter_seen, candidates)
     for one in recorded_results(out):
         found = (one.data.fingerprint, one.split, one.protocol.filter_seen, one.protocol.candidates)
         if found != asked:
