@@ -22,6 +22,9 @@ LOCK = ".lock"
 NEW, OLD = ".new", ".old"
 """What the hidden names of what is being written, and of what makes place for it, end with."""
 
+PATIENCE_SECONDS = 30.0
+"""How long is waited for another process that changes a file."""
+
 DIGITS = "[0-9a-f]{8}"
 LEFTOVER = re.compile(rf"\..+\.{DIGITS}({re.escape(NEW)}|{re.escape(OLD)})")
 """Any such name."""
@@ -85,12 +88,16 @@ def alone(path: Path) -> Iterator[None]:
     """Wait until no other process changes a file this way, and keep it for this one; what says so stays beside it.
 
     Raises:
+        ConfigError: if another process has it for longer than changing a file takes.
         DataError: if its folder cannot be written to.
     """
-    lock = FileLock(path.parent / f".{path.name}{LOCK}")
+    lock = FileLock(path.parent / f".{path.name}{LOCK}", timeout=PATIENCE_SECONDS)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
+    except Timeout as error:
+        told = "Try again, or give a file in a folder that can be written to."
+        raise ConfigError(f"cannot change {path}: {lock.lock_file} cannot be had for this process. {told}") from error
     except OSError as error:
         raise DataError(f"cannot write {path}: {error.strerror}. Give a folder that can be written to.") from error
     try:

@@ -335,7 +335,7 @@ def test_inspect_and_pack(gsrec: Gsrec, run_folder: Path) -> None:
     for place in ("small.gsrec", run_folder / "bundle"):
         code, out, _ = gsrec("inspect", place)
         assert (code, out.splitlines()[-1]) == (0, "as it was saved")
-    assert json.loads(gsrec("pack", "small.gsrec", "--out", "again", "--json")[1])["bundle"] == "again"
+    assert json.loads(gsrec("pack", "small.gsrec", "--out", "again", "--json")[1])["out"] == "again"
     asked = ("--history", "i1,i2", "--json")
     assert gsrec("recommend", "again", *asked) == gsrec("recommend", run_folder, *asked)
     Path("again/vocabulary.json").write_text("[]", encoding="utf-8")

@@ -18,7 +18,8 @@ from gsrec.cli.keys import app as keys_app
 from gsrec.cli.serve import serve
 from gsrec.cli.spread import spread
 from gsrec.errors import ConfigError, MissingExtraError
-from gsrec.serving.keys import new_key, read_keys
+from gsrec.files import alone
+from gsrec.serving.keys import new_key, read_keys, remove_key
 from gsrec.serving.service import Service
 from gsrec.serving.settings import Settings
 
@@ -58,6 +59,46 @@ def test_a_taken_name_is_an_error(tmp_path: Path) -> None:
     command = ["new", "--name", "ann", "--file", str(tmp_path / "keys.json")]
     CliRunner().invoke(keys_app, command)
     assert isinstance(CliRunner().invoke(keys_app, command).exception, ConfigError)
+
+
+def test_keys_are_listed_without_their_hashes(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    new_key(path, "ann")
+    new_key(path, "boss", admin=True)
+    as_text = CliRunner().invoke(keys_app, ["list", "--file", str(path)])
+    assert re.findall(r"ann|boss +admin", as_text.stdout) == ["ann", "boss  admin"]
+    assert not re.search("[0-9a-f]{64}", as_text.stdout)
+    told = json.loads(CliRunner().invoke(keys_app, ["list", "--file", str(path), "--json"]).stdout)
+    assert told["keys"] == [{"name": "ann", "admin": False}, {"name": "boss", "admin": True}]
+
+
+def test_a_removed_key_opens_nothing_and_the_others_do(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    made = {name: new_key(path, name) for name in ("ann", "bob")}
+    ended = CliRunner().invoke(keys_app, ["remove", "--name", "ann", "--file", str(path)])
+    assert ended.stdout == "removed: ann\n"
+    assert "SIGHUP" in ended.stderr
+    assert read_keys(path).find(made["ann"].encode()) is None
+    assert read_keys(path).find(made["bob"].encode()) is not None
+    CliRunner().invoke(keys_app, ["remove", "--name", "bob", "--file", str(path), "--json"])
+    assert "none" in CliRunner().invoke(keys_app, ["list", "--file", str(path)]).stdout
+
+
+def test_a_key_that_is_not_there_cannot_be_removed(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    new_key(path, "ann")
+    with pytest.raises(ConfigError, match=r"has no key named 'bob'\. Its keys: ann\."):
+        remove_key(path, "bob")
+
+
+def test_a_file_of_keys_that_cannot_be_had_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "keys.json"
+    monkeypatch.setattr("gsrec.files.PATIENCE_SECONDS", 0.1)
+    with alone(path), pytest.raises(ConfigError, match="cannot be had for this process"):
+        new_key(path, "ann")
+    assert not path.exists()
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,14 @@ def test_a_wrong_method_is_405(server: Server, method: str, path: str) -> None:
     assert response.headers["allow"]
 
 
+def test_a_wrong_method_is_told_all_that_the_path_takes(server: Server) -> None:
+    response = server.client.put("/v1/sessions/s")
+    assert response.headers["allow"] == "DELETE, GET, HEAD"
+    assert "only DELETE, GET, HEAD" in refused(response, 405, "method_not_allowed")["message"]
+    assert server.client.get(EVENTS).headers["allow"] == "POST"
+    assert server.client.head(EVENTS).status_code == 405
+
+
 @pytest.mark.parametrize("session", ["x" * 65, "-a", "a b", "ä", "a%00"])
 def test_a_bad_session_id_is_refused(server: Server, session: str) -> None:
     told = refused(server.client.post(f"/v1/sessions/{session}/events", json={"item_id": 1}), 422, "invalid")

@@ -74,6 +74,16 @@ def start() -> Iterator[Callable[..., Process]]:
         yield run
 
 
+def test_head_is_answered_as_get_without_the_body(start: Callable[..., Process], shop: Path) -> None:
+    client = start(shop).client
+    for path in ("/healthz", "/readyz", "/", "/v1/models"):
+        asked, headed = client.get(path), client.head(path)
+        assert (headed.status_code, headed.content) == (200, b"")
+        assert headed.headers["content-length"] == str(len(asked.content))
+    assert client.head("/v1/nothing").status_code == 404
+    assert client.get("/healthz").json() == {"status": "alive"}
+
+
 def test_acknowledged_events_outlive_kill_9(start: Callable[..., Process], shop: Path, tmp_path: Path) -> None:
     kept = tmp_path / "sessions.sqlite"
     server = start(shop, "--sessions", kept)

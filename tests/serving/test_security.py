@@ -11,7 +11,7 @@ import pytest
 from tests.serving.conftest import Server
 
 from gsrec.errors import ConfigError
-from gsrec.serving.keys import KeyRing, new_key, read_keys
+from gsrec.serving.keys import KeyRing, new_key, read_keys, remove_key
 from gsrec.serving.security import RateLimits
 
 OWN_HEADERS = {
@@ -98,10 +98,7 @@ def test_only_an_admin_key_reloads(guarded: Server, keys: dict[str, str]) -> Non
 
 
 def test_a_removed_key_is_refused_after_a_reload(guarded: Server, keys: dict[str, str], tmp_path: Path) -> None:
-    path = tmp_path / "keys.json"
-    content = json.loads(path.read_text())
-    content["keys"] = [entry for entry in content["keys"] if entry["name"] != "ann"]
-    path.write_text(json.dumps(content))
+    remove_key(tmp_path / "keys.json", "ann")
     guarded.ask("GET", "/v1/models", **bearer(keys["ann"]))
     guarded.ask("POST", "/v1/admin/reload", **bearer(keys["boss"]))
     assert guarded.client.get("/v1/models", **bearer(keys["ann"])).status_code == 401

@@ -22,7 +22,7 @@ def export(
 
     facts = export_bundle(any_bundle(path), out)
     if as_json:
-        print_json({"export": str(out), "fingerprint": facts.fingerprint, "streams": facts.step is not None})
+        print_json({"out": str(out), "fingerprint": facts.fingerprint, "streams": facts.step is not None})
         return
     graphs = [graph.file for graph in (facts.scores, facts.step) if graph]
     typer.echo(f"written: {out} ({facts.model}, {facts.num_items:,} items: {', '.join(graphs)})")

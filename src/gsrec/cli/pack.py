@@ -24,6 +24,6 @@ def pack(
     check_new_place(out)
     save_bundle(bundle, out)
     if as_json:
-        print_json({"bundle": str(out), "fingerprint": bundle.fingerprint})
+        print_json({"out": str(out), "fingerprint": bundle.fingerprint})
         return
     typer.echo(f"written: {out} ({bundle.config.name}, {len(bundle.vocabulary):,} items)")

@@ -21,6 +21,7 @@ from gsrec.serving.body import BodyLimit
 from gsrec.serving.docs import docs_page
 from gsrec.serving.errors import ApiError, answer_error
 from gsrec.serving.events import EventsDoor
+from gsrec.serving.methods import HeadAsGet
 from gsrec.serving.observer import Observer
 from gsrec.serving.routes import router
 from gsrec.serving.security import Gate, RateLimits
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit)
     app.add_middleware(Gate, keys=lambda: service.contents.keys, limits=limits)
     app.add_middleware(Observer, metrics=service.metrics)
+    app.add_middleware(HeadAsGet)
     app.include_router(router)
     _add_status(app, service)
     _add_page(app, WebFiles())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gsrec.errors import ConfigError, DataError, GSRecError
+from gsrec.serving.methods import methods_of
 
 
 class StoreError(GSRecError):
@@ -64,7 +66,7 @@ UNION_PARTS = (ITEM_ID, "list[")
 NO_ITEM_ID = "an item id is a whole number of 64 bits, or a text of 1 to 256 characters."
 MAX_WHERE = 100
 
-CODES = {404: "not_found", 405: "method_not_allowed", 400: "unreadable"}
+CODES = {404: "not_found", 400: "unreadable"}
 """The codes of what routing and reading refuse."""
 
 
@@ -91,13 +93,17 @@ def of_validation(error: ValidationError | RequestValidationError) -> ApiError:
 
 def of_http(error: HTTPException) -> ApiError:
     """What routing refuses, as an answer."""
-    headers = error.headers or {}
     told = {
         404: "there is no such path. GET /docs lists those that there are.",
-        405: f"this path does not take this method, only {headers.get('Allow', 'others')}.",
         400: "the body cannot be read. Send one JSON object in UTF-8.",
     }.get(error.status_code, str(error.detail))
-    return ApiError(error.status_code, CODES.get(error.status_code, "refused"), told, headers=headers)
+    return ApiError(error.status_code, CODES.get(error.status_code, "refused"), told, headers=error.headers)
+
+
+def of_method(allowed: str) -> ApiError:
+    """A method that a path does not take, as an answer; it takes those that are allowed."""
+    told = f"this path does not take this method, only {allowed}."
+    return ApiError(405, "method_not_allowed", told, headers={"Allow": allowed})
 
 
 def as_answer(error: Exception) -> ApiError:
@@ -114,4 +120,5 @@ def as_answer(error: Exception) -> ApiError:
 
 async def answer_error(request: Request, error: Exception) -> Response:
     """Answer a request with what was raised."""
-    return as_answer(error).response()
+    is_method = isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    return (of_method(methods_of(request)) if is_method else as_answer(error)).response()

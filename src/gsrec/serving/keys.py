@@ -70,13 +70,27 @@ def new_key(path: Path, name: str, *, admin: bool = False) -> str:
     with alone(path):
         entries = read_keys(path).entries if path.exists() else ()
         if name in (entry.name for entry in entries):
-            raise ConfigError(
-                f"{path} has a key named {name!r} already. Give another name, or remove that entry first."
-            )
+            told = "Give another name, or remove that one first: `gsrec keys remove`."
+            raise ConfigError(f"{path} has a key named {name!r} already. {told}")
         key = PREFIX + secrets.token_urlsafe(32)
-        entry = KeyEntry(name=name, sha256=_digest(key.encode()), admin=admin)
-        write_json(path, KeyFile(keys=(*entries, entry)).model_dump())
+        _write(path, (*entries, KeyEntry(name=name, sha256=_digest(key.encode()), admin=admin)))
     return key
+
+
+def remove_key(path: Path, name: str) -> None:
+    """Take a key out of a file; a server that runs knows it until it loads its keys again.
+
+    Raises:
+        ConfigError: if the file cannot be read, or has no key of that name.
+        DataError: if the disk does not take it.
+    """
+    with alone(path):
+        entries = read_keys(path).entries
+        kept = tuple(entry for entry in entries if entry.name != name)
+        if len(kept) == len(entries):
+            named = ", ".join(entry.name for entry in entries) or "none"
+            raise ConfigError(f"{path} has no key named {name!r}. Its keys: {named}.")
+        _write(path, kept)
 
 
 def read_keys(path: Path) -> KeyRing:
@@ -96,6 +110,10 @@ def read_keys(path: Path) -> KeyRing:
     if len(names) != len(set(names)):
         raise ConfigError(f"{path} has two keys of one name: sessions belong to a name. Remove one of them.")
     return KeyRing(entries)
+
+
+def _write(path: Path, entries: tuple[KeyEntry, ...]) -> None:
+    write_json(path, KeyFile(keys=entries).model_dump())
 
 
 def _digest(key: bytes) -> str:

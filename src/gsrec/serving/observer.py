@@ -36,7 +36,7 @@ HEADERS = (
     (b"cache-control", b"no-store"),
 )
 
-METHODS = frozenset({"GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"})
+METHODS = frozenset({"GET", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"})
 SLOW_SECONDS = 2.0
 
 
