@@ -260,7 +260,7 @@ def test_a_parquet_file_cut_short(write: Writer, tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_log(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="this is a folder; expected a file with interactions"):
+    with pytest.raises(DataError, match="this is a folder; expected a file"):
         read_log(tmp_path)
 
 

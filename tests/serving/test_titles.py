@@ -79,8 +79,9 @@ def test_answers_name_items(serve: Callable[..., Server], titles: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("item,title\n1,x\n", "titles need the columns item_id and title, found item, title"),
-        ("", "cannot read the titles in"),
+        ("item,genre\n1,x\n", "titles need the columns item_id and title, found 'item', 'genre'"),
+        ("item_id,title\n1,x,y\n", "line 2 is not 2 fields separated by ','"),
+        ("", "the file is empty"),
     ],
 )
 def test_a_bad_file_of_titles_is_refused(tmp_path: Path, content: str, said: str) -> None:
@@ -90,5 +91,19 @@ def test_a_bad_file_of_titles_is_refused(tmp_path: Path, content: str, said: str
 
 
 def test_a_missing_file_of_titles_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot read the titles in"):
+    with pytest.raises(DataError, match="no such file"):
         read_titles(tmp_path / "titles.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("movies.csv", "movieId,title,genres\n007,Heat,Crime\n8,300,War\n9,,None\n"),
+        ("movies.csv", "movieId;title;genres\n007;Heat;Crime\n8;300;War\n"),
+        ("movies.tsv", "genres\tmovie_id\tmovie_title\nCrime\t007\tHeat\nWar\t8\t300\n"),
+        ("goods.jsonl", '{"asin": "007", "title": "Heat"}\n{"asin": "8", "title": "300"}\n'),
+    ],
+)
+def test_titles_come_in_any_format_that_logs_have(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert read_titles(tmp_path / name) == {"007": "Heat", "8": "300"}

@@ -20,7 +20,9 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=0, max=65_535, help="The port to listen at; 0: a free one.")] = 8000,
-    titles: Annotated[Path | None, typer.Option(metavar="CSV", help="Titles, with columns item_id and title.")] = None,
+    titles: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A table of titles, with columns such as item_id and title.")
+    ] = None,
     indexes: Annotated[
         list[Path] | None, typer.Option("--index", metavar="DIR", help="An index of `gsrec index`, for its own model.")
     ] = None,

@@ -81,6 +81,25 @@ TIME_NAMES = (
 TIME_LIKE = re.compile(r"(?i:date|time|stamp|[ _.-](?:at|ts|on))$|(?<=[a-z])(?:At|Ts)$")
 """How names end that may be of a time."""
 
+TITLE_NAMES = (
+    "title",
+    "name",
+    "itemtitle",
+    "itemname",
+    "movietitle",
+    "producttitle",
+    "productname",
+    "tracktitle",
+    "trackname",
+    "songtitle",
+    "songname",
+    "artistname",
+    "booktitle",
+    "gametitle",
+    "gamename",
+    "headline",
+)
+
 STRENGTH_NAMES = ("rating", "ratings", "score", "stars", "overall")
 """Columns that say how much somebody liked an item, which is nothing to us."""
 
@@ -147,6 +166,22 @@ def find_roles(columns: Columns, names: Sequence[str], where: str) -> Roles:
         if f"{name}_duplicated_0" in names:  # so Polars calls the second of two
             raise DataError(f"{where}: two columns are called {name!r}. Give one of them another name.")
     return Roles(user, item, time, _notes(columns, names, user, item, time))
+
+
+def find_titles(names: Sequence[str], where: str) -> tuple[str, str]:
+    """The columns of a table of titles: an item's id, and what the item is called.
+
+    >>> find_titles(["movieId", "title", "genres"], "movies.csv")
+    ('movieId', 'title')
+
+    Raises:
+        DataError: if there is no such column.
+    """
+    item, title = _guessed(ITEM_NAMES, names), _guessed(TITLE_NAMES, names)
+    if item is None or title is None:
+        found = ", ".join(map(repr, names))
+        raise DataError(f"{where}: titles need the columns item_id and title, found {found}. Name two of them so.")
+    return item, title
 
 
 def is_header(names: Sequence[str]) -> bool:

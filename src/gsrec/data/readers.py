@@ -32,13 +32,12 @@ def read_log(
     """
     path = Path(path)
     with explained(path):
-        _check_file(path)
         return log_from_table(reader(path), columns=columns, name=name or without_compression(path).stem)
 
 
 def _check_file(path: Path) -> None:
     if path.is_dir():
-        raise DataError(f"{path}: this is a folder; expected a file with interactions")
+        raise DataError(f"{path}: this is a folder; expected a file")
     if not path.exists():
         raise DataError(f"{path}: no such file")
     if path.stat().st_size == 0:
@@ -50,8 +49,9 @@ def explained(path: Path) -> Iterator[None]:
     """Say which file it was where reading fails.
 
     Raises:
-        DataError: instead of what a library or the system raised.
+        DataError: instead of what a library or the system raised, or if there is no file, or an empty one.
     """
+    _check_file(path)
     try:
         yield
     except (*DAMAGE, OSError) as error:

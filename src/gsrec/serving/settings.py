@@ -24,7 +24,7 @@ class Settings:
     Attributes:
         bundles: bundles or run folders; the first is the default model.
         indexes: folders of `gsrec index`, each for one of the models.
-        titles: a CSV file with the columns item_id and title.
+        titles: a table with columns such as item_id and title, in any format that a log can have.
         log: a log whose users can be replayed.
         columns: of that log.
         sessions: a file for SQLite, a `redis://` address, or `:memory:`.

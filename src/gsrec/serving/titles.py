@@ -10,26 +10,24 @@ from pathlib import Path
 import polars as pl
 
 from gsrec.bundle import Bundle
+from gsrec.data.columns import find_titles
+from gsrec.data.formats import read_table
+from gsrec.data.readers import explained
 from gsrec.data.vocabulary import ItemId
-from gsrec.errors import DataError
 
 
 def read_titles(path: Path | None) -> dict[str, str]:
-    """The titles of a CSV file with the columns item_id and title, by the id as text; without a file, none.
+    """The titles in a table of any format that logs can have, by the id as text; without a file, none.
 
     Raises:
-        DataError: if it cannot be read, or has other columns.
+        DataError: if it cannot be read, or has no columns of ids and titles.
     """
     if path is None:
         return {}
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"cannot read the titles in {path}: {str(error).splitlines()[0]}") from error
-    if not {"item_id", "title"} <= set(frame.columns):
-        raise DataError(f"{path}: titles need the columns item_id and title, found {', '.join(frame.columns)}")
-    rows = frame.select("item_id", "title").drop_nulls().rows()
-    return dict(rows)
+    with explained(path):
+        table = read_table(path)
+        item, title = find_titles(table.columns(), str(path))
+        return dict(table.collect([item, title]).drop_nulls().cast(pl.String).rows())
 
 
 @dataclass(frozen=True, eq=False)
