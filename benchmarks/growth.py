@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -97,7 +98,7 @@ def train(model: str, num_events: int, num_items: int, length: int, *settings: s
     return {"seconds": spent * built / done, "seconds_to_build_batches": building}
 
 
-POINTS = {
+POINTS: dict[str, list[tuple[Any, ...]]] = {
     "events read": [("read", n) for n in READ],
     "events of an epoch": [("train", "gsrec", n, 10_000, 50) for n in EPOCH],
     "items, softmax": [("train", "sasrec", 2**16, v, 50) for v in ITEMS],
@@ -143,7 +144,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.point:
         kind, *rest = json.loads(given.point)
-        answer = {"read": read, "train": train}[kind](*rest)
+        answer = read(*rest) if kind == "read" else train(*rest)
         print(json.dumps(answer | {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
         return
     lines: dict[str, list[dict[str, float]]] = {}

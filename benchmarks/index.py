@@ -35,7 +35,8 @@ def clustered(generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 def plain(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Normal numbers without any structure: as hard as it gets."""
-    return tuple(torch.randn(count, SIZE, generator=generator) for count in (NUM_ITEMS + 1, 2 * NUM_QUERIES))
+    items = torch.randn(NUM_ITEMS + 1, SIZE, generator=generator)
+    return items, torch.randn(2 * NUM_QUERIES, SIZE, generator=generator)
 
 
 def times(index: ItemIndex, queries: Tensor) -> tuple[float, float, float]:

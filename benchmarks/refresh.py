@@ -34,6 +34,7 @@ from gsrec.experiment.configure import run_config
 from gsrec.experiment.prepare import batches_of, new_model
 from gsrec.experiment.refresh import RefreshPlan, go_on
 from gsrec.files import write_json
+from gsrec.models import SequenceEncoder
 from gsrec.models.growing import Widened
 from gsrec.training.course import Keeping
 from gsrec.training.trainer import fit
@@ -63,6 +64,7 @@ def until(log: InteractionLog, moment: float) -> InteractionLog:
 def trained(config: RunConfig, split: Split) -> tuple[Bundle, float, int]:
     """A model trained from nothing, the seconds it took, and its epochs."""
     model = new_model(config, split)
+    assert isinstance(model, SequenceEncoder)
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         fitted = fit(
@@ -95,7 +97,7 @@ def measure(log: InteractionLog, config: RunConfig, weeks: int, base: Bundle, be
     further = go_on(base, config, split, int(begin), RefreshPlan(seed=config.seed))
     anew, anew_seconds, anew_epochs = trained(config, split)
     test = Protocol("test")
-    stale = evaluate(Widened(base.model, split.sequences.num_items), split, test)
+    stale = evaluate(Widened(base.model, split.sequences.num_items, base.counts), split, test)
     fresh, new = evaluate(further.model, split, test), evaluate(anew.model, split, test)
     against = paired_test(ndcg(fresh.ranks, 10), ndcg(new.ranks, 10))
     return {

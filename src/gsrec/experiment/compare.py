@@ -176,7 +176,7 @@ class _Task:
             )
         test = trained.evaluate(self.config.data.protocol("test", candidates=self.candidates))
         keep_ranks(test, out / folder)
-        costs = {"event_seconds": event_seconds(trained)}
+        costs = {"event_seconds": event_seconds(trained.model, self.config, self.split)}
         record = result_record(trained, test) | {"validation": trained.validation.metrics, "run": str(folder), **costs}
         return append_result(out / RESULTS_FILE, record)
 

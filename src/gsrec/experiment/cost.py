@@ -6,18 +6,19 @@ import time
 from statistics import median
 
 from gsrec.bundle import Bundle
-from gsrec.experiment.run import Run
+from gsrec.data.splits import Split
+from gsrec.experiment.config import RunConfig
+from gsrec.models import Model
 from gsrec.recommend.recommender import Recommender
 
 SESSIONS, EVENTS = 10, 20
 """Users, from those with the fewest events to those with the most, and how many newest events of each are measured."""
 
 
-def event_seconds(run: Run) -> float:
+def event_seconds(model: Model, config: RunConfig, split: Split) -> float:
     """The median time from an event's coming in to ten items' going out, with as many threads as there are now."""
-    config = run.record.config
-    bundle = Bundle.of(run.model, config.model, run.split, settings=config.model_dump(mode="json"))
-    recommender, sequences, spent = Recommender(bundle), run.split.sequences, list[float]()
+    bundle = Bundle.of(model, config.model, split, settings=config.model_dump(mode="json"))
+    recommender, sequences, spent = Recommender(bundle), split.sequences, list[float]()
     by_length = sequences.lengths.argsort(kind="stable")
     for user in by_length[:: -(-by_length.size // SESSIONS)].tolist():
         start, end = sequences.offsets[user : user + 2].tolist()
