@@ -142,6 +142,23 @@ def test_another_protocol_split_or_number_of_users_is_an_error(write_run: WriteR
         compare_runs(runs)
 
 
+@pytest.mark.parametrize(
+    ("num_items", "num_users", "epochs", "is_told"),
+    [(17, 60, 2, True), (60, 60, 2, False), (17, 40, 2, False), (17, 60, 0, False)],
+)
+def test_a_trained_model_that_has_one_list_for_all_is_told(
+    write_run: WriteRun, num_items: int, num_users: int, epochs: int, is_told: bool
+) -> None:
+    metrics = {"NDCG@10": 1.0, "Coverage@10": num_items / 300}
+    training = {"epochs": epochs, "best_epoch": epochs or None, "seconds": 1.0, "num_parameters": 1}
+    runs = [
+        write_run("sasrec", [1] * num_users),
+        write_run("gsrec", [1] * num_users, metrics=metrics, training=training),
+    ]
+    told = "gsrec gives nearly everybody the same list, by popularity: 17 items in all lists of ten"
+    assert any(note.startswith(told) for note in compare_runs(runs).notes) == is_told
+
+
 def test_the_seed_of_candidates_matters_only_where_some_are_drawn(write_run: WriteRun) -> None:
     full = {"split": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"}
     drawn = full | {"candidates": "uniform:100"}

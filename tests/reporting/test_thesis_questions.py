@@ -103,6 +103,13 @@ def test_equal_shares_are_said_to_be_equal() -> None:
     )
 
 
+def test_what_was_not_run_everywhere_is_not_compared_across_data_sets() -> None:
+    outcomes = [_outcome("Beauty", POP=0.2, GSRec=0.3), _outcome("ML-1M", POP=0.4, BERT4Rec=0.6, GSRec=0.5)]
+    first, _, third = answer_questions(outcomes)
+    assert first.verdict.startswith("In part, as far as was run. By NDCG@10")
+    assert third.verdict == ("Not answered yet: GSRec was run beside other models on one data set than on the other.")
+
+
 def test_gsrec_alone_or_beside_nothing_answers_nothing() -> None:
     for outcome in (_outcome(GSRec=0.1), _outcome(POP=0.1), _outcome(POP=0.0, GSRec=0.1)):
         third = answer_questions([outcome])[2]

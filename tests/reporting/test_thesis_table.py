@@ -1,5 +1,5 @@
 from gsrec.reporting.tables import Cell, Table
-from gsrec.reporting.thesis_outcomes import our_outcomes
+from gsrec.reporting.thesis_outcomes import our_outcomes, thesis_outcomes
 from gsrec.reporting.thesis_table import thesis_table, thesis_tables
 
 from .conftest import WriteRun
@@ -46,8 +46,10 @@ def test_the_protocol_and_what_was_cut_stand_above(write_run: WriteRun) -> None:
     )
 
 
-def test_a_full_run_says_so(write_run: WriteRun) -> None:
-    assert _table(write_run).above[-1] == "Ours was run at the thesis's full size."
+def test_a_full_run_says_so_and_how_much_of_it_was_run(write_run: WriteRun) -> None:
+    told = "Ours was run at the thesis's full size"
+    assert _table(write_run).above[-1] == f"{told}, as far as it was run: 2 of 10 models and logs."
+    assert thesis_table(thesis_outcomes()).above[-1] == f"{told}."
 
 
 def test_what_the_thesis_leaves_open_stands_below(write_run: WriteRun) -> None:

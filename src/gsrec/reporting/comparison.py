@@ -17,6 +17,9 @@ from gsrec.reporting.settings import set_differently
 HEADLINE_METRIC = "NDCG@10"
 """What models are tested on and ordered by."""
 
+ONE_LIST = 50
+"""Items in all lists of ten, below which a trained model gives nearly everybody the same one."""
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -215,6 +218,7 @@ def _notes(groups: Mapping[str, Sequence[RunResult]]) -> tuple[str, ...]:
     notes = [told] if (told := set_differently(groups)) else []
     if rising:
         notes.append(f"Ended by the most epochs they were given, so more might be better: {', '.join(rising)}.")
+    notes += [told for label, group in groups.items() if (told := _one_list_told(label, group))]
     without = [label for label, group in groups.items() if not can_be_paired(group)]
     if any(run.num_users_evaluated < 2 for group in groups.values() for run in group):
         notes.append("No paired tests and no breakdown: they need at least two users, and one was judged.")
@@ -222,6 +226,17 @@ def _notes(groups: Mapping[str, Sequence[RunResult]]) -> tuple[str, ...]:
         told = f"No paired tests and no breakdown of {', '.join(without)}"
         notes.append(f"{told}: their per-user ranks are not beside the results.")
     return tuple(notes)
+
+
+def _one_list_told(label: str, runs: Sequence[RunResult]) -> str:
+    """What is to be known of a trained model that learned to give everybody the same list."""
+    num_items = [round(run.metrics.get("Coverage@10", 1.0) * run.data.num_items) for run in runs]
+    if not runs[0].training.epochs or runs[0].num_users_evaluated < ONE_LIST or max(num_items) >= ONE_LIST:
+        return ""
+    return (
+        f"{label} gives nearly everybody the same list, by popularity: {max(num_items)} items in all lists of ten over "
+        "the full catalogue."
+    )
 
 
 def _was_cut_short(run: RunResult) -> bool:

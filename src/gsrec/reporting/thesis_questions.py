@@ -73,7 +73,8 @@ def _yes_or_no(outcomes: Sequence[Outcome], rivals: Sequence[str]) -> str:
     if not judged:
         return ""
     won = judged.count("ahead of")
-    return "Yes. " if won == len(standings) else "In part. " if won else "No. "
+    verdict = "Yes" if won == len(judged) else "In part" if won else "No"
+    return f"{verdict}. " if len(judged) == len(standings) else f"{verdict}, as far as was run. "
 
 
 def _standings(outcomes: Sequence[Outcome], rivals: Sequence[str]) -> str:
@@ -143,6 +144,8 @@ def _characteristics_verdict(outcomes: Sequence[Outcome]) -> str:
     shares = {outcome.data: share for outcome in outcomes if (share := _share_of_best(outcome)) is not None}
     if len(shares) < 2:
         return "Not answered: it takes runs of GSRec and another model on two data sets."
+    if len({frozenset(outcome.headline) for outcome in outcomes if outcome.data in shares}) > 1:
+        return "Not answered yet: GSRec was run beside other models on one data set than on the other."
     best, *_, worst = sorted(shares, key=lambda data: -shares[data])
     ends = f"{shares[best]:.0%} of the best other model's NDCG@10 on {best}, {shares[worst]:.0%} on {worst}"
     if round(shares[best], 2) == round(shares[worst], 2):

@@ -81,7 +81,9 @@ def _size(outcomes: Sequence[Outcome], cuts: Sequence[str]) -> str:
     if not outcomes:
         return "Ours was not run."
     if not cuts:
-        return "Ours was run at the thesis's full size."
+        places, taken = sum(len(one.headline) for one in thesis_outcomes()), sum(len(one.headline) for one in outcomes)
+        told = "" if taken == places else f", as far as it was run: {taken} of {places} models and logs"
+        return f"Ours was run at the thesis's full size{told}."
     return f"Ours was run otherwise than the thesis: {'; '.join(cuts)}. Its numbers do not answer for the thesis's own."
 
 
