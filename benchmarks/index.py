@@ -95,8 +95,8 @@ def main() -> None:
         rows.append(measure(name, make, biased))
         print(rows[-1], flush=True)
     about = (
-        f"{NUM_ITEMS:,} items of {SIZE} numbers, {K} best items, one query at a time, one thread, seconds; work is "
-        "what the processor spent on it, whatever else ran. The recall is measured against the exact index by queries "
+        f"{NUM_ITEMS:,} items of {SIZE} numbers, {K} best items, one query at a time, one thread; work is what "
+        "the processor spent on a query, whatever else ran. The recall is measured against the exact index by queries "
         "that were not there when the index was built."
     )
     write_json(given.out / "index.json", {"about": about, "machine": machine(), "rows": rows})

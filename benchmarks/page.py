@@ -37,7 +37,7 @@ def best_peer(systems: dict[str, Any]) -> tuple[str, float] | None:
 def side_by_side(rows: dict[str, Any]) -> list[str]:
     """The goals, and whether they are met."""
     lines = [
-        "| work | log | GSRec | memory | best peer | times as fast | goal | met |",
+        "| work | log | this library | memory | best peer | times as fast | goal | met |",
         "|---|---|---:|---:|---:|---:|---:|---|",
     ]
     for row in rows.values():
@@ -51,8 +51,8 @@ def side_by_side(rows: dict[str, Any]) -> list[str]:
             if fast and small
             else "no: "
             + " and ".join(
-                [f"{ours['seconds'] / row['goal_seconds']:.1f} x the time"] * (not fast)
-                + [f"{memory / (row['goal_gigabytes'] or 1):.1f} x the memory"] * (not small)
+                [f"{ours['seconds'] / row['goal_seconds']:.2f} x the time"] * (not fast)
+                + [f"{memory / (row['goal_gigabytes'] or 1):.2f} x the memory"] * (not small)
             )
         )
         told = f"{peer[0]} {seconds(peer[1])}" if peer else "none measured"
@@ -114,24 +114,32 @@ def latency(rows: list[dict[str, Any]]) -> list[str]:
 
 def serving(told: dict[str, Any]) -> list[str]:
     """What the server holds, and whether its answers were right."""
-    lines = ["| load | events a second | median | 99th percentile | failed |", "|---|---:|---:|---:|---:|"]
+    lines = [
+        "| load | events a second | median | 99th percentile | processor, an event | failed |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
     for row in told["rows"]:
-        times = f"{row['p50']:.1f} ms | {row['p99']:.1f} ms"
+        times = f"{row['p50']:.1f} ms | {row['p99']:.1f} ms | {row['cpu_ms']:.2f} ms"
         lines.append(f"| {row['load']} | {row['per_second']:,.0f} | {times} | {row['failed']:,} |")
     checked = told["checked"]
     return [
         *lines,
         "",
-        f"Of {checked['answers']:,} answers {checked['wrong']:,} were wrong; {checked['lost']:,} events lost.",
+        f"Of {checked['answers']:,} answers, those before the measuring began included, {checked['wrong']:,} were wrong; "
+        f"{checked['lost']:,} events lost.",
     ]
 
 
 def index(rows: list[dict[str, Any]]) -> list[str]:
     """How fast the index finds the best items, and how many of them."""
-    lines = ["| vectors | built in | median | 99th percentile | recall@10 | exact |", "|---|---:|---:|---:|---:|---:|"]
+    lines = [
+        "| vectors | built in | median | 99th percentile | of it work | recall@10 | exact |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
     for row in rows:
         name = row["vectors"] + (", with a bias" if row["bias"] else "")
-        times = f"{seconds(row['build_seconds'])} | {row['median'] * 1e3:.2f} ms | {row['p99'] * 1e3:.2f} ms"
+        measured = (row[key] * 1e3 for key in ("median", "p99", "median_of_work"))
+        times = " | ".join([seconds(row["build_seconds"]), *(f"{value:.2f} ms" for value in measured)])
         lines.append(f"| {name} | {times} | {row['recall']:.3f} | {row['exact_median'] * 1e3:.1f} ms |")
     return lines
 
@@ -148,7 +156,11 @@ def growth(lines_of: dict[str, list[dict[str, float]]]) -> list[str]:
 
 def page(folder: Path) -> str:
     """The whole page; parts that were not measured are left out."""
-    parts = ["# Performance", "Written by `make bench` from `results/performance/`."]
+    parts = [
+        "# Performance",
+        "Written by `make bench` from `results/performance/`. It takes ml-1m and amazon-beauty-bert4rec in the folder that "
+        "`GSREC_DATA` names, the peers that `make peers` installs, and wrk for the server.",
+    ]
     if (path := folder / "side_by_side.json").exists():
         told = json.loads(path.read_text(encoding="utf-8"))
         rows, about = told["rows"], told["machine"]
@@ -158,9 +170,10 @@ def page(folder: Path) -> str:
             f"{about['python']}, torch {about['torch']}; products of matrices run at {told['rates']['float32']:.0f} "
             f"GFLOP/s in float32 and {told['rates']['bfloat16']:.0f} in bfloat16. Each system in a process of its own, "
             f"one after the other; peers in the versions of `benchmarks/peers/`. Not measured: {missing}.",
-            "SASRec with width 64, 2 blocks, 1 head, dropout 0.2 and batches of 128, each user's newest 200 (ml-1m) or "
-            "50 (Beauty: amazon-beauty-bert4rec) events. GSRec takes products in bfloat16 where the processor is fast "
-            "at it, as this one is; the peers take them in float32 unless they are told otherwise, and are not. An "
+            "What is trained and ranked side by side is SASRec, which every system has: width 64, 2 blocks, 1 head, dropout 0.2 and batches of 128, each user's newest 200 (ml-1m) or "
+            "50 (Beauty: amazon-beauty-bert4rec) events. This library takes products in bfloat16 where the processor is fast "
+            "at it, as this one is; the peers take them in float32 unless they are told otherwise, and are not: of the factors of training some 1.4 "
+            "is that alone ([research log](research-log.md)). Goals are those that this project set itself before. An "
             "epoch is worked out from some of its steps. RecBole has a row a prefix, so that its epoch is longer for "
             "the same targets, and does not leave out what users had.",
             "## Against the best peer of each row",

@@ -210,8 +210,8 @@ def main() -> None:
     print(checked)
     about = (
         "wrk against `gsrec serve` with SQLite on the same machine, each event kept before it is answered; 1,000 "
-        f"sessions, {NUM_ITEMS:,} items, {K} recommended. Times are milliseconds; cpu_ms "
-        "is what the server used of the processors for one event. Every answer was compared with "
+        f"sessions, {NUM_ITEMS:,} items, {K} recommended. The processor's time is "
+        "what the server used of all cores for one event. Every answer was compared with "
         f"`Recommender.recommend` of the events that the session had then, scores to {TOLERANCE}."
     )
     write_json(given.out / "serving.json", {"about": about, "machine": machine(), "rows": rows, "checked": checked})
