@@ -125,8 +125,8 @@ def serving(told: dict[str, Any]) -> list[str]:
     return [
         *lines,
         "",
-        f"Of {checked['answers']:,} answers, those before the measuring began included, {checked['wrong']:,} were wrong; "
-        f"{checked['lost']:,} events lost.",
+        f"Of {checked['answers']:,} answers, those before the measuring began included, {checked['wrong']:,} were "
+        f"wrong; {checked['lost']:,} events lost.",
     ]
 
 
@@ -158,8 +158,8 @@ def page(folder: Path) -> str:
     """The whole page; parts that were not measured are left out."""
     parts = [
         "# Performance",
-        "Written by `make bench` from `results/performance/`. It takes ml-1m and amazon-beauty-bert4rec in the folder that "
-        "`GSREC_DATA` names, the peers that `make peers` installs, and wrk for the server.",
+        "Written by `make bench` from `results/performance/`. It takes ml-1m and amazon-beauty-bert4rec in the folder "
+        "that `GSREC_DATA` names, the peers that `make peers` installs, and wrk for the server.",
     ]
     if (path := folder / "side_by_side.json").exists():
         told = json.loads(path.read_text(encoding="utf-8"))
@@ -170,12 +170,13 @@ def page(folder: Path) -> str:
             f"{about['python']}, torch {about['torch']}; products of matrices run at {told['rates']['float32']:.0f} "
             f"GFLOP/s in float32 and {told['rates']['bfloat16']:.0f} in bfloat16. Each system in a process of its own, "
             f"one after the other; peers in the versions of `benchmarks/peers/`. Not measured: {missing}.",
-            "What is trained and ranked side by side is SASRec, which every system has: width 64, 2 blocks, 1 head, dropout 0.2 and batches of 128, each user's newest 200 (ml-1m) or "
-            "50 (Beauty: amazon-beauty-bert4rec) events. This library takes products in bfloat16 where the processor is fast "
-            "at it, as this one is; the peers take them in float32 unless they are told otherwise, and are not: of the factors of training some 1.4 "
-            "is that alone ([research log](research-log.md)). Goals are those that this project set itself before. An "
-            "epoch is worked out from some of its steps. RecBole has a row a prefix, so that its epoch is longer for "
-            "the same targets, and does not leave out what users had.",
+            "What is trained and ranked side by side is SASRec, which every system has: width 64, 2 blocks, 1 head, "
+            "dropout 0.2 and batches of 128, each user's newest 200 (ml-1m) or 50 (Beauty: amazon-beauty-bert4rec) "
+            "events. This library takes products in bfloat16 where the processor is fast at it, as this one is; the "
+            "peers take them in float32 unless they are told otherwise, and are not: of the factors of training some "
+            "1.4 is that alone ([research log](research-log.md)). Goals are those that this project set itself before. "
+            "An epoch is worked out from some of its steps. RecBole has a row a prefix, so that its epoch is longer "
+            "for the same targets, and does not leave out what users had.",
             "## Against the best peer of each row",
             "\n".join(side_by_side(rows)),
             "### Where a goal is missed",
