@@ -17,6 +17,9 @@ LOG_F := ml-1m
 LOG_G := amazon-beauty-bert4rec
 LOG_H := amazon-beauty-5core
 LOG_T := ml-100k
+# Whose models a line judges.
+JUDGED_F := A
+JUDGED_G := E
 AMONG_F = --candidates popularity:100 --trained $(RESULTS)/A
 AMONG_G = --candidates popularity:100 --trained $(RESULTS)/E
 SPLIT_H := --set split=temporal
@@ -78,7 +81,7 @@ docs: ablations-page ## write the pages of results out of results/
 	cp results/thesis-small/thesis.md docs/thesis-small.md
 
 results: $(VENV)/.run ## run what is not recorded yet of lines of docs/results.md, such as LINE=A (hours each)
-	@for line in $(LINE); do $(MAKE) --no-print-directory line-$$line parts-$$line || exit 1; done
+	@for line in $(sort $(foreach line,$(LINE),$(JUDGED_$(line)) $(line))); do $(MAKE) --no-print-directory line-$$line parts-$$line || exit 1; done
 	$(report) --out $(PAGE)
 
 reproduce: ## run lines of docs/results.md again from nothing, such as LINE=A, into runs/again; stopped, it goes on

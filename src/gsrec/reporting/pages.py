@@ -18,6 +18,13 @@ from gsrec.reporting.tables import to_markdown
 BLOCK_START, BLOCK_END = "<!-- results:start -->", "<!-- results:end -->"
 
 
+HEAD = """# Results
+
+What stands after a colon in a model's name is its preset; a name alone is the model by its default one.
+"""
+"""How a page begins."""
+
+
 def write_results_page(
     folders: Sequence[Path],
     page: Path,
@@ -40,7 +47,7 @@ def write_results_page(
     several = [report.comparison for report in reports] if len(reports) > 1 else []
     overview = to_markdown(overview_tables(several, published) if several else ())
     texts = [_linked((folder / TABLE_FILE).read_text(encoding="utf-8"), folder, page) for folder in folders]
-    write_text(page, "\n".join(["# Results\n", *([overview] if overview else []), *texts]))
+    write_text(page, "\n".join([HEAD, *([overview] if overview else []), *texts]))
 
 
 def fill_results_block(
