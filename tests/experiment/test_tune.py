@@ -14,7 +14,7 @@ import pytest
 
 from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
-from gsrec.errors import ConfigError, DataError, MissingExtraError, TrainingError
+from gsrec.errors import ConfigError, DataError, MissingExtraError, StoppedError, TrainingError
 from gsrec.experiment import tune as tuning_module
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import RunRequest, run_config
@@ -142,6 +142,14 @@ def test_it_goes_on_as_if_it_had_never_been_stopped(
         trials = tried(split, tmp_path / "stopped", number)
     told = [[(trial.settings, trial.validation) for trial in study] for study in (trials, at_once)]
     assert told[0] == told[1]
+
+
+def test_a_study_that_is_told_to_stop_keeps_the_trials_that_ended(split: Split, tmp_path: Path) -> None:
+    tried(split, tmp_path, 1)
+    with pytest.raises(StoppedError, match=r"which is lost; the 1 that ended are kept: go on with the same"):
+        tune(REFERENCE, split, TUNING, tmp_path, num_trials=2, stop=lambda: True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.toml", "study.sqlite", "trials.json"]
+    assert len(tried(split, tmp_path, 2)) == 2
 
 
 def test_what_lies_outside_of_what_is_drawn_is_tried_as_well(split: Split, tmp_path: Path) -> None:

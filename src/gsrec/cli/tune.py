@@ -23,7 +23,14 @@ def tune(
     output: options.Output,
 ) -> None:
     """Try settings that are drawn, give up on those that fall behind, and write the best for --config."""
-    from gsrec.cli.console import print_json, print_notes, print_table, progress_bar, study_narrator
+    from gsrec.cli.console import (
+        print_json,
+        print_notes,
+        print_table,
+        progress_bar,
+        stopped_by_signals,
+        study_narrator,
+    )
     from gsrec.data.columns import Columns
     from gsrec.experiment import tune as tuning
     from gsrec.experiment.configure import RunRequest
@@ -38,7 +45,9 @@ def tune(
         split, notes = prepare(reference, request.config(), progress=progress)
     wanted = tuning.Tuning(request, split.sequences.sizes)
     print_notes(notes, quiet=output.quiet)
-    found = tuning.tune(reference, split, wanted, out, num_trials=trials, narrator=study_narrator(quiet=output.quiet))
+    with stopped_by_signals() as stop:
+        narrator = study_narrator(quiet=output.quiet)
+        found = tuning.tune(reference, split, wanted, out, num_trials=trials, stop=stop, narrator=narrator)
     if plots_available():
         write_study_plot(found, out)
     if output.as_json:

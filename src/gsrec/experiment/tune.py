@@ -14,7 +14,7 @@ import numpy as np
 
 from gsrec.data.sequences import LogSizes
 from gsrec.data.splits import Split
-from gsrec.errors import ConfigError, DataError, TrainingError
+from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
 from gsrec.experiment.config import Layer, RunConfig, as_now, check_learns
 from gsrec.experiment.configure import RunRequest
 from gsrec.experiment.folder import LogReference, check_folder
@@ -113,6 +113,7 @@ def tune(
     out: Path,
     *,
     num_trials: int,
+    stop: Callable[[], bool] = lambda: False,
     narrator: StudyNarrator | None = None,
 ) -> list[Trial]:
     """Try settings until the study has so many trials, and write the best ones as a file for `--config`.
@@ -127,6 +128,7 @@ def tune(
         tuning: what is tuned.
         out: the folder of the study.
         num_trials: trials in all, those of earlier calls included.
+        stop: asked after every step of a training whether to stop.
         narrator: is told how it goes on.
 
     Returns:
@@ -136,6 +138,7 @@ def tune(
         ConfigError: if nothing is left to draw, or `out` holds the study of something else, or one that goes on now.
         DataError: if the study's file is damaged, or the disk does not take it.
         MissingExtraError: if Optuna is not installed.
+        StoppedError: if it was told to stop.
     """
     check_installed("optuna")
     check_learns(tuning.request.model, "tune")
@@ -143,7 +146,8 @@ def tune(
         raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
     check_folder(out)
     with held(out), _storage_told(out / STUDY_FILE):
-        study = _Study(_open_study(out, split, tuning), reference, split, tuning, out, narrator or StudyNarrator())
+        opened = _open_study(out, split, tuning)
+        study = _Study(opened, reference, split, tuning, out, stop, narrator or StudyNarrator())
         while (number := len(study.trials())) < num_trials:
             study.try_next(number)
             study.write()
@@ -204,6 +208,7 @@ class _Study:
     split: Split
     tuning: Tuning
     out: Path
+    stop: Callable[[], bool]
     narrator: StudyNarrator
 
     def try_next(self, number: int) -> None:
@@ -221,6 +226,9 @@ class _Study:
             self.study.tell(trial, state=pruned)
         except optuna.TrialPruned:
             self.study.tell(trial, state=pruned)
+        except StoppedError as error:
+            told = f"stopped in a trial, which is lost; the {number} that ended are kept"
+            raise StoppedError(f"{told}: go on with the same `gsrec tune` again") from error
         self.narrator.on_trial(_record(self.study.trials[trial.number]))
 
     def _ask(self, number: int) -> Any:
@@ -261,7 +269,8 @@ class _Study:
                         raise optuna.TrialPruned
 
             try:
-                train(self.reference, config, folder, split=self.split, listener=replace(listener, on_epoch=on_epoch))
+                told = replace(listener, on_epoch=on_epoch)
+                train(self.reference, config, folder, split=self.split, stop=self.stop, listener=told)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
         return best
