@@ -15,13 +15,26 @@ DENSE, FEW_USERS = LogSizes(6_040, 3_416, 999_611), LogSizes(943, 1_682, 100_000
 SPARSE, TINY = LogSizes(22_363, 12_101, 198_502), LogSizes(90, 400, 900)
 
 
-def test_a_dense_log_has_the_presets_own_settings_and_a_large_one_averages() -> None:
-    sizes = LogSizes(4_000, 200, 60_000)
-    assert run_config("gsrec", sizes=sizes) == run_config("gsrec")
-    assert suited_note(suited("gsrec", sizes), run_config("gsrec", sizes=sizes)) == ()
+def test_a_dense_log_has_the_presets_own_settings_and_averages() -> None:
     dense, plain = run_config("gsrec", sizes=DENSE), run_config("gsrec")
     assert dense.model == plain.model
     assert dense.training == plain.training.model_copy(update={"averaging": 0.995})
+    told = suited_note(suited("gsrec", DENSE), dense)
+    assert told == ("settings that suit a log of these sizes: averaging=0.995, batch_size=64",)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "averaging"),
+    [
+        (TINY, 0.98),
+        (FEW_USERS, 0.992),
+        (LogSizes(600, 3_277, 102_272), 0.987),
+        (LogSizes(28_347, 3_408, 332_845), 0.995),
+        (LogSizes(138_493, 18_345, 20_000_000), 0.995),
+    ],
+)
+def test_weights_are_averaged_over_the_steps_of_two_epochs(sizes: LogSizes, averaging: float) -> None:
+    assert run_config("gsrec", sizes=sizes).training.averaging == averaging
 
 
 def test_a_loss_over_very_many_items_is_told() -> None:
@@ -44,7 +57,7 @@ def test_a_sparse_log_wants_width_dropout_and_cosines() -> None:
     assert run_config("sasrec", sizes=SPARSE).model.model_dump()["temperature"] == 0
     assert run_config("gat4rec", sizes=SPARSE).model.model_dump()["temperature"] == 0.07
     long_histories = suited_layer(LogSizes(600, 3_277, 102_272))
-    assert long_histories == {"training": {"batch_size": 16}}
+    assert long_histories == {"training": {"averaging": 0.987, "batch_size": 16}}
 
 
 @pytest.mark.parametrize(

@@ -136,8 +136,8 @@ def test_the_trainer_is_a_plain_loop(options: dict[str, Any], tmp_path: Path) ->
     train(ordinary, tmp_path / "without")
     config = TrainingConfig.model_validate({"epochs": 2, "learning_rate": 0.01, **options})
     averaged: Weights = {}
-    for _ in plain_steps(plain, config):
-        share, newest = config.averaging if averaged else 0.0, snapshot(plain)
+    for step, _ in enumerate(plain_steps(plain, config)):
+        share, newest = min(config.averaging, step / (step + 10)), snapshot(plain)
         averaged = {name: share * averaged.get(name, newest[name]) + (1 - share) * newest[name] for name in newest}
     assert equal(trained.state_dict(), ordinary.state_dict()) == (not options)
     for name, tensor in trained.state_dict().items():

@@ -25,8 +25,8 @@ ENOUGH = 20_000
 WIDE_CATALOGUE = 30_000
 """Items from which width costs more than it brings."""
 
-MUCH = 500_000
-"""Events from which an average over the steps of an epoch or two is better than the last weights."""
+AVERAGED = (50, 200)
+"""The fewest and the most steps that weights are averaged over: as many as two epochs have, between these."""
 
 STEPS = 50
 """Steps that an epoch should have, with batches of 16 histories at least."""
@@ -42,7 +42,7 @@ def suited_layer(sizes: LogSizes, model: str = "gsrec") -> Layer:
     """The settings for a log of these sizes that are not the presets' own; those that the model lacks among them.
 
     >>> suited_layer(LogSizes(6_040, 3_416, 999_611))
-    {'training': {'averaging': 0.995}}
+    {'training': {'averaging': 0.995, 'batch_size': 64}}
     >>> suited_layer(LogSizes(22_363, 12_101, 198_502))["model"]["embedding_size"]
     256
     """
@@ -54,16 +54,24 @@ def suited_layer(sizes: LogSizes, model: str = "gsrec") -> Layer:
             "model": {**widths, "max_length": 50, "dropout": 0.5, **cosines},
             "training": {"learning_rate": 1e-3, "averaging": 0.98, "batch_size": _batch_size(sizes, most=256)},
         }
-    training: dict[str, object] = {"averaging": 0.995} if sizes.num_interactions >= MUCH else {}
-    if (batch_size := _batch_size(sizes, most=64)) < 64:
-        training["batch_size"] = batch_size
-    return {"training": training} if training else {}
+    batch_size = _batch_size(sizes, most=64)
+    return {"training": {"averaging": _averaging(sizes, batch_size), "batch_size": batch_size}}
 
 
 def _batch_size(sizes: LogSizes, *, most: int) -> int:
     """The largest power of two, from 16 to `most`, with which an epoch has enough steps."""
-    histories = max(sizes.num_users, sizes.num_interactions // 200)  # long ones are cut into windows
-    return min(max(1 << (histories // STEPS).bit_length() >> 1, 16), most)
+    return min(max(1 << (_num_rows(sizes) // STEPS).bit_length() >> 1, 16), most)
+
+
+def _averaging(sizes: LogSizes, batch_size: int) -> float:
+    """What stays of an average over the steps of two epochs."""
+    fewest, most = AVERAGED
+    return round(1 - 1 / min(max(2 * _num_rows(sizes) / batch_size, fewest), most), 3)
+
+
+def _num_rows(sizes: LogSizes) -> int:
+    """How many histories there are to learn from: long ones are cut into windows."""
+    return max(sizes.num_users, sizes.num_interactions // 200)
 
 
 def suited_note(layer: Layer, chosen: RunConfig) -> tuple[str, ...]:

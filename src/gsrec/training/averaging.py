@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+RISING = 10
+"""The average begins short: it reaches back about a tenth of the steps so far, until it is as long as it is to be."""
+
 
 class Averaging:
     """What stays of the average at every step is `share`, the rest comes from the new weights.
 
+    At the start less stays, (t - 1) / (t - 1 + RISING) at step t, so that short trainings do not keep their beginning.
+
     A table of which a step changes some rows only is averaged in those rows only: what the others were to become by
-    then is worked out when they change again, or are looked at. A row that stays w for n steps has the average
-    w + share ** n (average - w).
+    then is worked out when they change again, or are looked at. A row that stays w has the average
+    w + kept (average - w), where `kept` is the product of what stays at each of the steps.
     """
 
     def __init__(self, model: nn.Module, share: float, *, by_rows: Iterable[Tensor] = ()) -> None:
         """Start from the weights after the first step; `by_rows` are parameters whose gradients are sparse."""
         self.share = share
+        self._risen = int((1 + (RISING - 1) * share) / (1 - share))  # the last step of the start
         self.weights = list(model.parameters())
         self.averages = [weight.detach().clone() for weight in self.weights]
         tables = list(by_rows)
@@ -53,7 +60,7 @@ class Averaging:
                 self._settle(place, rows)
         yield
         self.steps += 1
-        new = 1 - self.share if self.steps > 1 else 1.0
+        new = 1 - min(self.share, (self.steps - 1) / (self.steps - 1 + RISING))
         for average, weight, settled in zip(self.averages, self.weights, self._settled, strict=True):
             if settled is None:
                 average.lerp_(weight, new)
@@ -69,9 +76,14 @@ class Averaging:
         settled = self._settled[place]
         if settled is not None:
             average, weight = self.averages[place][rows], self.weights[place][rows]
-            kept = self.share ** (self.steps - settled[rows]).to(weight.dtype)
+            kept = (self._log_kept(torch.tensor(self.steps)) - self._log_kept(settled[rows])).exp().to(weight.dtype)
             self.averages[place][rows] = weight.lerp(average, kept[:, None])
             settled[rows] = self.steps
+
+    def _log_kept(self, steps: Tensor) -> Tensor:
+        """The logarithm, but for a constant, of what is left of the first weights after so many steps."""
+        rising = steps.clamp(1, self._risen).double()
+        return rising.lgamma() - (rising + RISING).lgamma() + (steps.clamp(min=1) - rising) * math.log(self.share)
 
     @contextmanager
     @torch.no_grad()
