@@ -116,7 +116,7 @@ def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, fold
     lines = err.splitlines()
     assert lines[0].startswith("note: columns guessed")
     assert lines[1].startswith("note: 33% of the validation targets are of items that their users had before")
-    assert lines[2] == "note: settings that suit a log of these sizes: batch_size=16"
+    assert lines[2] == "note: settings that suit a log of these sizes: averaging=0.98, batch_size=16"
     assert lines[3].startswith("note: products in ")
     assert [line.split(",")[0] for line in lines[4:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
     found = sorted(str(path.relative_to("run")) for path in Path("run").rglob("*") if path.is_file())
