@@ -44,8 +44,8 @@ class TrainingConfig(Description):
         weight_decay: of all weights, a step.
         embedding_l2: the L2 norm of the item embeddings, times this, is added to the loss (SASRec's `l2_emb`).
         warm_up_steps: steps in which the learning rate rises from 0.
-        averaging: what stays (0 to 1) of the averaged weights at every step, less at the start; they are judged and kept
-            instead of the last ones. 0: no averaging.
+        averaging: what stays (0 to 1) of the averaged weights at every step, less at the start; they are judged and
+            kept instead of the last ones. 0: no averaging.
         clip_norm: the most that the norm of all gradients may be; 0: no limit.
         epochs: the most epochs.
         patience: epochs without a better validation NDCG@10, the last of them validated, before training stops; 0:
