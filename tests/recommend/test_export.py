@@ -259,5 +259,5 @@ def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, given).stdout
     assert told == f"written: {tmp_path / 'onnx'} (poprec, 40 items: scores.onnx)\n"
     told = CliRunner().invoke(app, [*given, "--json"]).stdout
-    expected = {"export": str(tmp_path / "onnx"), "fingerprint": bundle.fingerprint, "streams": False}
+    expected = {"out": str(tmp_path / "onnx"), "fingerprint": bundle.fingerprint, "streams": False}
     assert json.loads(told) == expected
