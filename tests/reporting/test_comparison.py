@@ -143,19 +143,26 @@ def test_another_protocol_split_or_number_of_users_is_an_error(write_run: WriteR
 
 
 @pytest.mark.parametrize(
-    ("num_items", "num_users", "epochs", "is_told"),
-    [(17, 60, 2, True), (60, 60, 2, False), (17, 40, 2, False), (17, 60, 0, False)],
+    ("num_items", "of_all", "num_users", "epochs", "is_told"),
+    [
+        (17, 300, 60, 2, True),
+        (60, 300, 60, 2, False),
+        (17, 300, 40, 2, False),
+        (17, 300, 60, 0, False),
+        (17, 40, 60, 2, False),  # there are no more items to give
+    ],
 )
 def test_a_trained_model_that_has_one_list_for_all_is_told(
-    write_run: WriteRun, num_items: int, num_users: int, epochs: int, is_told: bool
+    write_run: WriteRun, num_items: int, of_all: int, num_users: int, epochs: int, is_told: bool
 ) -> None:
-    metrics = {"NDCG@10": 1.0, "Coverage@10": num_items / 300}
+    metrics = {"NDCG@10": 1.0, "Coverage@10": num_items / of_all}
     training = {"epochs": epochs, "best_epoch": epochs or None, "seconds": 1.0, "num_parameters": 1}
+    data = {"name": "tiny", "fingerprint": "0" * 64, "num_users": 60, "num_items": of_all, "num_interactions": 600}
     runs = [
-        write_run("sasrec", [1] * num_users),
-        write_run("gsrec", [1] * num_users, metrics=metrics, training=training),
+        write_run("sasrec", [1] * num_users, data=data),
+        write_run("gsrec", [1] * num_users, metrics=metrics, training=training, data=data),
     ]
-    told = "gsrec gives nearly everybody the same list, by popularity: 17 items in all lists of ten"
+    told = "gsrec gives nearly everybody the same list: 17 items in all lists of ten"
     assert any(note.startswith(told) for note in compare_runs(runs).notes) == is_told
 
 

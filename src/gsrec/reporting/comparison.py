@@ -230,12 +230,12 @@ def _notes(groups: Mapping[str, Sequence[RunResult]]) -> tuple[str, ...]:
 
 def _one_list_told(label: str, runs: Sequence[RunResult]) -> str:
     """What is to be known of a trained model that learned to give everybody the same list."""
-    num_items = [round(run.metrics.get("Coverage@10", 1.0) * run.data.num_items) for run in runs]
-    if not runs[0].training.epochs or runs[0].num_users_evaluated < ONE_LIST or max(num_items) >= ONE_LIST:
+    first, most = runs[0], max(run.metrics.get("Coverage@10", 1.0) * run.data.num_items for run in runs)
+    could_differ = min(first.num_users_evaluated, first.data.num_items / 4) >= ONE_LIST
+    if not first.training.epochs or not could_differ or most >= ONE_LIST:
         return ""
     return (
-        f"{label} gives nearly everybody the same list, by popularity: {max(num_items)} items in all lists of ten over "
-        "the full catalogue."
+        f"{label} gives nearly everybody the same list: {most:.0f} items in all lists of ten over the full catalogue."
     )
 
 
