@@ -31,8 +31,8 @@ from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import paired_test
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
+from gsrec.experiment.further_training import RefreshPlan, go_on
 from gsrec.experiment.prepare import batches_of, new_model
-from gsrec.experiment.refresh import RefreshPlan, go_on
 from gsrec.files import write_json
 from gsrec.models import SequenceEncoder
 from gsrec.models.growing import Widened

@@ -22,7 +22,9 @@ from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
 from gsrec.evaluation.significance import paired_test
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import open_bundle, training_of
-from gsrec.experiment.refresh import RefreshPlan, cut_newest, go_on, refresh
+from gsrec.experiment.further_training import RefreshPlan, go_on
+from gsrec.experiment.newest_window import cut_newest
+from gsrec.experiment.refresh import refresh
 from gsrec.experiment.run import train
 from gsrec.models import SASRecConfig, build_model
 from gsrec.models.growing import Widened, grown
@@ -239,7 +241,7 @@ def test_the_plans_seed_is_of_everything_random(bundle: Bundle, monkeypatch: pyt
         seeds.extend([batches.seed, seed])
         raise StoppedError("seen")
 
-    monkeypatch.setattr("gsrec.experiment.refresh.fit", refuse)
+    monkeypatch.setattr("gsrec.experiment.further_training.fit", refuse)
     split, since = cut_newest(bundle, log_of(OLD, NEW), 0.2)
     with pytest.raises(StoppedError, match="seen"):
         go_on(bundle, training_of(bundle), split, since, RefreshPlan(seed=7))

@@ -20,7 +20,8 @@ from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import RunRequest, run_config
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.prepare import prepare
-from gsrec.experiment.tune import BY_LOGARITHM, CHOICES, NUM_SPREAD, RANGES, StudyNarrator, Tuning, tune
+from gsrec.experiment.search_space import BY_LOGARITHM, CHOICES, NUM_SPREAD, RANGES, Tuning
+from gsrec.experiment.tune import StudyNarrator, tune
 from gsrec.files import held
 from gsrec.reporting.trials import Trial
 from gsrec.training.course import Listener, TrainingStep

@@ -35,7 +35,8 @@ def refresh(
     from gsrec.cli.console import FEW_USERS, TrainingDisplay, print_json, print_table, stopped_by_signals
     from gsrec.cli.logs import opened
     from gsrec.experiment.folder import any_bundle, training_of
-    from gsrec.experiment.refresh import RefreshPlan, refresh
+    from gsrec.experiment.further_training import RefreshPlan
+    from gsrec.experiment.refresh import refresh
     from gsrec.reporting.phrases import p_value_text
 
     bundle = any_bundle(path)

@@ -32,10 +32,11 @@ def tune(
         study_narrator,
     )
     from gsrec.data.columns import Columns
-    from gsrec.experiment import tune as tuning
     from gsrec.experiment.configure import RunRequest
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.prepare import prepare
+    from gsrec.experiment.search_space import Tuning
+    from gsrec.experiment.tune import BEST_SETTINGS, TRIALS_FILE, tune
     from gsrec.reporting.plots import plots_available
     from gsrec.reporting.study import write_study_plot
 
@@ -43,11 +44,11 @@ def tune(
     reference = LogReference.of(log, Columns(*columns.names))
     with progress_bar(log, quiet=output.quiet) as progress:
         split, notes = prepare(reference, request.config(), progress=progress)
-    wanted = tuning.Tuning(request, split.sequences.sizes)
+    wanted = Tuning(request, split.sequences.sizes)
     print_notes(notes, quiet=output.quiet)
     with stopped_by_signals() as stop:
         narrator = study_narrator(quiet=output.quiet)
-        found = tuning.tune(reference, split, wanted, out, num_trials=trials, stop=stop, narrator=narrator)
+        found = tune(reference, split, wanted, out, num_trials=trials, stop=stop, narrator=narrator)
     if plots_available():
         write_study_plot(found, out)
     if output.as_json:
@@ -56,5 +57,5 @@ def tune(
     rows = [(str(one.number), one.state, f"{one.validation:.4f}", f"{one.seconds:,.0f} s", one.told) for one in found]
     header = ("trial", "state", "validation NDCG@10", "time", "settings")
     print_table(f"{wanted.config().label} on {split.sequences.name}, best first", rows, header=header)
-    written = [out / name for name in (tuning.BEST_SETTINGS, tuning.TRIALS_FILE) if (out / name).exists()]
+    written = [out / name for name in (BEST_SETTINGS, TRIALS_FILE) if (out / name).exists()]
     typer.echo(f"written: {', '.join(map(str, written))}")

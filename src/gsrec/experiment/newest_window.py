@@ -1,0 +1,66 @@
+"""What is new in a log that has grown, and the newest window of it that old and new models are judged by."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gsrec.bundle import Bundle
+from gsrec.data.log import InteractionLog
+from gsrec.data.sequences import Sequences
+from gsrec.data.splits import Split, at_moments, leave_one_out
+from gsrec.errors import DataError
+from gsrec.experiment.config import DataConfig
+
+
+def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Split, int | None]:
+    """Histories in the old vocabulary and its new items, cut before the newest window; and the old model's newest time.
+
+    Raises:
+        DataError: if the log has nothing new, or too little to judge by.
+    """
+    vocabulary = bundle.vocabulary.extended(log.frame["item_id"].unique(maintain_order=True).to_list())
+    sequences, since = log.to_sequences(vocabulary), bundle.data.until
+    if since is None and sequences.num_interactions > bundle.data.num_interactions:
+        return leave_one_out(sequences), None
+    if since is None:
+        told = f"{sequences.num_interactions:,}, and the model learned from {bundle.data.num_interactions:,}"
+        raise DataError(f"{log.name} has no more events than before ({told}): there is nothing to refresh")
+    if sequences.timestamps is None:
+        raise DataError(f"{log.name} has no clock times, and what the model learned from had: what is new is not known")
+    new = sequences.timestamps[sequences.timestamps > since]
+    if not new.size:
+        raise DataError(f"{log.name} has no event after those that the model learned from: there is nothing to refresh")
+    moments = np.quantile(new, [1 - 2 * window, 1 - window], method="inverted_cdf")
+    too_few = f"{log.name}: {new.size:,} new events are too few to judge by. Collect more, or widen the window."
+    try:
+        split = at_moments(sequences, *moments.tolist(), name="newest-window")
+    except DataError as error:
+        raise DataError(too_few) from error
+    if len(split.targets("validation")) < 2 or len(split.targets("test")) < 2:
+        raise DataError(too_few)
+    return split, since
+
+
+def cut_told(config: DataConfig, split: Split, since: int | None) -> DataConfig:
+    """How to cut the same log the same way again."""
+    if since is None:
+        return config.model_copy(update={"split": "leave-one-out"})
+    until = {
+        "training_until": _newest(split, split.train_ends),
+        "validation_until": _newest(split, split.validation_ends),
+    }
+    return config.model_copy(update={"split": "at-moments", **until})
+
+
+def num_new(sequences: Sequences, since: int | None) -> int:
+    """How many events are new: those after this moment in Unix seconds, or all of them, if it is None."""
+    if since is None or sequences.timestamps is None:
+        return sequences.num_interactions
+    return int((sequences.timestamps > since).sum())
+
+
+def _newest(split: Split, ends: np.ndarray) -> int:
+    """Unix seconds of the newest event before these ends."""
+    times, sequences = split.sequences.timestamps, split.sequences
+    assert times is not None
+    return int(times[np.maximum(ends - 1, 0)][ends > sequences.offsets[:-1]].max())
