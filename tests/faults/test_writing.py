@@ -27,6 +27,7 @@ from gsrec.models import GSRecConfig, build_model
 from gsrec.recommend.everyone import write_recommendations
 from gsrec.recommend.export import export_bundle
 from gsrec.recommend.index import ItemIndex
+from gsrec.recommend.index_files import save_index
 from gsrec.recommend.recommender import Recommender
 from gsrec.reporting.ranks import UserRanks, write_ranks
 from gsrec.serving.keys import new_key
@@ -60,6 +61,10 @@ def frame(version: int) -> pl.DataFrame:
     return pl.DataFrame({"user_id": places, "item_id": places[::-1].copy()})
 
 
+def index(version: int) -> ItemIndex:
+    return ItemIndex(torch.ones(9, 2) * version, recall=0.5 + version / 10)
+
+
 def write_key(folder: Path, version: int) -> None:
     new_key(folder / "keys", f"key-{version}")
 
@@ -77,9 +82,7 @@ WRITERS: dict[str, Write] = {
     "ranks": lambda folder, version: write_ranks(folder / "ranks", ranks(version)),
     "table-csv": lambda folder, version: write_recommendations(frame(version), folder / "next.csv"),
     "table-parquet": lambda folder, version: write_recommendations(frame(version), folder / "next.parquet"),
-    "index": lambda folder, version: ItemIndex(torch.ones(9, 2) * version, recall=0.5 + version / 10).save(
-        folder / "i"
-    ),
+    "index": lambda folder, version: save_index(index(version), folder / "i"),
     "keys": write_key,
     "onnx": write_onnx,
 }

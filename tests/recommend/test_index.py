@@ -16,7 +16,9 @@ from torch import Tensor
 from gsrec.errors import BundleError, ConfigError, DataError, MissingExtraError
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend import index as index_module
-from gsrec.recommend.index import CODES, INDEX_FACTS, ItemIndex, build_index, load_index
+from gsrec.recommend import index_files
+from gsrec.recommend.index import ItemIndex, build_index
+from gsrec.recommend.index_files import CODES, INDEX_FACTS, load_index, save_index
 
 NUM_ITEMS, SIZE = 12_000, 16
 
@@ -142,7 +144,7 @@ def test_what_is_asked_wrongly_is_told(built: ItemIndex) -> None:
 
 def test_a_saved_index_finds_the_same(built: ItemIndex, biased: ItemIndex, tmp_path: Path) -> None:
     for index, bias in ((built, None), (biased, BIAS), (ItemIndex(WEIGHTS, BIAS), BIAS)):
-        index.save(tmp_path)
+        save_index(index, tmp_path)
         again = load_index(tmp_path, WEIGHTS, bias)
         assert (again.recall, again.candidates, again.half_bytes) == (index.recall, index.candidates, index.half_bytes)
         torch.testing.assert_close(again.search(QUERIES, 10), index.search(QUERIES, 10))
@@ -151,8 +153,8 @@ def test_a_saved_index_finds_the_same(built: ItemIndex, biased: ItemIndex, tmp_p
 def test_what_is_not_as_it_was_saved_is_refused_before_faiss_reads_it(
     built: ItemIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    built.save(tmp_path)
-    monkeypatch.setattr(index_module, "needed", lambda module: pytest.fail("faiss was given a damaged file"))
+    save_index(built, tmp_path)
+    monkeypatch.setattr(index_files, "needed", lambda module: pytest.fail("faiss was given a damaged file"))
     with pytest.raises(BundleError, match="is the index of other items than this model's"):
         load_index(tmp_path, WEIGHTS, BIAS)
     codes = (tmp_path / CODES).read_bytes()
@@ -172,7 +174,7 @@ def test_what_is_not_as_it_was_saved_is_refused_before_faiss_reads_it(
 def test_a_folder_that_cannot_be_written_is_told(built: ItemIndex, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot write"):
-        built.save(tmp_path / "file" / "index")
+        save_index(built, tmp_path / "file" / "index")
 
 
 def test_without_faiss_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

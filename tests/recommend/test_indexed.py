@@ -19,6 +19,7 @@ from gsrec.errors import BundleError, ConfigError
 from gsrec.files import write_text
 from gsrec.models import BERT4RecConfig, GSRecConfig, HybridConfig, SASRecConfig, build_model
 from gsrec.recommend.index import index_of
+from gsrec.recommend.index_files import save_index
 from gsrec.recommend.recommender import Recommender
 from gsrec.recommend.rules import Rules
 from gsrec.serving.models import load_models
@@ -41,7 +42,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Recom
     folder = tmp_path_factory.mktemp("indexed")
     bundle = bundle_of(GSRecConfig(embedding_size=16, recurrent_size=16, window=4))
     save_bundle(bundle, folder / "shop")
-    index_of(bundle, LOG, recall=0.9).save(folder / "index")
+    save_index(index_of(bundle, LOG, recall=0.9), folder / "index")
     return folder / "shop", folder / "index", Recommender.load(folder / "shop", index=folder / "index")
 
 

@@ -29,9 +29,10 @@ def index(
     from gsrec.cli.logs import opened
     from gsrec.experiment.folder import any_bundle
     from gsrec.recommend.index import index_of
+    from gsrec.recommend.index_files import save_index
 
     built = index_of(any_bundle(path), opened(log, columns, output, trained=path), recall=recall)
-    built.save(out)
+    save_index(built, out)
     if output.as_json:
         told = {"recall": built.recall, "candidates": built.candidates, "is_exact": built.codes is None}
         print_json({"out": str(out), "num_items": built.num_items, **told})

@@ -5,14 +5,11 @@ Legend: B queries, N queries to measure by, V items, D hidden, K best items, F c
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -20,15 +17,12 @@ from gsrec.bundle import Bundle
 from gsrec.data.batches import padded_rows
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import PADDING
-from gsrec.description import Description, first_problem
-from gsrec.errors import BundleError, ConfigError
+from gsrec.errors import ConfigError
 from gsrec.extras import needed
-from gsrec.files import checksum, replacing, write_text
 from gsrec.models.protocols import Scorer, SequenceEncoder, StreamingEncoder
 from gsrec.models.scores import at_places, item_scores, newest
 from gsrec.ranking import MEMORY_BUDGET, check_k, mask_seen, top_k
 
-INDEX_FACTS, CODES = "index.json", "codes.faiss"
 MEASURED_K = 10
 """Of how many best items the recall is measured."""
 
@@ -48,26 +42,6 @@ LARGE_SHARE = 4
 """From one candidate in so many items on, all items are scored instead."""
 
 _BYTES = 4
-
-
-class IndexFacts(Description):
-    """What a saved index is.
-
-    Attributes:
-        format: of the index; a version of GSRec knows one.
-        items: SHA-256 of the item weights and biases it was built for.
-        codes: SHA-256 of the compressed items; None: the index is exact.
-        half_bytes: an item was compressed to.
-        candidates: items that are scored exactly.
-        recall: of the 10 best, measured when it was built.
-    """
-
-    format: Literal[1] = 1
-    items: str
-    codes: str | None
-    half_bytes: int
-    candidates: int
-    recall: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,25 +107,6 @@ class ItemIndex:
         ]
         return torch.cat([scores for scores, _ in found]), torch.cat([items for _, items in found])
 
-    def save(self, folder: Path) -> None:
-        """Write the index without the item weights, which belong to the model.
-
-        Raises:
-            DataError: if the disk does not take it.
-        """
-        content = None if self.codes is None else needed("faiss").serialize_index(self.codes).tobytes()
-        facts = IndexFacts(
-            items=_fingerprint(self.weights, self.bias),
-            codes=None if content is None else checksum(content),
-            half_bytes=self.half_bytes,
-            candidates=self.candidates,
-            recall=self.recall,
-        )
-        if content is not None:
-            with replacing(folder / CODES) as new:
-                new.write_bytes(content)
-        write_text(folder / INDEX_FACTS, facts.model_dump_json(indent=2) + "\n")
-
     def _exact(self, hidden: Tensor, barred: Tensor, k: int) -> tuple[Tensor, Tensor]:
         scores = item_scores(hidden, self.weights, self.bias)
         mask_seen(scores, barred)
@@ -179,7 +134,7 @@ def query_of(model: Scorer, items: Tensor) -> Tensor:
     Raises:
         ConfigError: if the model has none.
     """
-    return at_places(_searched(model).encode(items), newest(items))
+    return at_places(searched(model).encode(items), newest(items))
 
 
 def index_of(bundle: Bundle, log: InteractionLog, *, recall: float = 0.95) -> ItemIndex:
@@ -190,7 +145,7 @@ def index_of(bundle: Bundle, log: InteractionLog, *, recall: float = 0.95) -> It
         ConfigError: if the model has no hidden vectors to search with, or a weight is not finite.
         DataError: if the model knows no item of the log.
     """
-    model, sequences = _searched(bundle.model), log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
+    model, sequences = searched(bundle.model), log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
     step = -(-sequences.num_users // MEASURED_USERS)
     starts, ends = sequences.offsets[:-1][::step], sequences.offsets[1:][::step]
     if model.max_length is not None:
@@ -237,56 +192,12 @@ def build_index(weights: Tensor, bias: Tensor | None, queries: Tensor, *, recall
     return exact
 
 
-def load_index(folder: Path, weights: Tensor, bias: Tensor | None) -> ItemIndex:
-    """Read an index that `ItemIndex.save` wrote, for the item weights (V + 1, D) and bias (V + 1,) it was built for.
+def searched(model: Scorer) -> SequenceEncoder:
+    """The model, if an index can search for what it scores.
 
     Raises:
-        BundleError: if it is missing, damaged, changed or of other items.
-        MissingExtraError: if faiss is not installed.
+        ConfigError: if not.
     """
-    facts = _read_facts(folder)
-    if facts.items != _fingerprint(weights, bias):
-        raise BundleError(f"{folder} is the index of other items than this model's. Build it again.")
-    if facts.codes is None:
-        return ItemIndex(weights.detach(), None if bias is None else bias.detach(), recall=facts.recall)
-    try:
-        content = (folder / CODES).read_bytes()
-    except OSError as error:
-        raise BundleError(f"{folder / CODES} cannot be read ({error}). Build it again.") from error
-    if checksum(content) != facts.codes:
-        raise BundleError(f"{folder / CODES} does not match its checksum. Build it again.")
-    codes = needed("faiss").deserialize_index(np.frombuffer(content, dtype=np.uint8))
-    sizes = facts.half_bytes, facts.candidates, facts.recall
-    return ItemIndex(weights.detach(), None if bias is None else bias.detach(), codes, *sizes)
-
-
-def load_index_of(bundle: Bundle, folder: Path) -> ItemIndex:
-    """Read the index of a model's items; raises as `load_index`, and a ConfigError if the model can have none."""
-    model = _searched(bundle.model)
-    return load_index(folder, model.item_weights, model.item_bias)
-
-
-def is_index_of(bundle: Bundle, folder: Path) -> bool:
-    """Whether the index in a folder was built for the items of this model.
-
-    Raises:
-        BundleError: if there is no index, or it is damaged.
-    """
-    facts, model = _read_facts(folder), bundle.model
-    return isinstance(model, SequenceEncoder) and facts.items == _fingerprint(model.item_weights, model.item_bias)
-
-
-def _read_facts(folder: Path) -> IndexFacts:
-    try:
-        return IndexFacts.model_validate_json((folder / INDEX_FACTS).read_bytes())
-    except OSError as error:
-        raise BundleError(f"{folder} holds no index: {error}. Build it again.") from error
-    except ValidationError as error:
-        raise BundleError(f"{folder / INDEX_FACTS} is damaged: {first_problem(error)}. Build it again.") from error
-
-
-def _searched(model: Scorer) -> SequenceEncoder:
-    """The model, if an index can search for what it scores."""
     if not isinstance(model, SequenceEncoder) or not isinstance(model, StreamingEncoder):
         raise ConfigError("there is no index for this model, only for those that stream: GSRec, SASRec and GRU4Rec")
     return model
@@ -320,11 +231,3 @@ def _contained(items: Tensor, barred: Tensor) -> Tensor:
     barred = barred.sort(1).values
     places = torch.searchsorted(barred, items).clamp_max(barred.shape[1] - 1)
     return barred.gather(1, places) == items
-
-
-def _fingerprint(weights: Tensor, bias: Tensor | None) -> str:
-    """SHA-256 of weights (V + 1, D) and bias (V + 1,)."""
-    digest = hashlib.sha256()
-    for part in (weights,) if bias is None else (weights, bias):
-        digest.update(part.detach().contiguous().numpy().data)
-    return digest.hexdigest()

@@ -25,7 +25,8 @@ from gsrec.progress import Progress
 from gsrec.ranking import check_k, mask_seen, tiles, top_k
 from gsrec.recommend.answering import answers, rows_of
 from gsrec.recommend.everyone import recommend_users
-from gsrec.recommend.index import ItemIndex, load_index_of, query_of
+from gsrec.recommend.index import ItemIndex, query_of
+from gsrec.recommend.index_files import load_index_of
 from gsrec.recommend.recommendation import Recommendation, named
 from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rules_of
 from gsrec.recommend.session import Session, session_from_bytes

@@ -13,7 +13,7 @@ from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import BundleError
 from gsrec.experiment.folder import any_bundle
-from gsrec.recommend.index import is_index_of
+from gsrec.recommend.index_files import is_index_of
 from gsrec.recommend.recommender import Recommender
 from gsrec.serving.errors import ApiError
 from gsrec.serving.settings import model_name
