@@ -61,6 +61,12 @@ def test_an_id_is_found_among_many_that_begin_with_it() -> None:
     assert len(set(titles.find("1", 30))) == len(titles.find("1", 30)) == 12
 
 
+def test_titles_beside_a_log_of_recbole(tmp_path: Path) -> None:
+    path = tmp_path / "films.item"
+    path.write_text('item_id:token\tmovie_title:token_seq\tclass:token_seq\n2\tHeat, the\tCrime\n7\t"M"\tCrime\n')
+    assert read_titles(path) == {"2": "Heat, the", "7": '"M"'}
+
+
 def test_an_empty_query_gives_the_most_popular(titles: Path) -> None:
     assert Titles.of([bundle_of()], read_titles(titles)).find("", 3) == [30, 29, 28]
 

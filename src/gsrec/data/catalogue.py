@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 
 from gsrec.data.archives import extract
 from gsrec.data.columns import Columns
-from gsrec.data.formats import RATINGS_HEADER, Reader, Separated, read_table
+from gsrec.data.formats import RATINGS_HEADER, Reader, read_table
 from gsrec.data.log import InteractionLog, log_from_table
 from gsrec.data.netflix import FILE_PATTERNS, read_netflix
 from gsrec.data.readers import read_log
+from gsrec.data.separated import Separated
 from gsrec.errors import DataError
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens"

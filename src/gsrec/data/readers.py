@@ -11,8 +11,9 @@ import polars as pl
 
 from gsrec.data.columns import Columns
 from gsrec.data.compression import DAMAGE, without_compression
-from gsrec.data.formats import Reader, open_quote, read_table
+from gsrec.data.formats import Reader, read_table
 from gsrec.data.log import InteractionLog, log_from_table
+from gsrec.data.separated import open_quote
 from gsrec.errors import DataError
 
 

@@ -1,0 +1,107 @@
+"""Lines of fields with something between them: CSV and its kin."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from gsrec.data.compression import open_bytes, without_compression
+from gsrec.data.lines import EVERY, check_lines, collect_lines, scan_lines
+from gsrec.data.table import Table
+
+OTHER_SEPARATORS = (";", "\t", "|")
+"""What stands between the fields of a .csv file where it is no comma."""
+
+MOST_OF_A_HEADER = 1 << 16
+"""Bytes of a first line that are looked at."""
+
+
+@dataclass(frozen=True)
+class Separated:
+    """Reads lines of fields.
+
+    Attributes:
+        separator: what stands between two fields, one character.
+        quote: what encloses a field that holds separators or line ends, if anything.
+        header: the names of the columns of a file whose first line does not hold them.
+    """
+
+    separator: str
+    quote: str | None = '"'
+    header: tuple[str, ...] | None = None
+
+    def __call__(self, path: Path) -> Table:
+        """Open a file all of whose lines have the same number of fields.
+
+        Raises:
+            DataError: if a line has more or fewer fields, or bytes that are not UTF-8.
+        """
+        rows = pl.scan_csv(
+            path,
+            separator=self.separator,
+            quote_char=self.quote,
+            has_header=self.header is None,
+            infer_schema=False,
+            glob=False,
+        )
+        num_fields = len(self.header or rows.collect_schema())
+        found = self._unquoted().str.count_matches(self.separator, literal=True) + 1
+        expected = f"{num_fields} fields separated by {self.separator!r}"
+        notes = check_lines(path, found == num_fields, expected, among=self._whole())
+        if notes:
+            rows = rows.filter(~pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == ""))
+        if self.header:
+            rows = rows.rename(dict(zip(rows.collect_schema().names(), self.header, strict=True)))
+        return Table(rows, str(path), text=True, notes=notes)
+
+    def _unquoted(self) -> pl.Expr:
+        """A line without its fields in quotes, so that its separators count its fields."""
+        if self.quote is None:
+            return pl.col("line")
+        separator, quote = re.escape(self.separator), re.escape(self.quote)
+        return pl.col("line").str.replace_all(f"(^|{separator}){quote}([^{quote}]|{quote}{quote})*{quote}", "${1}")
+
+    def _whole(self) -> pl.Expr:
+        """Whether a line begins and ends outside quotes, so that all of its fields are in it."""
+        if self.quote is None:
+            return EVERY
+        is_odd = _has_odd_quotes(self.quote)
+        return ~is_odd & (is_odd.cum_sum() % 2 == 0)
+
+
+def _has_odd_quotes(quote: str) -> pl.Expr:
+    return pl.col("line").str.count_matches(quote, literal=True) % 2 == 1
+
+
+def open_quote(path: Path) -> int | None:
+    """The first line, from 1, of a file of separated fields in which a quote is opened and not closed, if there is one.
+
+    Raises:
+        DataError: if the file holds bytes that are not UTF-8.
+    """
+    if without_compression(path).suffix.lower() not in (".csv", ".tsv"):
+        return None
+    lines = scan_lines(path).with_row_index("place", offset=1).filter(_has_odd_quotes('"')).select("place").head(1)
+    return next(iter(collect_lines(lines, path)["place"].to_list()), None)
+
+
+def read_csv(path: Path) -> Table:
+    """Open a file of fields separated by commas, or by what else its first line is separated by where it has none.
+
+    Raises:
+        DataError: as `Separated` does.
+    """
+    with open_bytes(path) as file:
+        header = file.readline(MOST_OF_A_HEADER).decode(errors="replace")
+    separator = "," if "," in header else next((one for one in OTHER_SEPARATORS if one in header), ",")
+    table = Separated(separator)(path)
+    return table if separator == "," else replace(table, notes=(f"fields separated by {separator!r}", *table.notes))
+
+
+def read_recbole(path: Path) -> Table:
+    """Open a RecBole file: separated by tabs, its header names a column and its type, as `user_id:token`."""
+    table = Separated("\t", quote=None)(path)
+    return replace(table, rows=table.rows.rename(lambda column: column.split(":")[0]))
