@@ -30,7 +30,7 @@ from gsrec.experiment.configure import run_config
 from gsrec.experiment.prepare import batches_of
 from gsrec.files import write_json
 from gsrec.models import PopRec, build_model
-from gsrec.training.trainer import Training
+from gsrec.training.training import Training
 
 READ = [10**5, 10**6, 10**7, 10**8]
 EPOCH = [10**5, 10**6, 10**7]

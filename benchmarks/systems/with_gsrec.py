@@ -23,7 +23,8 @@ from gsrec.models import PopRec, SASRec, build_model
 from gsrec.recommend.everyone import top_items
 from gsrec.recommend.recommender import Recommender
 from gsrec.training.course import Epoch, Keeping, Listener
-from gsrec.training.trainer import Training, fit
+from gsrec.training.trainer import fit
+from gsrec.training.training import Training
 
 LOSSES = {"softmax": ("softmax", 1), "one-negative": ("sampled-bce", 1)}
 

@@ -16,7 +16,7 @@ _HOMES = {
     "Columns": "gsrec.data.columns",
     "InteractionLog": "gsrec.data.log",
     "LogReference": "gsrec.experiment.folder",
-    "log_from_frame": "gsrec.data.log",
+    "log_from_frame": "gsrec.data.build",
     "open_log": "gsrec.data.sources",
     "read_log": "gsrec.data.readers",
     "Protocol": "gsrec.evaluation.evaluator",

@@ -1,6 +1,6 @@
+from gsrec.data.build import log_from_frame as log_from_frame
 from gsrec.data.columns import Columns as Columns
 from gsrec.data.log import InteractionLog as InteractionLog
-from gsrec.data.log import log_from_frame as log_from_frame
 from gsrec.data.readers import read_log as read_log
 from gsrec.data.sources import open_log as open_log
 from gsrec.evaluation.evaluator import Protocol as Protocol

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from gsrec.data.log import log_from_table
+from gsrec.data.build import log_from_table
 from gsrec.data.netflix import read_netflix
 from gsrec.errors import DataError
 

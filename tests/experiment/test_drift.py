@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from gsrec.bundle import Bundle
 from gsrec.cli import app
-from gsrec.data.log import InteractionLog, log_from_frame
+from gsrec.data.build import log_from_frame
+from gsrec.data.log import InteractionLog
 from gsrec.data.splits import leave_one_out
 from gsrec.errors import ConfigError, DataError
 from gsrec.experiment.configure import run_config

@@ -13,7 +13,7 @@ from gsrec.experiment import plan as planning
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.plan import Plan, available_bytes, peak_bytes, plan_training
 from gsrec.models import SASRec, SASRecConfig
-from gsrec.training.trainer import Training
+from gsrec.training.training import Training
 
 SMALL = ("embedding_size=8", "batch_size=16", "max_length=20")
 

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from gsrec.bundle import Bundle, load_bundle
 from gsrec.cli import app
 from gsrec.data.batches import Batches
-from gsrec.data.log import InteractionLog, log_from_frame
+from gsrec.data.build import log_from_frame
+from gsrec.data.log import InteractionLog
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
 from gsrec.evaluation.significance import paired_test

@@ -30,7 +30,7 @@ from gsrec.experiment.run import train
 from gsrec.serving.sqlite_store import SQLiteStore
 from gsrec.serving.store import SessionKey
 from gsrec.training.course import Epoch, Keeping, Listener
-from gsrec.training.trainer import Training
+from gsrec.training.training import Training
 
 
 @contextmanager

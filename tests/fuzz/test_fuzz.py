@@ -45,7 +45,7 @@ from gsrec.serving.titles import read_titles
 from gsrec.training.checkpoint import load_state
 from gsrec.training.config import TrainingConfig
 from gsrec.training.course import Course, Keeping
-from gsrec.training.trainer import Training
+from gsrec.training.training import Training
 
 Try = Callable[[bytes], None]
 """Gives the bytes to what reads them; what it raises besides a GSRecError is a fault."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gsrec.bundle import Bundle
-from gsrec.data.log import log_from_frame
+from gsrec.data.build import log_from_frame
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log

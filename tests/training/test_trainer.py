@@ -34,7 +34,8 @@ from gsrec.training.config import LossName, TrainingConfig
 from gsrec.training.course import Epoch, Fit, Keeping, Listener, TrainingStep
 from gsrec.training.losses import CHUNK_ROWS
 from gsrec.training.precision import PrecisionName
-from gsrec.training.trainer import Training, fit
+from gsrec.training.trainer import fit
+from gsrec.training.training import Training
 
 NUM_ITEMS = 12
 SMALL = GRU4RecConfig(embedding_size=8, recurrent_size=8, max_length=10, dropout=0.3)
@@ -272,7 +273,7 @@ def test_every_loss_falls(loss: str, objective: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("loss", ["softmax", "bce"])
 def test_losses_fall_in_bfloat16_too(loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gsrec.training.trainer.MANY_NUMBERS", 1)
+    monkeypatch.setattr("gsrec.training.training.MANY_NUMBERS", 1)
     monkeypatch.setattr("gsrec.training.losses.CHUNK_ROWS", 4)
     fitted, exact = (
         train(small_model(CALM), tmp_path / precision, loss=loss, precision=precision, epochs=6, learning_rate=0.03)

@@ -1,9 +1,10 @@
 """From files and frames to histories and splits."""
 
+from gsrec.data.build import log_from_frame
 from gsrec.data.catalogue import SOURCES, Source
 from gsrec.data.columns import Columns
 from gsrec.data.describe import LogDescription, Spread, describe
-from gsrec.data.log import InteractionLog, log_from_frame
+from gsrec.data.log import InteractionLog
 from gsrec.data.readers import read_log
 from gsrec.data.sequences import Sequences
 from gsrec.data.sources import fetch, known_names, open_log

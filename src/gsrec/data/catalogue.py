@@ -9,9 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from gsrec.data.archives import extract
+from gsrec.data.build import log_from_table
 from gsrec.data.columns import Columns
 from gsrec.data.formats import RATINGS_HEADER, Reader, read_table
-from gsrec.data.log import InteractionLog, log_from_table
+from gsrec.data.log import InteractionLog
 from gsrec.data.netflix import FILE_PATTERNS, read_netflix
 from gsrec.data.readers import read_log
 from gsrec.data.separated import Separated

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
+from gsrec.data.build import log_from_table
 from gsrec.data.columns import Columns
 from gsrec.data.compression import DAMAGE, without_compression
 from gsrec.data.formats import Reader, read_table
-from gsrec.data.log import InteractionLog, log_from_table
+from gsrec.data.log import InteractionLog
 from gsrec.data.separated import open_quote
 from gsrec.errors import DataError
 

@@ -25,7 +25,7 @@ from gsrec.ranking import tiles
 from gsrec.training.config import MANY_ITEMS, OVER_CATALOGUE
 from gsrec.training.course import Course
 from gsrec.training.precision import precision_of
-from gsrec.training.trainer import Training
+from gsrec.training.training import Training
 
 SECONDS_TO_TRY = 8.0
 """How long steps are tried for the time of an epoch."""
