@@ -145,6 +145,21 @@ def test_the_command(tmp_path: Path) -> None:
     assert "all since" in shown.stdout
 
 
+def test_what_did_not_count_in_training_does_not_count_now(bundle: Bundle) -> None:
+    once = log_of(OLD, SAME, OTHER)
+    thrice = log_from_frame(pl.concat([once.frame] * 3).sort("time", maintain_order=True), name="shop")
+    for setting in ("drop_repeats", "drop_duplicates"):
+        told = replace(bundle, settings={"data": {setting: True}})
+        assert drift(told, thrice) == drift(told, once), setting
+    assert drift(bundle, thrice).whole.events == 3 * drift(bundle, once).whole.events
+    lengths = once.frame["user_id"].value_counts()
+    usual = int(lengths["count"].min())
+    few = lengths.filter(lengths["count"] == usual)["user_id"].implode()
+    without_others = log_from_frame(once.frame.filter(pl.col("user_id").is_in(few)), name="shop")
+    people = replace(bundle, settings={"data": {"max_user_interactions": usual}})
+    assert drift(people, once) == drift(bundle, without_others) != drift(bundle, once)
+
+
 def test_seen_items_are_candidates_where_they_were(bundle: Bundle) -> None:
     most = int(bundle.vocabulary.ids[int(bundle.counts.argmax()) - 1])
     again = log_of(OLD, SAME.with_columns(pl.lit(most, pl.Int64).alias("item_id")))  # the same item, day after day

@@ -27,11 +27,12 @@ def index(
     """
     from gsrec.cli.console import print_json
     from gsrec.cli.logs import opened
-    from gsrec.experiment.folder import any_bundle
+    from gsrec.experiment.folder import any_bundle, cleaned
     from gsrec.recommend.index import index_of
     from gsrec.recommend.index_files import save_index
 
-    built = index_of(any_bundle(path), opened(log, columns, output, trained=path), recall=recall)
+    bundle = any_bundle(path)
+    built = index_of(bundle, cleaned(bundle, opened(log, columns, output, trained=path)), recall=recall)
     save_index(built, out)
     if output.as_json:
         told = {"recall": built.recall, "candidates": built.candidates, "is_exact": built.codes is None}

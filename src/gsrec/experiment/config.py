@@ -65,6 +65,20 @@ class DataConfig(Description):
             drop_duplicates=self.drop_duplicates,
         )
 
+    def cleaned(self, log: InteractionLog) -> InteractionLog:
+        """The events of a log without repeats, duplicates and users that are no people, as far as these do not count.
+
+        Other users and items stay, however few events they have: for them a model is used, if not trained.
+
+        Raises:
+            DataError: if nothing is left.
+        """
+        return log.filtered(
+            max_user_interactions=self.max_user_interactions,
+            drop_repeats=self.drop_repeats,
+            drop_duplicates=self.drop_duplicates,
+        )
+
     def protocol(self, split: Literal["validation", "test"], *, candidates: str = "full") -> Protocol:
         """How targets are judged.
 

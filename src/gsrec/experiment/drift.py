@@ -20,6 +20,7 @@ from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.intervals import share_interval
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import RankingTask
+from gsrec.experiment.folder import cleaned
 from gsrec.models.growing import Widened
 from gsrec.progress import Progress
 from gsrec.reporting.drift import Drift, Mover, Period
@@ -35,6 +36,7 @@ def drift(bundle: Bundle, log: InteractionLog, *, days: float = 7.0, progress: P
     Args:
         bundle: the model.
         log: what it learned from and what came after; of what it learned from only the users' histories are needed.
+            Its repeats and duplicates are left out where those of the model's own log were.
         days: of a period.
         progress: told after every period how many are done, and of how many.
 
@@ -45,6 +47,7 @@ def drift(bundle: Bundle, log: InteractionLog, *, days: float = 7.0, progress: P
     since = bundle.data.until
     if since is None:
         raise DataError(f"{bundle.data.name}, which the model learned from, had no clock times: its age is not known")
+    log = cleaned(bundle, log)
     vocabulary = bundle.vocabulary.extended(log.frame["item_id"].unique(maintain_order=True).to_list())
     sequences = log.to_sequences(vocabulary)
     if sequences.timestamps is None:

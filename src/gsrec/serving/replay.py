@@ -7,10 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
+from gsrec.bundle import Bundle
 from gsrec.data.columns import Columns
 from gsrec.data.sequences import Sequences
 from gsrec.data.sources import open_log
-from gsrec.data.vocabulary import ItemId, Vocabulary
+from gsrec.data.vocabulary import ItemId
+from gsrec.experiment.folder import cleaned
 
 LEAST_EVENTS = 2
 
@@ -37,13 +39,14 @@ class Replay:
     sequences: Sequences
 
     @classmethod
-    def of(cls, log: str, columns: Columns, vocabulary: Vocabulary) -> Replay:
-        """The users of a log, with those of its items that a model knows.
+    def of(cls, log: str, columns: Columns, bundle: Bundle) -> Replay:
+        """The users of a log, with those of its events that a model could have learned from and items that it knows.
 
         Raises:
             DataError: if the log cannot be read, or the model knows none of its items.
         """
-        return cls(open_log(log, columns=columns).known_items(vocabulary).to_sequences(vocabulary))
+        whole = cleaned(bundle, open_log(log, columns=columns))
+        return cls(whole.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary))
 
     @cached_property
     def _places(self) -> dict[str, int]:

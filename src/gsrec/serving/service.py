@@ -181,7 +181,7 @@ def read_contents(settings: Settings, before: Contents | None = None) -> Content
     keys = read_keys(settings.keys) if settings.keys else None
     replay = before.replay if before else None
     if replay is None and settings.log is not None:
-        replay = Replay.of(settings.log, settings.columns, models.all[0].recommender.bundle.vocabulary)
+        replay = Replay.of(settings.log, settings.columns, models.all[0].recommender.bundle)
     return Contents(models, titles, keys, replay)
 
 
