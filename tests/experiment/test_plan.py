@@ -63,7 +63,7 @@ def test_where_memory_is_unknown_everything_is_tried(split: Split, monkeypatch: 
 def test_what_will_not_fit_is_not_tried(
     settings: tuple[str, ...], first: str, split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    peaks = iter([1_000, 1_400, 2_300])  # before, with an eighth, with a quarter
+    peaks = iter([1_400, 1_800, 2_600])  # with a row, with an eighth, with a quarter
     sizes: list[int] = []
     monkeypatch.setattr(planning, "peak_bytes", lambda: next(peaks))
     monkeypatch.setattr(planning, "available_bytes", lambda: 3_000)
@@ -72,13 +72,23 @@ def test_what_will_not_fit_is_not_tried(
     monkeypatch.setattr(planning, "ITEM_TABLE_IS_LARGE", 2**20)
     plan = planned(split, *settings)
     assert not plan.fits
-    assert plan.peak_bytes == 1_000 + 8 * 1_300 // 2
+    assert plan.peak_bytes == 1_400 + 4 * 1_200
     assert plan.seconds_an_epoch is None
     assert plan.seconds_a_validation is None
-    assert len(sizes) == 2
-    assert sizes[1] == pytest.approx(2 * sizes[0], abs=1)
+    assert (len(sizes), sizes[0]) == (3, 1)
+    assert sizes[2] == pytest.approx(2 * sizes[1], abs=1)
     assert plan.advice[0].startswith(first)
     assert len(plan.advice) == 3
+
+
+def test_what_does_not_grow_with_a_batch_is_not_multiplied(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = iter([2**40, 2**40 + 10, 2**40 + 20, 2**40 + 40, 2**40 + 80])
+    monkeypatch.setattr(planning, "peak_bytes", lambda: next(peaks, 2**40 + 80))
+    monkeypatch.setattr(planning, "available_bytes", lambda: 2**40 + 80)
+    monkeypatch.setattr(Training, "step", lambda self, rows: None)
+    plan = planned(split)
+    assert plan.fits
+    assert plan.peak_bytes == 2**40 + 80
 
 
 def test_what_is_copied_to_be_kept_counts(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +120,7 @@ def test_time_goes_by_what_batches_hold(split: Split, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Training, "step", lambda self, rows: tried.append(rows.numel()))
     monkeypatch.setattr(planning, "SECONDS_TO_TRY", 1.5)
     plan = planned(split)
-    of_time = tried[len(planning.SHARES) :]
+    of_time = tried[1 + len(planning.SHARES) :]
     assert len(of_time) == 2
     assert plan.seconds_an_epoch is not None
     assert plan.seconds_an_epoch >= 2.0

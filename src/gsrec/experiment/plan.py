@@ -167,14 +167,19 @@ def _copied_bytes(training: Training) -> int:
 
 
 def _approach(training: Training, largest: np.ndarray, available: int | None) -> int:
-    """The peak of the process with the largest batch (B, L); parts of it first, and no further than memory allows."""
-    before, grown = peak_bytes(), 0
+    """The peak of the process with the largest batch (B, L); parts of it first, and no further than memory allows.
+
+    One row alone shows what does not grow with a batch: gradients of the item table, and the optimizer's moments.
+    """
+    training.step(torch.from_numpy(largest[:1]))
+    fixed = peak = peak_bytes()
     for share in SHARES:
-        if available is not None and before + 2 * grown > available:
-            return before + 2 * share * grown  # what the whole would be, from the part tried last
+        of_part = peak - fixed  # tried last, half as many rows
+        if available is not None and fixed + 2 * of_part > available:
+            return fixed + 2 * share * of_part
         training.step(torch.from_numpy(largest[: max(1, len(largest) // share)]))
-        grown = peak_bytes() - before
-    return before + grown
+        peak = peak_bytes()
+    return peak
 
 
 def _seconds_a_place(training: Training, batches: Iterable[np.ndarray]) -> float:
