@@ -26,13 +26,12 @@ from gsrec.training.course import Epoch, Keeping, Listener
 from gsrec.training.trainer import fit
 from gsrec.training.training import Training
 
-LOSSES = {"softmax": ("softmax", 1), "one-negative": ("sampled-bce", 1)}
+LOSSES = {"softmax": "softmax", "one-negative": "sampled-bce"}
 
 
 def train(work: Work) -> Answer:
     """Seconds an epoch of SASRec over each user's newest training events."""
-    loss, negatives = LOSSES[work.loss]
-    config = _config(work, f"loss={loss}", f"num_negatives={negatives}", "windows=newest", f"batch_size={BATCH_SIZE}")
+    config = _config(work, f"loss={LOSSES[work.loss]}", "windows=newest", f"batch_size={BATCH_SIZE}")
     sequences = _sequences(work)
     split = Split(sequences, sequences.offsets[1:], sequences.offsets[1:])  # all of the log is to train on
     model = build_model(config.model, num_items=split.sequences.num_items, seed=1)

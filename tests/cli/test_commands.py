@@ -279,6 +279,16 @@ def test_what_was_not_finished_is_said_to_be_so(gsrec: Gsrec, run_folder: Path) 
     assert "holds a training that was not finished. Resume it with" in err
 
 
+def test_a_table_has_a_model_with_one_kind_of_settings(gsrec: Gsrec, small_log: Path) -> None:
+    given = ("compare", small_log, "--models", "gru4rec", *SIZES, "--out", "results")
+    assert gsrec(*given)[0] == 0
+    code, _, err = gsrec(*given, "--set", "dropout=0.4", "--seed", 2)
+    assert code == 2
+    assert "holds gru4rec with other settings: model.dropout was 0.2 and is now 0.4. Give another folder" in err
+    assert gsrec(*given, "--seed", 2)[0] == 0
+    assert len(Path("results/results.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
 @pytest.mark.parametrize("out", ["next.parquet", "next.csv"])
 def test_recommend_for_everybody_in_a_log(gsrec: Gsrec, run_folder: Path, small_log: Path, out: str) -> None:
     more = small_log.read_text(encoding="utf-8") + "new,i2,1\nnew,nothing,2\n"

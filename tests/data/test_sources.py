@@ -122,6 +122,13 @@ def test_a_table_in_the_folder_of_logs_has_a_name(name: str, extension: str, dat
     assert name in known_names()
 
 
+def test_a_table_of_titles_is_no_log(data_folder: Path) -> None:
+    (data_folder / "my-own.item").write_text("item_id:token\ttitle:token_seq\n1\tHeat\n")
+    assert "my-own" not in known_names()
+    with pytest.raises(DataError, match="my-own"):
+        open_log("my-own")
+
+
 @pytest.mark.parametrize("name", ["nf_prize_dataset.tar.gz", "archive.zip"])
 def test_the_netflix_prize_is_read_where_it_lies(name: str, data_folder: Path) -> None:
     (data_folder / name).write_bytes((zipped if name.endswith(".zip") else tarred)(NETFLIX))

@@ -38,13 +38,13 @@ def test_the_split_is_the_one_configured(sequences: Sequences, config: DataConfi
 @pytest.mark.parametrize(
     ("moments", "message"),
     [
-        ({"training_until": 5}, "needs training_until and validation_until"),
-        ({"training_until": 5, "validation_until": 5}, "training_until must be before validation_until, found 5 and 5"),
+        (["training_until=5"], "needs training_until and validation_until"),
+        (["training_until=5", "validation_until=5"], "training_until must be before validation_until, found 5 and 5"),
     ],
 )
-def test_moments_are_given_in_order(sequences: Sequences, moments: dict[str, Any], message: str) -> None:
+def test_moments_are_given_in_order(moments: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        DataConfig(split="at-moments", **moments).cut(sequences)
+        run_config("gsrec", settings=["split=at-moments", *moments])
 
 
 def test_filters_are_the_ones_configured() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from gsrec.errors import ConfigError
 from gsrec.experiment.config import DataConfig, RunConfig
@@ -159,6 +160,57 @@ def test_only_bert4rec_fills_in_masked_items(model: str, objective: str) -> None
 def test_only_next_items_have_a_popularity_prior(model: str, objective: str) -> None:
     with pytest.raises(ConfigError, match=f"for the next-item objective only; found '{objective}'"):
         run_config(model, settings=[f"objective={objective}", "popularity_prior=1"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"model": {"name": "bert4rec"}}, "sees both sides of an item, is trained with masked-item"),
+        (
+            {"model": {"name": "sasrec", "embedding_size": 10, "num_heads": 3}},
+            "a multiple of num_heads, found 10 and 3",
+        ),
+        ({"model": {"name": "gsrec"}, "data": {"split": "at-moments"}}, "at-moments needs training_until"),
+    ],
+)
+def test_what_does_not_fit_each_other_is_no_configuration(content: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        RunConfig.model_validate(content)
+
+
+def test_what_does_not_fit_a_model_is_known_before_the_first_training() -> None:
+    with pytest.raises(ConfigError, match=r"^embedding_size must be a multiple of num_heads, found 64 and 3$"):
+        run_configs(["gru4rec", "sasrec"], [1], settings=["num_heads=3"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "beside"),
+    [
+        ("held_out=3", "split=last-n"),
+        ("training_until=5", "split=at-moments"),
+        ("validation_until=5", "split=at-moments"),
+        ("num_negatives=100", "loss=gbce"),
+        ("calibration=0.5", "loss=gbce"),
+    ],
+)
+def test_a_setting_without_effect_is_told(setting: str, beside: str) -> None:
+    told = f"{setting.partition('=')[0]} has no effect but with "
+    with pytest.raises(ConfigError, match=told):
+        run_config("gsrec", settings=[setting])
+    with pytest.raises(ConfigError, match=told):
+        run_configs(["gsrec", "poprec"], [1], settings=[setting])
+    both = [beside, "training_until=5", "validation_until=6"] if "at-moments" in beside else [beside, setting]
+    assert run_config("gsrec", settings=both) != run_config("gsrec", settings=[])
+
+
+@pytest.mark.parametrize(
+    ("setting", "model"),
+    [("mask_share=0.5", "bert4rec"), ("mask_last_share=0.5", "bert4rec"), ("latest=9", "gat4rec")],
+)
+def test_a_setting_has_an_effect_for_one_of_the_models(setting: str, model: str) -> None:
+    with pytest.raises(ConfigError, match=f"has no effect but with the model {model}"):
+        run_config("fdg-trans", settings=[setting])
+    assert len(run_configs(["fdg-trans", model], [1], settings=[setting])) == 2
 
 
 def test_a_setting_is_finite() -> None:

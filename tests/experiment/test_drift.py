@@ -153,7 +153,7 @@ def test_what_did_not_count_in_training_does_not_count_now(bundle: Bundle) -> No
         assert drift(told, thrice) == drift(told, once), setting
     assert drift(bundle, thrice).whole.events == 3 * drift(bundle, once).whole.events
     lengths = once.frame["user_id"].value_counts()
-    usual = int(lengths["count"].min())
+    usual = int(lengths["count"].to_numpy().min())
     few = lengths.filter(lengths["count"] == usual)["user_id"].implode()
     without_others = log_from_frame(once.frame.filter(pl.col("user_id").is_in(few)), name="shop")
     people = replace(bundle, settings={"data": {"max_user_interactions": usual}})

@@ -197,6 +197,17 @@ def test_what_cannot_be_trained_counts_and_is_told(
     assert trials[-1].validation == 0
 
 
+def test_settings_that_do_not_fit_each_other_count_too(split: Split, tmp_path: Path) -> None:
+    settings = ("epochs=1", "max_length=10", "model.num_heads=5", "batch_size=64")  # of width 50 and no other
+    trials = tried(split, tmp_path, 4, Tuning(RunRequest("sasrec", "thesis", settings=settings)))
+    assert len(trials) == 4
+    of_another_width = [trial for trial in trials if trial.settings["model.embedding_size"] != 50]
+    assert of_another_width
+    for trial in of_another_width:
+        assert trial.error is not None
+        assert trial.error.startswith("embedding_size must be a multiple of num_heads, found ")
+
+
 def test_a_study_of_something_else_is_not_gone_on_with(split: Split, tmp_path: Path) -> None:
     tried(split, tmp_path, 1)
     others = RunRequest("sasrec", settings=(*FIXED, "dropout=0.1")), RunRequest("gru4rec", settings=("epochs=1",))

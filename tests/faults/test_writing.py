@@ -82,7 +82,7 @@ WRITERS: dict[str, Write] = {
     "ranks": lambda folder, version: write_ranks(folder / "ranks", ranks(version)),
     "table-csv": lambda folder, version: write_recommendations(frame(version), folder / "next.csv"),
     "table-parquet": lambda folder, version: write_recommendations(frame(version), folder / "next.parquet"),
-    "index": lambda folder, version: save_index(index(version), folder / "i"),
+    "index": lambda folder, version: save_index(index(version), folder / "i", "model"),
     "keys": write_key,
     "onnx": write_onnx,
 }

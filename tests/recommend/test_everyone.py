@@ -99,6 +99,13 @@ def test_a_frame_for_every_user_of_a_log(bundle: Bundle) -> None:
     assert recommender.recommend_users(log, 4).equals(frame)
 
 
+def test_no_more_items_are_asked_for_than_there_are(bundle: Bundle) -> None:
+    log = log_from_frame(pl.DataFrame({"user": ["a"], "item": bundle.vocabulary.ids[:1]}))
+    every = recommend_users(bundle, log, len(bundle.vocabulary))
+    assert recommend_users(bundle, log, 10**12).equals(every)
+    assert every.height == len(bundle.vocabulary) - 1
+
+
 @pytest.mark.parametrize("name", ["all.parquet", "all.csv"])
 def test_a_frame_is_written_whole(bundle: Bundle, tmp_path: Path, name: str) -> None:
     frame = recommend_users(bundle, synthetic_log(num_users=20, num_items=40, mean_length=6), 3)

@@ -144,8 +144,8 @@ def test_what_is_asked_wrongly_is_told(built: ItemIndex) -> None:
 
 def test_a_saved_index_finds_the_same(built: ItemIndex, biased: ItemIndex, tmp_path: Path) -> None:
     for index, bias in ((built, None), (biased, BIAS), (ItemIndex(WEIGHTS, BIAS), BIAS)):
-        save_index(index, tmp_path)
-        again = load_index(tmp_path, WEIGHTS, bias)
+        save_index(index, tmp_path, "shop")
+        again = load_index(tmp_path, WEIGHTS, bias, "shop")
         assert (again.recall, again.candidates, again.half_bytes) == (index.recall, index.candidates, index.half_bytes)
         torch.testing.assert_close(again.search(QUERIES, 10), index.search(QUERIES, 10))
 
@@ -153,28 +153,28 @@ def test_a_saved_index_finds_the_same(built: ItemIndex, biased: ItemIndex, tmp_p
 def test_what_is_not_as_it_was_saved_is_refused_before_faiss_reads_it(
     built: ItemIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_index(built, tmp_path)
+    save_index(built, tmp_path, "shop")
     monkeypatch.setattr(index_files, "needed", lambda module: pytest.fail("faiss was given a damaged file"))
-    with pytest.raises(BundleError, match="is the index of other items than this model's"):
-        load_index(tmp_path, WEIGHTS, BIAS)
+    with pytest.raises(BundleError, match="is the index of another model than this one"):
+        load_index(tmp_path, WEIGHTS, None, "another")
     codes = (tmp_path / CODES).read_bytes()
     (tmp_path / CODES).write_bytes(codes[:500] + b"?" + codes[501:])
     with pytest.raises(BundleError, match=r"codes\.faiss does not match its checksum. Build it again"):
-        load_index(tmp_path, WEIGHTS, None)
+        load_index(tmp_path, WEIGHTS, None, "shop")
     (tmp_path / CODES).unlink()
     with pytest.raises(BundleError, match=r"codes\.faiss cannot be read"):
-        load_index(tmp_path, WEIGHTS, None)
-    (tmp_path / INDEX_FACTS).write_text('{"format": 2}')
-    with pytest.raises(BundleError, match=r"index\.json is damaged: format: Input should be 1"):
-        load_index(tmp_path, WEIGHTS, None)
+        load_index(tmp_path, WEIGHTS, None, "shop")
+    (tmp_path / INDEX_FACTS).write_text('{"format": 1}')
+    with pytest.raises(BundleError, match=r"index\.json is damaged: format: Input should be 2"):
+        load_index(tmp_path, WEIGHTS, None, "shop")
     with pytest.raises(BundleError, match="holds no index"):
-        load_index(tmp_path / "nowhere", WEIGHTS, None)
+        load_index(tmp_path / "nowhere", WEIGHTS, None, "shop")
 
 
 def test_a_folder_that_cannot_be_written_is_told(built: ItemIndex, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="cannot write"):
-        save_index(built, tmp_path / "file" / "index")
+        save_index(built, tmp_path / "file" / "index", "shop")
 
 
 def test_without_faiss_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,8 +42,22 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Recom
     folder = tmp_path_factory.mktemp("indexed")
     bundle = bundle_of(GSRecConfig(embedding_size=16, recurrent_size=16, window=4))
     save_bundle(bundle, folder / "shop")
-    save_index(index_of(bundle, LOG, recall=0.9), folder / "index")
+    save_index(index_of(bundle, LOG, recall=0.9), folder / "index", bundle.fingerprint)
     return folder / "shop", folder / "index", Recommender.load(folder / "shop", index=folder / "index")
+
+
+def test_another_index_of_the_same_model_takes_the_place_of_the_first(
+    indexed: tuple[Path, Path, Recommender], tmp_path: Path
+) -> None:
+    shop, folder, recommender = indexed
+    assert recommender.index is not None
+    before = load_models([shop], [folder])
+    assert load_models([shop], [folder], before).all[0] is before.all[0]
+    narrower = replace(recommender.index, candidates=recommender.index.candidates // 2)
+    save_index(narrower, tmp_path, recommender.bundle.fingerprint)
+    after = load_models([shop], [tmp_path], before).all[0]
+    assert after.recommender.index is not None
+    assert after.recommender.index.candidates == narrower.candidates
 
 
 def test_nearly_all_of_the_best_are_found_with_their_exact_scores(indexed: tuple[Path, Path, Recommender]) -> None:
@@ -81,7 +95,7 @@ def test_what_is_barred_stays_out_and_other_rules_are_exact(indexed: tuple[Path,
 
 def test_an_index_is_for_the_model_it_was_built_for(indexed: tuple[Path, Path, Recommender], tmp_path: Path) -> None:
     other = bundle_of(GSRecConfig(embedding_size=16, recurrent_size=16, window=4), seed=2)
-    with pytest.raises(BundleError, match="is the index of other items than this model's"):
+    with pytest.raises(BundleError, match="is the index of another model than this one"):
         Recommender(other).with_index(indexed[1])
     others = (BERT4RecConfig(embedding_size=8, num_heads=1, max_length=8), HybridConfig(name="gat4rec", max_length=8))
     for config in others:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from tests.serving.conftest import Server, bundle_of
 
@@ -65,6 +66,13 @@ def test_titles_beside_a_log_of_recbole(tmp_path: Path) -> None:
     path = tmp_path / "films.item"
     path.write_text('item_id:token\tmovie_title:token_seq\tclass:token_seq\n2\tHeat, the\tCrime\n7\t"M"\tCrime\n')
     assert read_titles(path) == {"2": "Heat, the", "7": '"M"'}
+
+
+@pytest.mark.parametrize("name", ["titles.csv", "titles.parquet"])
+def test_ids_are_read_as_those_of_a_log(tmp_path: Path, name: str) -> None:
+    rows = pl.DataFrame({"item_id": [7.0, 8.0], "title": ["Heat", "Ronin"]})
+    rows.write_csv(tmp_path / name) if name.endswith("csv") else rows.write_parquet(tmp_path / name)
+    assert read_titles(tmp_path / name) == {"7": "Heat", "8": "Ronin"}
 
 
 def test_an_empty_query_gives_the_most_popular(titles: Path) -> None:

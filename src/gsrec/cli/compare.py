@@ -32,7 +32,7 @@ def compare(
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
     from gsrec.cli.console import narrator, print_json, print_notes, print_parts, progress_bar, stopped_by_signals
     from gsrec.data.columns import Columns
-    from gsrec.experiment.compare import compare_models
+    from gsrec.experiment.compare import check_one_each, compare_models
     from gsrec.experiment.configure import run_configs
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.prepare import prepare
@@ -53,10 +53,12 @@ def compare(
     reference = LogReference.of(log, Columns(*columns.names))
     with progress_bar(log, quiet=output.quiet) as progress:
         prepared = prepare(reference, first, progress=progress)
+    suited = configs(sizes=prepared[0].sequences.sizes)
+    check_one_each(out, suited)
     with stopped_by_signals() as stop:
         results = compare_models(
             reference,
-            configs(sizes=prepared[0].sequences.sizes),
+            suited,
             out,
             candidates=candidates,
             trained=trained,

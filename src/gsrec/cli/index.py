@@ -33,7 +33,7 @@ def index(
 
     bundle = any_bundle(path)
     built = index_of(bundle, cleaned(bundle, opened(log, columns, output, trained=path)), recall=recall)
-    save_index(built, out)
+    save_index(built, out, bundle.fingerprint)
     if output.as_json:
         told = {"recall": built.recall, "candidates": built.candidates, "is_exact": built.codes is None}
         print_json({"out": str(out), "num_items": built.num_items, **told})

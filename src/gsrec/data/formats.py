@@ -1,4 +1,4 @@
-"""Every file format a log can have, by extension, each opened lazily as a table."""
+"""Every file format a log or a table of titles can have, by extension, each opened lazily as a table."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ def read_table(path: Path) -> Table:
         DataError: if no format has this extension, or the file breaks the rules of its format.
     """
     extension = without_compression(path).suffix.lower()
-    if extension not in READERS:
+    readers = READERS | READERS_OF_ITEMS
+    if extension not in readers:
         raise DataError(
             f"{path}: no format has the extension {extension!r}; "
             f"expected one of {', '.join(READERS)}, each also with .gz or .zst after it"
         )
     check_unpacks(path)
-    return READERS[extension](path)
+    return readers[extension](path)
 
 
 def read_double_colons(path: Path) -> Table:
@@ -80,9 +81,11 @@ READERS: dict[str, Reader] = {
     ".ndjson": read_json_lines,
     ".json": read_json_lines,
     ".inter": read_recbole,
-    ".item": read_recbole,
     ".dat": read_double_colons,
     ".data": Separated("\t", quote=None, header=RATINGS_HEADER),
     ".txt": read_histories,
 }
-"""The reader of each extension."""
+"""The reader of each extension that a log can have."""
+
+READERS_OF_ITEMS: dict[str, Reader] = {".item": read_recbole}
+"""The same of tables that hold no events but what items are called."""

@@ -17,6 +17,9 @@ ItemId = int | str
 PADDING = 0
 """The item index that stands for no item: never a candidate, never a negative, never recommended."""
 
+INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+"""How an id that is an integer is spelled; `007` is another id."""
+
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
@@ -93,7 +96,7 @@ class Vocabulary:
         text = str(item_id)
         if not isinstance(item_id, str):
             return self._items.get(text, PADDING)
-        return self._items.get(int(text), PADDING) if re.fullmatch(r"0|-?[1-9][0-9]{0,18}", text) else PADDING
+        return self._items.get(int(text), PADDING) if INTEGER.fullmatch(text) else PADDING
 
     def decode(self, items: np.ndarray) -> list[ItemId]:
         """The ids that these item indices (n,) stand for.
@@ -118,10 +121,9 @@ class Vocabulary:
         """
         if self.ids.dtype == pl.String:
             return text
-        try:
-            return int(text)
-        except ValueError:
-            raise DataError(f"item ids of this log are integers, found {text!r}") from None
+        if not INTEGER.fullmatch(text):
+            raise DataError(f"item ids of this log are integers, found {text!r}")
+        return int(text)
 
     def extended(self, ids: Iterable[ItemId]) -> Vocabulary:
         """A vocabulary with the unknown ones among these ids appended; all known ids keep their index.

@@ -21,6 +21,7 @@ from gsrec.experiment.run import Run, is_begun, result_record, train, trained_ru
 from gsrec.files import held
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
+from gsrec.training.checkpoint import differences
 from gsrec.training.course import Listener
 
 RESULTS_FILE, RUNS_FOLDER = "results.jsonl", "runs"
@@ -99,6 +100,21 @@ def recorded_results(out: Path) -> list[RunResult]:
     """
     path = out / RESULTS_FILE
     return read_results(path, as_now=as_now) if path.exists() and path.stat().st_size else []
+
+
+def check_one_each(out: Path, configs: Iterable[RunConfig]) -> None:
+    """Make sure that a comparison's folder has no model with other settings, which no table could tell apart.
+
+    Raises:
+        ConfigError: if it has.
+        DataError: if its results cannot be read.
+    """
+    asked = {config.label: config.model_dump(mode="json", exclude={"seed"}) for config in configs}
+    for one in recorded_results(out):
+        found = {key: value for key, value in one.config.items() if key != "seed"}
+        if differing := [*differences(found, asked.get(one.label, found), "")]:
+            told = f"{out} holds {one.label} with other settings: {'; '.join(differing[:3])}"
+            raise ConfigError(f"{told}. Give another folder with --out.")
 
 
 def _check_out(out: Path) -> None:

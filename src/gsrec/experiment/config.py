@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
@@ -50,6 +50,17 @@ class DataConfig(Description):
     training_until: int | None = None
     validation_until: int | None = None
 
+    @model_validator(mode="after")
+    def _check_moments(self) -> DataConfig:
+        if self.split != "at-moments":
+            return self
+        if self.training_until is None or self.validation_until is None:
+            raise ValueError("the split at-moments needs training_until and validation_until, in Unix seconds")
+        if self.training_until >= self.validation_until:
+            told = f"found {self.training_until} and {self.validation_until}"
+            raise ValueError(f"training_until must be before validation_until, {told}")
+        return self
+
     def filtered(self, log: InteractionLog) -> InteractionLog:
         """The events of a log that count.
 
@@ -91,7 +102,6 @@ class DataConfig(Description):
         """Cut histories into train, validation and test.
 
         Raises:
-            ConfigError: if it is at moments, and they are not given, or not in order.
             DataError: if the cut leaves one of them empty.
         """
         match self.split:
@@ -102,11 +112,8 @@ class DataConfig(Description):
             case "temporal":
                 return global_temporal(sequences)
             case "at-moments":
-                if self.training_until is None or self.validation_until is None:
-                    raise ConfigError("the split at-moments needs training_until and validation_until, in Unix seconds")
-                if self.training_until >= self.validation_until:
-                    told = f"found {self.training_until} and {self.validation_until}"
-                    raise ConfigError(f"training_until must be before validation_until, {told}")
+                assert self.training_until is not None
+                assert self.validation_until is not None
                 return at_moments(sequences, self.training_until, self.validation_until)
 
 
@@ -118,6 +125,24 @@ class RunConfig(Description):
     training: TrainingConfig = TrainingConfig()
     preset: str = "default"
     seed: Annotated[int, Field(ge=0)] = 1
+
+    @model_validator(mode="after")
+    def _check_together(self) -> RunConfig:
+        objective, model = self.training.objective, self.model
+        if (objective == "masked-item") != (model.name == "bert4rec"):
+            raise ValueError(
+                "training.objective: bert4rec, which sees both sides of an item, is trained with masked-item, and no "
+                f"other model is; found {objective!r} for {model.name}"
+            )
+        if self.training.popularity_prior and objective != "next-item":
+            raise ValueError(
+                "training.popularity_prior: it is the share of what follows other events, so it is for the next-item "
+                f"objective only; found {objective!r}"
+            )
+        size, num_heads = getattr(model, "embedding_size", 0), getattr(model, "num_heads", 1)
+        if size % num_heads:
+            raise ValueError(f"embedding_size must be a multiple of num_heads, found {size} and {num_heads}")
+        return self
 
     @property
     def label(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -15,10 +15,23 @@ from gsrec.experiment.config import Layer, RunConfig, learns
 from gsrec.experiment.defaults import catalogue_note, suited_layer, suited_note
 from gsrec.experiment.layers import given_layer, model_keys, over, preset_layer, read_presets, section_keys, unknown
 from gsrec.models import MODELS
+from gsrec.training.config import OVER_CATALOGUE
 from gsrec.training.precision import precision_note
 
 AS_PUBLISHED = ("thesis", "thesis-ml-1m")
 """Presets that are what they are, whatever the log."""
+
+BESIDE: Mapping[str, tuple[str, Callable[[RunConfig], bool]]] = {
+    "data.held_out": ("split=last-n", lambda config: config.data.split == "last-n"),
+    "data.training_until": ("split=at-moments", lambda config: config.data.split == "at-moments"),
+    "data.validation_until": ("split=at-moments", lambda config: config.data.split == "at-moments"),
+    "model.latest": ("the model gat4rec", lambda config: config.model.name == "gat4rec"),
+    "training.num_negatives": ("a loss that has negatives", lambda config: config.training.loss not in OVER_CATALOGUE),
+    "training.calibration": ("loss=gbce", lambda config: config.training.loss == "gbce"),
+    "training.mask_share": ("the model bert4rec", lambda config: config.model.name == "bert4rec"),
+    "training.mask_last_share": ("the model bert4rec", lambda config: config.model.name == "bert4rec"),
+}
+"""Settings that have an effect beside another one alone."""
 
 
 def run_config(
@@ -43,7 +56,10 @@ def run_config(
     Raises:
         ConfigError: if a name or a key is unknown, or a value is out of its range.
     """
-    return _laid(model, preset, given_layer(file, settings, [model]), seed, sizes)
+    given = given_layer(file, settings, [model])
+    config = _laid(model, preset, given, seed, sizes)
+    _check_effect(given, [config])
+    return config
 
 
 @dataclass(frozen=True)
@@ -116,7 +132,9 @@ def run_configs(
         name: layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys[name]}}
         for name, _ in named
     }
-    return [_laid(name, preset, fitting[name], seed, sizes, further) for seed in seeds for name, preset in named]
+    configs = [_laid(name, preset, fitting[name], seed, sizes, further) for seed in seeds for name, preset in named]
+    _check_effect(layer, configs)
+    return configs
 
 
 def suited(model: str, sizes: LogSizes | None) -> Layer:
@@ -152,23 +170,24 @@ def _laid(
     return _checked(over(over(below, given), {"model": {"name": model}}), preset, seed)
 
 
+def _check_effect(given: Layer, configs: Sequence[RunConfig]) -> None:
+    """Make sure that what was given changes something in one of these configurations.
+
+    Raises:
+        ConfigError: if it does not.
+    """
+    for key, (beside, holds) in BESIDE.items():
+        section, name = key.split(".")
+        if name in given.get(section, {}) and not any(map(holds, configs)):
+            raise ConfigError(f"{key} has no effect but with {beside}: give that too, or leave it out")
+
+
 def _checked(merged: Layer, preset: str, seed: int) -> RunConfig:
     model = str(merged["model"]["name"])
     try:
-        config = RunConfig.model_validate({**merged, "preset": preset, "seed": seed}, strict=True)
+        return RunConfig.model_validate({**merged, "preset": preset, "seed": seed}, strict=True)
     except ValidationError as error:
         raise ConfigError(_problems(error, model)) from error
-    if (config.training.objective == "masked-item") != (model == "bert4rec"):
-        raise ConfigError(
-            "training.objective: bert4rec, which sees both sides of an item, is trained with masked-item, and no other "
-            f"model is; found {config.training.objective!r} for {model}"
-        )
-    if config.training.popularity_prior and config.training.objective != "next-item":
-        raise ConfigError(
-            "training.popularity_prior: it is the share of what follows other events, so it is for the next-item "
-            f"objective only; found {config.training.objective!r}"
-        )
-    return config
 
 
 def _problems(error: ValidationError, model: str) -> str:
@@ -177,7 +196,9 @@ def _problems(error: ValidationError, model: str) -> str:
     for problem in error.errors():
         path = [str(place) for place in problem["loc"] if place not in MODELS][:2]  # behind it: which of the things
         key, reason = ".".join(path), problem["msg"].lower()
-        if problem["type"] == "extra_forbidden":
+        if problem["type"] == "value_error":  # of settings that do not fit each other
+            told[reason] = str(problem["ctx"]["error"])
+        elif problem["type"] == "extra_forbidden":
             keys = section_keys(model)
             told[key] = unknown("setting", key, keys[path[0]] if len(path) > 1 else keys)
         else:

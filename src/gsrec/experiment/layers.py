@@ -10,10 +10,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from gsrec.errors import ConfigError
-from gsrec.experiment.config import DataConfig, Layer, RunConfig
-from gsrec.models import MODELS
+from gsrec.experiment.config import DataConfig, Layer
+from gsrec.models import MODELS, ModelConfig
 from gsrec.training.config import TrainingConfig
+
+_OF_MODELS: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
 
 
 def presets(model: str) -> tuple[str, ...]:
@@ -97,8 +101,7 @@ def model_keys(model: str) -> set[str]:
     """
     if model not in MODELS:
         raise ConfigError(unknown("model", model, MODELS))
-    config = RunConfig.model_validate({"model": {"name": model}}).model
-    return set(type(config).model_fields) - {"name"}
+    return set(type(_OF_MODELS.validate_python({"name": model})).model_fields) - {"name"}
 
 
 def section_keys(*models: str) -> dict[str, list[str]]:

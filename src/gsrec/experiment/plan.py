@@ -20,7 +20,7 @@ from gsrec.evaluation.tasks import RankingTask
 from gsrec.experiment.config import RunConfig, check_learns
 from gsrec.experiment.defaults import WITH_NEGATIVES
 from gsrec.experiment.prepare import batches_of, new_model
-from gsrec.models import Scorer, SequenceEncoder
+from gsrec.models import Scorer, SequenceEncoder, num_parameters
 from gsrec.ranking import tiles
 from gsrec.training.config import MANY_ITEMS, OVER_CATALOGUE
 from gsrec.training.course import Course
@@ -120,7 +120,7 @@ def plan_training(split: Split, config: RunConfig, *, on_stage: Callable[[str], 
             peak = max(peak, peak_bytes(), _resident_bytes() + _copied_bytes(training))
     return Plan(
         num_steps=len(order),
-        num_parameters=sum(part.numel() for part in training.model.parameters()),
+        num_parameters=num_parameters(model),
         precision=str(precision_of(config.training.precision)).removeprefix("torch."),
         seconds_to_begin=seconds_to_begin,
         seconds_an_epoch=seconds,

@@ -33,7 +33,7 @@ from gsrec.experiment.folder import (
 )
 from gsrec.experiment.prepare import batches_of, new_model, prepare
 from gsrec.files import held, remove_leftovers, write_json, write_text
-from gsrec.models import Model, PopRec
+from gsrec.models import Model, PopRec, num_parameters
 from gsrec.progress import Progress
 from gsrec.training.checkpoint import clear_states, kept_identity
 from gsrec.training.course import CHECKPOINT_SECONDS, Epoch, Fit, Keeping, Listener
@@ -249,15 +249,8 @@ def _fit(model: Model, split: Split, config: RunConfig, keeping: Keeping, listen
 
 
 def _training_facts(model: Model, fitted: Fit | None, seconds: float) -> dict[str, float | int]:
-    num_parameters = sum(part.numel() for part in model.parameters())
-    if fitted is None:
-        return {"epochs": 0, "best_epoch": 0, "seconds": seconds, "num_parameters": num_parameters}
-    return {
-        "epochs": len(fitted.epochs),
-        "best_epoch": fitted.best_epoch,
-        "seconds": fitted.seconds,
-        "num_parameters": num_parameters,
-    }
+    epochs, best, seconds = (len(fitted.epochs), fitted.best_epoch, fitted.seconds) if fitted else (0, 0, seconds)
+    return {"epochs": epochs, "best_epoch": best, "seconds": seconds, "num_parameters": num_parameters(model)}
 
 
 def _commit() -> str | None:

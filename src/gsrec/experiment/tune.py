@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -148,7 +148,7 @@ class _Study:
         trial.set_user_attr("settings", values)
         pruned = optuna.trial.TrialState.PRUNED
         try:
-            self.study.tell(trial, self._train(trial, self.tuning.config(values)))
+            self.study.tell(trial, self._train(trial, self._config(values)))
         except TrainingError as error:  # these settings cannot be trained: a trial that is behind all others
             trial.set_user_attr("error", str(error))
             self.study.tell(trial, state=pruned)
@@ -158,6 +158,13 @@ class _Study:
             told = f"stopped in a trial, which is lost; the {number} that ended are kept"
             raise StoppedError(f"{told}: go on with the same `gsrec tune` again") from error
         self.narrator.on_trial(_record(self.study.trials[trial.number]))
+
+    def _config(self, values: Mapping[str, object]) -> RunConfig:
+        """The configuration with these values; where they do not fit each other, it cannot be trained."""
+        try:
+            return self.tuning.config(values)
+        except ConfigError as error:
+            raise TrainingError(str(error)) from error
 
     def _ask(self, number: int) -> Any:
         """The next trial: a pure function of the seed and of the trials before it, however often it was stopped."""

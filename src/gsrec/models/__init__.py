@@ -44,7 +44,13 @@ __all__ = [
     "State",
     "StreamingEncoder",
     "build_model",
+    "num_parameters",
 ]
+
+
+def num_parameters(model: Model) -> int:
+    """How many numbers of a model are trained; of PopRec none."""
+    return sum(part.numel() for part in model.parameters())
 
 
 def build_model(config: ModelConfig, *, num_items: int, seed: int = 0) -> Model:

@@ -107,7 +107,7 @@ def recommend_users(
         DataError: if the model knows no item of the log.
     """
     sequences = log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
-    filter_seen = bundle.filter_seen if filter_seen is None else filter_seen
+    filter_seen, k = bundle.filter_seen if filter_seen is None else filter_seen, min(k, len(bundle.vocabulary))
     of_items = rules.for_vocabulary(bundle.vocabulary) if rules else NO_RULES
     items, scores = top_items(bundle.model, sequences, k, filter_seen=filter_seen, rules=of_items, progress=progress)
     real = items > 0  # (U, K)

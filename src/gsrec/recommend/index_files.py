@@ -1,11 +1,10 @@
-"""Indexes on disk: which items they were built for is checked before anything of them is believed.
+"""Indexes on disk: which model they were built for is checked before anything of them is believed.
 
 Legend: V items, D hidden.
 """
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +17,6 @@ from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError
 from gsrec.extras import needed
 from gsrec.files import checksum, replacing, write_text
-from gsrec.models.protocols import SequenceEncoder
 from gsrec.recommend.index import ItemIndex, searched
 
 INDEX_FACTS, CODES = "index.json", "codes.faiss"
@@ -29,30 +27,30 @@ class IndexFacts(Description):
 
     Attributes:
         format: of the index; a version of GSRec knows one.
-        items: SHA-256 of the item weights and biases it was built for.
+        model: the fingerprint of the bundle it was built for.
         codes: SHA-256 of the compressed items; None: the index is exact.
         half_bytes: an item was compressed to.
         candidates: items that are scored exactly.
         recall: of the 10 best, measured when it was built.
     """
 
-    format: Literal[1] = 1
-    items: str
+    format: Literal[2] = 2
+    model: str
     codes: str | None
     half_bytes: int
     candidates: int
     recall: float
 
 
-def save_index(index: ItemIndex, folder: Path) -> None:
-    """Write an index without the item weights, which belong to the model.
+def save_index(index: ItemIndex, folder: Path, model: str) -> None:
+    """Write an index without the item weights, which belong to the model of this fingerprint.
 
     Raises:
         DataError: if the disk does not take it.
     """
     content = None if index.codes is None else needed("faiss").serialize_index(index.codes).tobytes()
     facts = IndexFacts(
-        items=_fingerprint(index.weights, index.bias),
+        model=model,
         codes=None if content is None else checksum(content),
         half_bytes=index.half_bytes,
         candidates=index.candidates,
@@ -64,16 +62,22 @@ def save_index(index: ItemIndex, folder: Path) -> None:
     write_text(folder / INDEX_FACTS, facts.model_dump_json(indent=2) + "\n")
 
 
-def load_index(folder: Path, weights: Tensor, bias: Tensor | None) -> ItemIndex:
-    """Read an index that `save_index` wrote, for the item weights (V + 1, D) and bias (V + 1,) it was built for.
+def load_index(folder: Path, weights: Tensor, bias: Tensor | None, model: str) -> ItemIndex:
+    """Read an index that `save_index` wrote.
+
+    Args:
+        folder: where it is.
+        weights: (V + 1, D) float32, of the items.
+        bias: (V + 1,) float32, or None.
+        model: the fingerprint of the bundle that they are of.
 
     Raises:
-        BundleError: if it is missing, damaged, changed or of other items.
+        BundleError: if it is missing, damaged, changed or of another model.
         MissingExtraError: if faiss is not installed.
     """
     facts = _read_facts(folder)
-    if facts.items != _fingerprint(weights, bias):
-        raise BundleError(f"{folder} is the index of other items than this model's. Build it again.")
+    if facts.model != model:
+        raise BundleError(f"{folder} is the index of another model than this one. Build it again.")
     if facts.codes is None:
         return ItemIndex(weights.detach(), None if bias is None else bias.detach(), recall=facts.recall)
     try:
@@ -90,17 +94,16 @@ def load_index(folder: Path, weights: Tensor, bias: Tensor | None) -> ItemIndex:
 def load_index_of(bundle: Bundle, folder: Path) -> ItemIndex:
     """Read the index of a model's items; raises as `load_index`, and a ConfigError if the model can have none."""
     model = searched(bundle.model)
-    return load_index(folder, model.item_weights, model.item_bias)
+    return load_index(folder, model.item_weights, model.item_bias, bundle.fingerprint)
 
 
 def is_index_of(bundle: Bundle, folder: Path) -> bool:
-    """Whether the index in a folder was built for the items of this model.
+    """Whether the index in a folder was built for this model.
 
     Raises:
         BundleError: if there is no index, or it is damaged.
     """
-    facts, model = _read_facts(folder), bundle.model
-    return isinstance(model, SequenceEncoder) and facts.items == _fingerprint(model.item_weights, model.item_bias)
+    return _read_facts(folder).model == bundle.fingerprint
 
 
 def _read_facts(folder: Path) -> IndexFacts:
@@ -110,11 +113,3 @@ def _read_facts(folder: Path) -> IndexFacts:
         raise BundleError(f"{folder} holds no index: {error}. Build it again.") from error
     except ValidationError as error:
         raise BundleError(f"{folder / INDEX_FACTS} is damaged: {first_problem(error)}. Build it again.") from error
-
-
-def _fingerprint(weights: Tensor, bias: Tensor | None) -> str:
-    """SHA-256 of weights (V + 1, D) and bias (V + 1,)."""
-    digest = hashlib.sha256()
-    for part in (weights,) if bias is None else (weights, bias):
-        digest.update(part.detach().contiguous().numpy().data)
-    return digest.hexdigest()

@@ -13,6 +13,7 @@ from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import BundleError
 from gsrec.experiment.folder import any_bundle
+from gsrec.models import num_parameters
 from gsrec.recommend.index_files import is_index_of
 from gsrec.recommend.recommender import Recommender
 from gsrec.serving.errors import ApiError
@@ -34,13 +35,19 @@ class ServedModel:
             "name": self.name,
             "kind": bundle.config.name,
             "num_items": len(bundle.vocabulary),
-            "num_parameters": sum(weights.numel() for weights in bundle.model.state_dict().values()),
+            "num_parameters": num_parameters(bundle.model),
             "fingerprint": bundle.fingerprint,
             "data": bundle.data.name,
             "metrics": dict(bundle.metrics),
             "filter_seen": bundle.filter_seen,
             "index_recall": None if self.recommender.index is None else self.recommender.index.recall,
         }
+
+    @property
+    def sizes_of_index(self) -> tuple[int, int] | None:
+        """How far items are compressed, and how many candidates are scored; of the same items it is the same index."""
+        index = self.recommender.index
+        return None if index is None else (index.half_bytes, index.candidates)
 
     @cached_property
     def explained(self) -> Bundle:
@@ -113,6 +120,6 @@ def _same(model: ServedModel, before: Models | None) -> ServedModel | None:
     """The model of before that this one is, if there is one."""
     for old in before.all if before else ():
         same_items = old.recommender.bundle.vocabulary.ids.equals(model.recommender.bundle.vocabulary.ids)
-        if same_items and old.facts == model.facts:
+        if same_items and old.facts == model.facts and old.sizes_of_index == model.sizes_of_index:
             return old
     return None

@@ -12,6 +12,7 @@ import polars as pl
 from gsrec.bundle import Bundle
 from gsrec.data.columns import find_titles
 from gsrec.data.formats import read_table
+from gsrec.data.ids import read_ids
 from gsrec.data.readers import explained
 from gsrec.data.vocabulary import ItemId
 
@@ -27,7 +28,9 @@ def read_titles(path: Path | None) -> dict[str, str]:
     with explained(path):
         table = read_table(path)
         item, title = find_titles(table.columns(), str(path))
-        return dict(table.collect([item, title]).drop_nulls().cast(pl.String).rows())
+        rows = table.collect([item, title]).drop_nulls()
+        ids, _ = read_ids(rows[item], str(path), text=table.text)
+        return dict(zip(ids.cast(pl.String), rows[title].cast(pl.String), strict=True))
 
 
 @dataclass(frozen=True, eq=False)

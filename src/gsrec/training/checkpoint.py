@@ -101,10 +101,10 @@ def load_state(
             )
             damaged.append(path)
             continue
-        differences = [*_differences(as_now(told.get("identity")), json.loads(json.dumps(identity)), "")]
-        if differences:
+        found = [*differences(as_now(told.get("identity")), json.loads(json.dumps(identity)), "")]
+        if found:
             raise TrainingError(
-                f"{folder} is of another training: {'; '.join(differences[:3])}. Resume it with what it was begun "
+                f"{folder} is of another training: {'; '.join(found[:3])}. Resume it with what it was begun "
                 "with, or start over in another folder."
             )
         break
@@ -144,10 +144,10 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _differences(before: object, now: object, where: str) -> Iterator[str]:
+def differences(before: object, now: object, where: str) -> Iterator[str]:
     """What is not the same in two JSON values, by where it stands."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted({*before, *now}):
-            yield from _differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
+            yield from differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
     elif before != now:
         yield f"{where} was {before!r} and is now {now!r}"
