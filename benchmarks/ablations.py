@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pydantic import BaseModel
 
+from gsrec.evaluation.significance import SIGNIFICANT
 from gsrec.experiment.config import as_now
 from gsrec.files import replacing, write_text
 from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary, compare_runs
 from gsrec.reporting.comparison_tables import mean_and_deviation
 from gsrec.reporting.figures import COLOURS, GREY, image
-from gsrec.reporting.pairs import SIGNIFICANT
 from gsrec.reporting.phrases import conditions, duration
 from gsrec.reporting.results import read_results
 from gsrec.reporting.tables import Cell, Column, Table, to_markdown

@@ -12,7 +12,7 @@ from gsrec.errors import DataError
 
 @given(
     st.lists(
-        st.integers(-(10**10), 4 * 10**9).filter(lambda time: not DIGITS[0][0] <= time <= DIGITS[0][1]), min_size=1
+        st.integers(-(10**10), 4 * 10**9).filter(lambda time: not DIGITS[0].first <= time <= DIGITS[0].last), min_size=1
     )
 )
 def test_seconds_stay_seconds(seconds: list[int]) -> None:

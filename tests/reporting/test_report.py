@@ -12,9 +12,8 @@ from .conftest import WriteRun
 
 
 def test_tables_json_and_plots_are_written(tmp_path: Path, write_run: WriteRun) -> None:
-    write_run("sasrec", [1, 3, 5])
-    write_run("poprec", [9, 9, 9])
-    report = write_report(tmp_path / "results.jsonl", tmp_path / "report")
+    runs = [write_run("sasrec", [1, 3, 5]), write_run("poprec", [9, 9, 9])]
+    report = write_report(runs, tmp_path / "report")
     names = [path.name for path in report.paths]
     assert names[:2] == ["table.md", "comparison.json"]
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == sorted(names)
@@ -25,9 +24,9 @@ def test_tables_json_and_plots_are_written(tmp_path: Path, write_run: WriteRun) 
 
 
 def test_plots_can_be_left_out(tmp_path: Path, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_run("sasrec", [1, 3, 5])
+    run = write_run("sasrec", [1, 3, 5])
     monkeypatch.setattr("gsrec.extras.find_spec", lambda name: None)
-    report = write_report(tmp_path, tmp_path / "report", plots=False)
+    report = write_report([run], tmp_path / "report", plots=False)
     assert [path.name for path in report.paths] == ["table.md", "comparison.json"]
     assert "![" not in report.paths[0].read_text()
 
@@ -35,18 +34,18 @@ def test_plots_can_be_left_out(tmp_path: Path, write_run: WriteRun, monkeypatch:
 def test_nothing_is_written_where_plots_are_asked_for_in_vain(
     tmp_path: Path, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_run("sasrec", [1, 3, 5])
+    run = write_run("sasrec", [1, 3, 5])
     monkeypatch.setattr("gsrec.extras.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError):
-        write_report(tmp_path, tmp_path / "report")
+        write_report([run], tmp_path / "report")
     assert not (tmp_path / "report").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, write_run: WriteRun) -> None:
-    write_run("sasrec", [1, 3, 5])
+    run = write_run("sasrec", [1, 3, 5])
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match=r"cannot write .*table\.md"):
-        write_report(tmp_path, tmp_path / "file" / "report", plots=False)
+        write_report([run], tmp_path / "file" / "report", plots=False)
 
 
 def test_the_thesis_report_is_written_as_markdown_and_json(tmp_path: Path, write_run: WriteRun) -> None:
@@ -66,7 +65,6 @@ def test_matplotlib_is_not_imported_before_it_draws() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_some_of_the_runs_of_a_file_can_be_told(tmp_path: Path, write_run: WriteRun) -> None:
-    write_run("sasrec", [1, 3, 5], split="last-2")
+def test_runs_may_come_one_by_one(tmp_path: Path, write_run: WriteRun) -> None:
     report = write_report((run for run in [write_run("gsrec", [1, 3, 5])]), tmp_path / "report", plots=False)
     assert [model.label for model in report.comparison.models] == ["gsrec"]

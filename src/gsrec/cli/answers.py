@@ -63,8 +63,8 @@ def answer_everybody(
     write_recommendations(frame, out)
     lengths = frame.group_by("user_id").len()["len"]
     without, short = known.num_users - lengths.len(), int((lengths < wishes.k).sum())
-    told = f"users for whom nothing is left to recommend, who have no rows: {without:,}"
-    print_notes([*[told][:without], *_notes(0, short, 0, wishes.k)], quiet=output.quiet)
+    notes = _counted("users for whom nothing is left to recommend, who have no rows", without)
+    print_notes([*notes, *_notes(0, short, 0, wishes.k)], quiet=output.quiet)
     record = {"out": str(out), "rows": frame.height, "users": lengths.len(), "k": wishes.k}
     if output.as_json:
         print_json(record)
@@ -107,8 +107,7 @@ def _rules(bundle: Bundle, wishes: WishOptions, output: Output) -> Rules | None:
     never = [parse(text) for text in split_ids(wishes.exclude, "--exclude")] if wishes.exclude else []
     chosen = [parse(text) for text in split_ids(wishes.only, "--only")] if wishes.only is not None else None
     unknown = int((bundle.vocabulary.encode([*never, *(chosen or ())]) == 0).sum())
-    note = f"items of --exclude and --only that the model does not know: {unknown:,}"
-    print_notes([note][:unknown], quiet=output.quiet)
+    print_notes(_counted("items of --exclude and --only that the model does not know", unknown), quiet=output.quiet)
     return rules_of(never, chosen, None)
 
 
@@ -129,7 +128,13 @@ def _print(answers: Sequence[dict[str, Any]], k: int, output: Output) -> None:
 
 
 def _notes(num_unknown: int, num_short: int, num_popular: int, k: int) -> list[str]:
-    unknown = f"items of the history that the model does not know, left out: {num_unknown:,}"
-    short = f"lists of fewer than {k:,} items, because no more are left: {num_short:,}"
-    popular = f"histories of which the model knows no item, answered by popularity: {num_popular:,}"
-    return [*[unknown][:num_unknown], *[popular][:num_popular], *[short][:num_short]]
+    return [
+        *_counted("items of the history that the model does not know, left out", num_unknown),
+        *_counted("histories of which the model knows no item, answered by popularity", num_popular),
+        *_counted(f"lists of fewer than {k:,} items, because no more are left", num_short),
+    ]
+
+
+def _counted(what: str, number: int) -> list[str]:
+    """A note of how many there are, if there are any."""
+    return [f"{what}: {number:,}"] if number else []

@@ -19,6 +19,7 @@ from rich.table import Table
 from gsrec.experiment.compare import Narrator
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.tune import StudyNarrator
+from gsrec.reporting.comparison_tables import METRICS
 from gsrec.reporting.phrases import audit_sentence
 from gsrec.reporting.trials import Trial
 from gsrec.training.course import Epoch, Listener, TrainingStep
@@ -55,8 +56,6 @@ def _stdout() -> Console:
 FEW_USERS = 100
 """Users below whom an interval by normal approximation is not to be trusted."""
 
-SHOWN_METRICS = ("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
-
 
 def print_metrics(title: str, record: Mapping[str, Any]) -> None:
     """Print how a run was judged: its metrics with their intervals, under what protocol, and the audit."""
@@ -65,7 +64,7 @@ def print_metrics(title: str, record: Mapping[str, Any]) -> None:
         (name, f"{record['metrics'][name]:.4f}", f"{intervals[name][0]:.4f} to {intervals[name][1]:.4f}")
         if name in intervals
         else (name, f"{record['metrics'][name]:.4f}", "")
-        for name in SHOWN_METRICS
+        for name in METRICS
     ]
     print_table(title, rows, header=("metric", "mean", "95% interval"))
     seen = "seen items left out" if protocol["filter_seen"] else "seen items are candidates"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import polars as pl
 
@@ -13,23 +13,44 @@ from gsrec.errors import DataError
 
 TimeKind = Literal["clock", "position", "none"]
 
-TICKS = ((10**17, 10**9, "nanoseconds"), (10**14, 10**6, "microseconds"), (10**11, 10**3, "milliseconds"))
-"""Clock times of typical size at least .. are counted in ticks of which a second has .., called .."""
+
+class Unit(NamedTuple):
+    """What clock times are counted in, told by their typical size: at least so much, so many of them a second."""
+
+    at_least: int
+    a_second: int
+    name: str
+
+
+class Digits(NamedTuple):
+    """How a date is written as an integer, and the first and the last that is taken for one."""
+
+    first: int
+    last: int
+    form: str
+    name: str
+
+
+FINE_UNITS = (
+    Unit(10**17, 10**9, "nanoseconds"),
+    Unit(10**14, 10**6, "microseconds"),
+    Unit(10**11, 10**3, "milliseconds"),
+)
+"""The finest first; what is smaller is seconds."""
 DATE_FORMATS = (None, "%+", "%F %T%.f", "%F %R", "%F")
 """How dates are written: as Polars guesses, then ISO 8601 in its forms."""
 DIGITS = (
-    (1900_01_01, 2100_12_31, "%Y%m%d", "yyyymmdd"),
-    (1900_01_01_0000, 2100_12_31_2359, "%Y%m%d%H%M", "yyyymmddHHMM"),
-    (1900_01_01_00_00_00, 2100_12_31_23_59_59, "%Y%m%d%H%M%S", "yyyymmddHHMMSS"),
+    Digits(1900_01_01, 2100_12_31, "%Y%m%d", "yyyymmdd"),
+    Digits(1900_01_01_0000, 2100_12_31_2359, "%Y%m%d%H%M", "yyyymmddHHMM"),
+    Digits(1900_01_01_00_00_00, 2100_12_31_23_59_59, "%Y%m%d%H%M%S", "yyyymmddHHMMSS"),
 )
-"""Integers from .. to .. can be dates written without separators, as .., which is called .."""
 SINCE_1973 = 100_000_000
 """Unix seconds from which on a time is taken for one of a real clock."""
 YEAR_2100 = 4_102_444_800
 CALENDAR = (-62_135_596_800, 253_402_300_799)
 """Unix seconds of the first and the last moment that a calendar of four digits can show."""
 SECONDS_A_DAY = 86_400
-UNITS = {"ms": 10**3, "us": 10**6, "ns": 10**9}
+TICKS_A_SECOND = {"ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +131,7 @@ def _iso(column: pl.Series) -> pl.Series:
 def _of_dates(column: pl.Series) -> Times:
     dtype = column.dtype if isinstance(column.dtype, pl.Datetime) else pl.Datetime("ms", "UTC")
     notes = () if dtype.time_zone else (f"column {column.name!r}: times without a zone were taken as UTC",)
-    return _coarsest(Times(column.cast(dtype).to_physical(), "clock", UNITS[dtype.time_unit], notes))
+    return _coarsest(Times(column.cast(dtype).to_physical(), "clock", TICKS_A_SECOND[dtype.time_unit], notes))
 
 
 def _exact(column: pl.Series, where: str) -> pl.Series:
@@ -124,26 +145,26 @@ def _exact(column: pl.Series, where: str) -> pl.Series:
 
 
 def _of_clock(numbers: pl.Series, where: str) -> Times:
-    for first, last, form, name in DIGITS:
-        if (dates := _of_digits(numbers, first, last, form)) is not None:
-            return Times(dates, "clock", 1, (f"column {numbers.name!r}: dates written as {name}, told by their size",))
+    for digits in DIGITS:
+        if (dates := _of_digits(numbers, digits)) is not None:
+            note = f"column {numbers.name!r}: dates written as {digits.name}, told by their size"
+            return Times(dates, "clock", 1, (note,))
     typical = float(numbers.abs().median() or 0)  # type: ignore[arg-type]
-    for size, ticks, unit in TICKS:
-        if typical >= size:
-            is_coarser = (numbers != 0) & (numbers.abs() < size // 10)
-            _check(
-                ~is_coarser, numbers, where, f"too small a time for {unit}, which most of them are (are units mixed?)"
-            )
-            note = f"column {numbers.name!r}: {unit}, told by their size"
-            return _coarsest(Times(numbers, "clock", ticks, (note,)))
+    for unit in FINE_UNITS:
+        if typical >= unit.at_least:
+            is_coarser = (numbers != 0) & (numbers.abs() < unit.at_least // 10)
+            problem = f"too small a time for {unit.name}, which most of them are (are units mixed?)"
+            _check(~is_coarser, numbers, where, problem)
+            note = f"column {numbers.name!r}: {unit.name}, told by their size"
+            return _coarsest(Times(numbers, "clock", unit.a_second, (note,)))
     return Times(numbers, "clock")
 
 
-def _of_digits(numbers: pl.Series, first: int, last: int, form: str) -> pl.Series | None:
+def _of_digits(numbers: pl.Series, digits: Digits) -> pl.Series | None:
     """Seconds of dates such as 20201231, if all are; as seconds they would all lie in August 1970."""
-    if numbers.dtype.is_float() or not numbers.is_between(first, last).all():
+    if numbers.dtype.is_float() or not numbers.is_between(digits.first, digits.last).all():
         return None
-    dates = numbers.cast(pl.String).str.to_datetime(form, time_unit="ms", strict=False)
+    dates = numbers.cast(pl.String).str.to_datetime(digits.form, time_unit="ms", strict=False)
     return None if dates.null_count() else dates.to_physical() // 1000
 
 

@@ -19,7 +19,6 @@ from gsrec.evaluation.metrics import RANK_METRICS, coverage, novelty, summarise
 from gsrec.evaluation.tasks import TOP, RankingTask
 from gsrec.models.protocols import Scorer
 from gsrec.progress import Progress
-from gsrec.ranking import MEMORY_BUDGET
 
 
 @dataclass(frozen=True)
@@ -126,16 +125,14 @@ class Evaluator:
     Attributes:
         split: the log and its cuts.
         protocol: how targets are judged.
-        memory_budget: bytes that scores may take at a time.
     """
 
     split: Split
     protocol: Protocol
-    memory_budget: int = MEMORY_BUDGET
 
     def evaluate(self, scorer: Scorer, *, progress: Progress | None = None) -> Evaluation:
         """Judge a scorer; arguments and errors are those of the function `evaluate`."""
-        ranks, top_items = self._task.rank(scorer, memory_budget=self.memory_budget, progress=progress)
+        ranks, top_items = self._task.rank(scorer, progress=progress)
         targets, popularity = self._task.targets, self._popularity[self._task.items]
         return Evaluation(
             protocol=self.protocol,
@@ -176,14 +173,7 @@ class Evaluator:
         }
 
 
-def evaluate(
-    scorer: Scorer,
-    split: Split,
-    protocol: Protocol,
-    *,
-    memory_budget: int = MEMORY_BUDGET,
-    progress: Progress | None = None,
-) -> Evaluation:
+def evaluate(scorer: Scorer, split: Split, protocol: Protocol, *, progress: Progress | None = None) -> Evaluation:
     """Judge a scorer once. To judge several under one protocol, or one again and again, keep an `Evaluator`.
 
     Seen items are no candidates unless the protocol says otherwise. A target that no training event is of, or that
@@ -194,14 +184,13 @@ def evaluate(
         scorer: what is judged, as it is: dropout and the like are the caller's to switch off.
         split: the log and its cuts.
         protocol: how targets are judged.
-        memory_budget: bytes that scores may take at a time.
         progress: told after every tile how many targets are done, and of how many.
 
     Raises:
         DataError: if there is no target, or the scorer knows another number of items.
         ConfigError: if the scorer's scores have another shape than (B, V + 1).
     """
-    return Evaluator(split, protocol, memory_budget=memory_budget).evaluate(scorer, progress=progress)
+    return Evaluator(split, protocol).evaluate(scorer, progress=progress)
 
 
 def _intervals(ranks: np.ndarray, users: np.ndarray) -> dict[str, tuple[float, float]]:

@@ -13,6 +13,9 @@ import numpy as np
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.intervals import confidence_interval
 
+SIGNIFICANT = 0.05
+"""A p-value below this, corrected where there are several, is called significant."""
+
 _BITS_AT_ONCE = 2**22
 
 

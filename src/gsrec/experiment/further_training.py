@@ -24,6 +24,7 @@ from gsrec.training.course import Keeping, Listener
 from gsrec.training.trainer import fit
 
 EPOCHS, PATIENCE = 10, 2
+"""The most epochs of a refresh, and how many without a better validation it waits."""
 
 
 @dataclass(frozen=True)

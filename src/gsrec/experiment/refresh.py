@@ -11,15 +11,12 @@ from gsrec.bundle import Bundle, save_bundle
 from gsrec.data.log import InteractionLog
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, evaluate
 from gsrec.evaluation.metrics import ndcg
-from gsrec.evaluation.significance import PairedTest, paired_test
+from gsrec.evaluation.significance import SIGNIFICANT, PairedTest, paired_test
 from gsrec.experiment.folder import check_new_place, training_of
 from gsrec.experiment.further_training import RefreshPlan, go_on
 from gsrec.experiment.newest_window import cut_newest, cut_told, num_new
 from gsrec.models.growing import Widened
 from gsrec.training.course import Listener
-
-CHANCE = 0.05
-"""The p-value from which a difference may be chance; with few users who differ, an interval alone says too little."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +47,11 @@ class Refreshed:
 
     @property
     def is_better(self) -> bool:
-        """Whether the refreshed model beats the old one by more than chance, by the interval and by the test."""
-        return self.test.interval[0] > 0 and self.test.p_value < CHANCE
+        """Whether the refreshed model beats the old one by more than chance, by the interval and by the test.
+
+        With few users who differ, an interval alone says too little.
+        """
+        return self.test.interval[0] > 0 and self.test.p_value < SIGNIFICANT
 
     def record(self) -> dict[str, Any]:
         """The refresh as JSON."""

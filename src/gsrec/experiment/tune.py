@@ -24,6 +24,7 @@ from gsrec.training.trainer import MONITORED
 STUDY_FILE, TRIALS_FILE, BEST_SETTINGS, TRIAL_FOLDER = "study.sqlite", "trials.json", "best.toml", "trial"
 
 TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING = 4, 3
+"""No trial is given up before so many others have ended, nor before so many epochs of its own."""
 
 
 @dataclass(frozen=True)

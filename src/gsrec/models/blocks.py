@@ -20,6 +20,8 @@ Apply = Callable[[Tensor], Tensor]
 """Takes hidden (B, D) to hidden (B, D)."""
 
 StepOfBlocks = Callable[[tuple[Tensor, ...], Tensor, Tensor], tuple[tuple[Tensor, ...], Tensor]]
+"""Takes one event further: from what every block keeps, hidden (B, D) and the number (B,) int64 of events before it, to
+what they keep then and hidden (B, D)."""
 
 EMBEDDING_STD = 0.02
 """Standard deviation of new embedding rows, as in BERT4Rec's paper."""

@@ -22,7 +22,7 @@ class GRU4RecConfig(Description):
     """The size of a GRU4Rec. A `recurrent_size` unlike `embedding_size` is projected back for the tied scores.
 
     Attributes:
-        max_length: the most events of a training row; histories of any length are judged and streamed whole.
+        max_length: the most inputs of a training row; histories of any length are judged and streamed whole.
         temperature: scores are cosines, divided by it, plus the bias; 0: plain products, plus the bias.
     """
 

@@ -42,7 +42,7 @@ class GSRecConfig(Description):
             (the thesis: no, the recurrence replaces it).
         tied_weights: whether items are scored by their own embeddings (the thesis: no, by an output layer).
         temperature: scores are cosines of the hidden vector and the items' own, divided by it; 0: plain products.
-        max_length: the most events of a training row. With a window, histories of any length are judged and streamed
+        max_length: the most inputs of a training row. With a window, histories of any length are judged and streamed
             whole; without, the newest so many.
     """
 

@@ -31,7 +31,8 @@ class EventShare:
     Attributes:
         place: of the event in the history given, from 0.
         item_id: of the event.
-        change: by how much the item's score is higher with the event than without it.
+        change: by how much the item's score is higher with the event than without it. Without the only event of a
+            history the model is asked for an empty one, as it never is when it recommends.
     """
 
     place: int

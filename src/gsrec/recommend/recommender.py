@@ -136,7 +136,7 @@ class Recommender:
             rules: instead of `exclude` and `only`, all that rules can say.
 
         Returns:
-            A recommendation for one history; a list of them for several, in their order.
+            A recommendation for one history, an empty one too; a list of them for several, in their order.
 
         Raises:
             ConfigError: if k is not positive, a string stands for a history or for items, `exclude` or `only` are given

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from gsrec.evaluation.significance import SIGNIFICANT
 from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary
-from gsrec.reporting.pairs import SIGNIFICANT, Pair
+from gsrec.reporting.pairs import Pair
 from gsrec.reporting.phrases import audit_sentence, conditions, duration, headline, p_value_text, sampling_warning
 from gsrec.reporting.tables import NOT_RUN, Cell, Column, Table
 

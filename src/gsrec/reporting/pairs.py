@@ -9,11 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from gsrec.evaluation.significance import holm, paired_test
+from gsrec.evaluation.significance import SIGNIFICANT, holm, paired_test
 from gsrec.reporting.per_user import TargetValues, check_same_users
-
-SIGNIFICANT = 0.05
-"""A corrected p-value below this is called significant."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from gsrec.files import write_json, write_text
 from gsrec.reporting.comparison import Comparison, compare_runs
 from gsrec.reporting.comparison_tables import comparison_tables
 from gsrec.reporting.plots import check_plots_available, write_plots
-from gsrec.reporting.results import RunResult, read_results
+from gsrec.reporting.results import RunResult
 from gsrec.reporting.tables import to_markdown
 from gsrec.reporting.thesis_numbers import DATASETS
 from gsrec.reporting.thesis_report import ThesisReport, thesis_report
@@ -33,26 +33,21 @@ class Report:
     paths: tuple[Path, ...]
 
 
-def write_report(
-    results: Path | Iterable[RunResult],
-    folder: Path,
-    *,
-    plots: bool = True,
-) -> Report:
+def write_report(results: Iterable[RunResult], folder: Path, *, plots: bool = True) -> Report:
     """Write `table.md`, `comparison.json` and the plots; each file is whole or not there.
 
     Args:
-        results: runs of the same data and protocol, or the results file or folder that holds them and no others.
+        results: runs of the same data and protocol.
         folder: where to; it is made if missing.
         plots: whether to draw; see `plots_available`.
 
     Raises:
         MissingExtraError: if plots are asked for and matplotlib is not installed; nothing is written then.
-        DataError: if results cannot be read or compared, or a file cannot be written.
+        DataError: if results cannot be compared, or a file cannot be written.
     """
     if plots:
         check_plots_available()
-    runs = _runs(results)
+    runs = list(results)
     comparison = compare_runs(runs)
     drawn = write_plots(runs, folder) if plots else ()
     links = [f"![{PLOT_TITLES[path.stem]}]({path.name})\n" for path in drawn]
@@ -62,7 +57,7 @@ def write_report(
 
 
 def write_thesis_report(
-    results: Path | Iterable[RunResult],
+    results: Iterable[RunResult],
     folder: Path,
     *,
     cuts: Sequence[str] = (),
@@ -71,19 +66,15 @@ def write_thesis_report(
     """Write `thesis.md` and `thesis.json`: the thesis's table beside ours, and its questions answered.
 
     Args:
-        results: runs of the thesis's models on its data sets, or the results file or folder that holds them.
+        results: runs of the thesis's models on its data sets.
         folder: where to; it is made if missing.
         cuts: what is smaller than in the thesis; none: run at full size.
         datasets: our name of a log, and what the thesis calls the data it stands for.
 
     Raises:
-        DataError: if results cannot be read or do not fit the thesis's table, or a file cannot be written.
+        DataError: if results do not fit the thesis's table, or a file cannot be written.
     """
-    report = thesis_report(_runs(results), cuts=cuts, datasets=datasets)
+    report = thesis_report(list(results), cuts=cuts, datasets=datasets)
     write_text(folder / "thesis.md", f"# The thesis's experiment\n\n{report.markdown()}")
     write_json(folder / "thesis.json", report.record())
     return report
-
-
-def _runs(results: Path | Iterable[RunResult]) -> list[RunResult]:
-    return read_results(results) if isinstance(results, Path) else list(results)

@@ -12,7 +12,7 @@ class Trial:
     """A training with drawn settings.
 
     Attributes:
-        number: from 0; 0 is what would be trained without tuning.
+        number: from 0. The first one that ended is what would be trained without tuning.
         state: `complete`, or `pruned`: given up.
         validation: the best of what is tuned for that it reached.
         settings: what was drawn, by `section.key`.

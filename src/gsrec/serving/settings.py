@@ -27,7 +27,7 @@ class Settings:
         titles: a table with columns such as item_id and title, in any format that a log can have.
         log: a log whose users can be replayed.
         columns: of that log.
-        sessions: a file for SQLite, a `redis://` address, or `:memory:`.
+        sessions: a file for SQLite, an address of Redis (`redis://`, `rediss://`, `unix://`), or `:memory:`.
         session_days: days after which a session without events is gone.
         keys: the file of `gsrec keys new`; None: no keys, for this machine alone.
         rate: requests a minute that each key may make; None: any number.

@@ -28,7 +28,7 @@ class TrainingConfig(Description):
 
     Attributes:
         objective: what is predicted: the next item at every position, the last item only, or masked items.
-        windows: of histories longer than the model looks back, train on all events, window by window, or the newest.
+        windows: of histories longer than `max_length`, train on all events, window by window, or the newest.
         item_start: what item vectors begin as: `noise`, or the `neighbours` that items have in training histories.
         loss: over the whole catalogue (softmax, bce) or with negatives (sampled-softmax, sampled-bce, gbce, sce).
         num_negatives: negatives a target; of the sampled softmax, negatives that a batch shares; of sce, of a bucket.
@@ -41,12 +41,14 @@ class TrainingConfig(Description):
         mask_share: of the masked-item objective, how much of a row is hidden, 0 to 1.
         mask_last_share: of the masked-item objective, in how many rows only the newest item is hidden, 0 to 1.
         optimizer: `adam`, or `adamw`, which takes weight_decay off the weights themselves.
+        learning_rate: of the optimizer, once it has risen (`warm_up_steps`).
         weight_decay: of all weights, a step.
         embedding_l2: the L2 norm of the item embeddings, times this, is added to the loss (SASRec's `l2_emb`).
         warm_up_steps: steps in which the learning rate rises from 0.
         averaging: what stays (0 to 1) of the averaged weights at every step, less at the start; they are judged and
             kept instead of the last ones. 0: no averaging.
         clip_norm: the most that the norm of all gradients may be; 0: no limit.
+        batch_size: histories a batch, on average: all batches have about the same number of events.
         epochs: the most epochs.
         patience: epochs without a better validation NDCG@10, the last of them validated, before training stops; 0:
             never stops early.
