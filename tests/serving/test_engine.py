@@ -15,7 +15,7 @@ from tests.serving.conftest import NUM_ITEMS, bundle_of
 
 from gsrec.data.vocabulary import ItemId
 from gsrec.recommend.recommender import Recommender
-from gsrec.serving.batch import MAX_GAP, Event, EventAnswer, Load, Loaded, Worker
+from gsrec.serving.batch import MAX_GAP, Load, Loaded, SessionAnswer, SessionRequest, Worker
 from gsrec.serving.engine import Engine
 from gsrec.serving.errors import ApiError, StoreError
 from gsrec.serving.live import LiveSession, LiveSessions, Taken, take
@@ -56,7 +56,7 @@ def run(worker: Worker, call: Callable[[Engine], Awaitable[Any]]) -> Any:
     return asyncio.run(main())
 
 
-def check(answer: EventAnswer, history: Sequence[ItemId], model: ServedModel = SHOP, k: int = 10) -> None:
+def check(answer: SessionAnswer, history: Sequence[ItemId], model: ServedModel = SHOP, k: int = 10) -> None:
     found = model.recommender.recommend(history, k)
     assert answer.recommendation.items == found.items
     assert answer.recommendation.scores == pytest.approx(found.scores, abs=1e-5)
@@ -76,7 +76,9 @@ def test_many_sessions_at_once_get_the_librarys_answers(kind: str) -> None:
             for place in draw.choices(range(9), k=20):
                 new = [draw.randint(1, NUM_ITEMS + 3) for _ in range(draw.choice([1, 1, 1, 4]))]
                 histories[place] += new
-                asked.append((engine.add(Event(key(place), new, k=draw.choice([5, 10]))), list(histories[place])))
+                asked.append(
+                    (engine.add(SessionRequest(key(place), new, k=draw.choice([5, 10]))), list(histories[place]))
+                )
             for answer, (_, history) in zip(await asyncio.gather(*(one for one, _ in asked)), asked, strict=True):
                 check(answer, history, model, len(answer.recommendation.items))
 
@@ -86,9 +88,9 @@ def test_many_sessions_at_once_get_the_librarys_answers(kind: str) -> None:
 def test_two_events_of_a_session_stay_in_order_and_apart() -> None:
     sizes: list[int] = []
 
-    async def use() -> list[EventAnswer]:
+    async def use() -> list[SessionAnswer]:
         engine = Engine(worker_of(), sizes.append)
-        answers = await asyncio.gather(*(engine.add(Event(key(0), [item])) for item in range(1, 6)))
+        answers = await asyncio.gather(*(engine.add(SessionRequest(key(0), [item])) for item in range(1, 6)))
         await engine.close()
         return answers
 
@@ -102,7 +104,7 @@ def test_what_waits_is_taken_together() -> None:
 
     async def use() -> None:
         engine = Engine(worker_of(), sizes.append)
-        await asyncio.gather(*(engine.add(Event(key(place), [1])) for place in range(150)))
+        await asyncio.gather(*(engine.add(SessionRequest(key(place), [1])) for place in range(150)))
         await engine.close()
 
     asyncio.run(use())
@@ -114,8 +116,8 @@ def test_a_session_that_left_memory_goes_on() -> None:
         history = []
         for item in range(1, 9):
             history.append(item)
-            check(await engine.add(Event(key(0), [item])), history)
-            await engine.add(Event(key("other"), [item]))
+            check(await engine.add(SessionRequest(key(0), [item])), history)
+            await engine.add(SessionRequest(key("other"), [item]))
             assert engine.num_live == 1
 
     run(worker_of(most=1), use)
@@ -129,7 +131,7 @@ def test_long_sessions_are_loaded_on_the_side(kind: str) -> None:
     store.append([(key(place), history) for place, history in enumerate(histories)], 1.0)
 
     async def use(engine: Engine) -> None:
-        waiting = [engine.add(Event(key(place % 5), [place % 5 + 1])) for place in range(15)]
+        waiting = [engine.add(SessionRequest(key(place % 5), [place % 5 + 1])) for place in range(15)]
         for place, answer in enumerate(await asyncio.gather(*waiting)):
             histories[place % 5].append(place % 5 + 1)
             check(answer, histories[place % 5], model)
@@ -147,10 +149,10 @@ def test_loading_that_fails_is_told_to_all_who_wait(monkeypatch: pytest.MonkeyPa
     async def use(engine: Engine) -> None:
         with monkeypatch.context() as patch:
             patch.setattr("gsrec.serving.engine.take", fail)
-            waiting = [engine.add(Event(key(0), [2])) for _ in range(3)]
+            waiting = [engine.add(SessionRequest(key(0), [2])) for _ in range(3)]
             told = await asyncio.gather(*waiting, return_exceptions=True)
             assert [type(one) for one in told] == [RuntimeError] * 3
-        check(await engine.add(Event(key(0), [2])), [1] * (MAX_GAP + 1) + [2])
+        check(await engine.add(SessionRequest(key(0), [2])), [1] * (MAX_GAP + 1) + [2])
 
     run(worker_of(store=store), use)
 
@@ -160,11 +162,11 @@ def test_idle_sessions_begin_anew() -> None:
 
     async def use(engine: Engine) -> None:
         nonlocal now
-        check(await engine.add(Event(key(0), [1])), [1])
+        check(await engine.add(SessionRequest(key(0), [1])), [1])
         now += IDLE
-        check(await engine.add(Event(key(0), [2])), [1, 2])
+        check(await engine.add(SessionRequest(key(0), [2])), [1, 2])
         now += IDLE + 1
-        check(await engine.add(Event(key(0), [3])), [3])
+        check(await engine.add(SessionRequest(key(0), [3])), [3])
 
     run(worker_of(clock=lambda: now), use)
 
@@ -179,7 +181,7 @@ def test_two_servers_share_a_store() -> None:
         history: list[int] = []
         for step in range(30):
             history.append(draw.randint(1, NUM_ITEMS))
-            check(await draw.choice(engines).add(Event(key(0), history[-1:])), history)
+            check(await draw.choice(engines).add(SessionRequest(key(0), history[-1:])), history)
             if step == 20:
                 await engines[0].delete(key(0))
                 history = []
@@ -194,11 +196,11 @@ def test_a_session_begun_anew_on_another_server_is_followed() -> None:
     ours, theirs = (
         worker_of(store=RedisStore(fakeredis.FakeRedis(server=server), idle_seconds=IDLE)) for _ in range(2)
     )
-    ours.run([Event(key(0), [1, 2, 3])])
+    ours.run([SessionRequest(key(0), [1, 2, 3])])
     theirs.delete(key(0))
-    theirs.run([Event(key(0), [7, 8, 9])])
-    check(ours.run([Event(key(0), [4])]).answers[0], [7, 8, 9, 4])
-    check(ours.run([Event(key(0), [5])]).answers[0], [7, 8, 9, 4, 5])
+    theirs.run([SessionRequest(key(0), [7, 8, 9])])
+    check(ours.run([SessionRequest(key(0), [4])]).answers[0], [7, 8, 9, 4])
+    check(ours.run([SessionRequest(key(0), [5])]).answers[0], [7, 8, 9, 4, 5])
 
 
 def test_what_waits_for_a_session_to_be_loaded_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +209,7 @@ def test_what_waits_for_a_session_to_be_loaded_counts(monkeypatch: pytest.Monkey
     store.append([(key(0), [1] * (MAX_GAP + 1))], 1.0)
 
     async def use(engine: Engine) -> None:
-        waiting = [asyncio.create_task(engine.add(Event(key(0), [2]))) for _ in range(5)]
+        waiting = [asyncio.create_task(engine.add(SessionRequest(key(0), [2]))) for _ in range(5)]
         told = await asyncio.gather(*waiting, return_exceptions=True)
         assert [isinstance(one, ApiError) for one in told] == [False] * 3 + [True] * 2
 
@@ -232,23 +234,25 @@ def test_what_is_not_kept_is_not_taken_in() -> None:
     store = FailingStore()
 
     async def use(engine: Engine) -> None:
-        await engine.add(Event(key(0), [1]))
+        await engine.add(SessionRequest(key(0), [1]))
         store.fails = True
-        told = await asyncio.gather(*(engine.add(Event(key(place), [2])) for place in (0, 1)), return_exceptions=True)
+        told = await asyncio.gather(
+            *(engine.add(SessionRequest(key(place), [2])) for place in (0, 1)), return_exceptions=True
+        )
         assert [str(one) for one in told] == ["the disk is full"] * 2
         store.fails = False
-        check(await engine.add(Event(key(0), [3])), [1, 3])
+        check(await engine.add(SessionRequest(key(0), [3])), [1, 3])
 
     run(worker_of(store=store), use)
 
 
 def test_one_events_mistake_is_its_own() -> None:
     async def use(engine: Engine) -> None:
-        events = [Event(key(0), [1]), Event(key(1), [1], model="none"), Event(key(2), [1])]
+        events = [SessionRequest(key(0), [1]), SessionRequest(key(1), [1], model="none"), SessionRequest(key(2), [1])]
         first, second, third = await asyncio.gather(*map(engine.add, events), return_exceptions=True)
         assert isinstance(second, ApiError)
-        assert isinstance(first, EventAnswer)
-        assert isinstance(third, EventAnswer)
+        assert isinstance(first, SessionAnswer)
+        assert isinstance(third, SessionAnswer)
 
     run(worker_of(), use)
 
@@ -258,7 +262,9 @@ def test_a_batch_that_fails_is_told_to_all() -> None:
         raise OSError("no clock")
 
     async def use(engine: Engine) -> None:
-        told = await asyncio.gather(*(engine.add(Event(key(0), [1])) for _ in range(3)), return_exceptions=True)
+        told = await asyncio.gather(
+            *(engine.add(SessionRequest(key(0), [1])) for _ in range(3)), return_exceptions=True
+        )
         assert [str(one) for one in told] == ["no clock"] * 3
 
     run(worker_of(clock=no_time), use)
@@ -266,11 +272,11 @@ def test_a_batch_that_fails_is_told_to_all() -> None:
 
 def test_who_stops_waiting_does_no_harm() -> None:
     async def use(engine: Engine) -> None:
-        waiting = [asyncio.create_task(engine.add(Event(key(0), [item]))) for item in (1, 2)]
+        waiting = [asyncio.create_task(engine.add(SessionRequest(key(0), [item]))) for item in (1, 2)]
         await asyncio.sleep(0)
         for one in waiting:
             one.cancel()
-        check(await engine.add(Event(key(0), [3])), [1, 2, 3])
+        check(await engine.add(SessionRequest(key(0), [3])), [1, 2, 3])
 
     run(worker_of(), use)
 
@@ -278,12 +284,12 @@ def test_who_stops_waiting_does_no_harm() -> None:
 def test_closing_answers_what_waits() -> None:
     async def use() -> None:
         engine = Engine(worker_of())
-        waiting = [asyncio.create_task(engine.add(Event(key(place), [1]))) for place in range(100)]
+        waiting = [asyncio.create_task(engine.add(SessionRequest(key(place), [1]))) for place in range(100)]
         await asyncio.sleep(0)
         await engine.close()
         assert all(one.done() and not one.exception() for one in waiting)
         with pytest.raises(ApiError, match="stopping"):
-            await engine.add(Event(key(0), [1]))
+            await engine.add(SessionRequest(key(0), [1]))
 
     asyncio.run(use())
 
@@ -295,24 +301,24 @@ def test_a_swap_keeps_sessions_while_they_go_on() -> None:
 
     async def use(engine: Engine) -> None:
         for place, history in histories.items():
-            await engine.add(Event(key(place), history))
+            await engine.add(SessionRequest(key(place), history))
         swapping = asyncio.create_task(engine.swap(Models((new,))))
         while not swapping.done():
             place = draw.randrange(70)
             histories[place].append(draw.randint(1, NUM_ITEMS))
-            answer = await engine.add(Event(key(place), histories[place][-1:]))
+            answer = await engine.add(SessionRequest(key(place), histories[place][-1:]))
             check(answer, histories[place], answer.model)
         await swapping
         for place in range(70):
             histories[place].append(5)
-            check(await engine.add(Event(key(place), [5])), histories[place], new)
+            check(await engine.add(SessionRequest(key(place), [5])), histories[place], new)
 
     run(worker_of(), use)
 
 
 def test_a_model_that_is_served_no_more_is_let_go() -> None:
     worker = worker_of()
-    worker.run([Event(key(0), [1, 2])])
+    worker.run([SessionRequest(key(0), [1, 2])])
     ((_, session),) = worker.live.items()
     assert list(session.taken) == ["shop"]
     worker.swap(Models((ServedModel("other", Recommender(bundle_of(seed=2))),)), [])
@@ -328,10 +334,10 @@ def test_a_swap_computes_live_sessions_before_it_happens(monkeypatch: pytest.Mon
         return take(pairs)
 
     async def use(engine: Engine) -> None:
-        await engine.add(Event(key(0), list(range(1, 21))))
+        await engine.add(SessionRequest(key(0), list(range(1, 21))))
         await engine.swap(Models((new,)))
         monkeypatch.setattr("gsrec.serving.batch.take", watched)
-        check(await engine.add(Event(key(0), [5])), [*range(1, 21), 5], new)
+        check(await engine.add(SessionRequest(key(0), [5])), [*range(1, 21), 5], new)
 
     run(worker_of(), use)
     assert steps == [1]
@@ -339,15 +345,15 @@ def test_a_swap_computes_live_sessions_before_it_happens(monkeypatch: pytest.Mon
 
 def test_a_swap_knows_a_session_that_was_begun_anew() -> None:
     new, worker = ServedModel("shop", Recommender(bundle_of(seed=2))), worker_of()
-    worker.run([Event(key(0), [1, 2, 3]), Event(key(1), [4])])
+    worker.run([SessionRequest(key(0), [1, 2, 3]), SessionRequest(key(1), [4])])
     taken = [Taken(new.recommender.bundle) for _ in range(2)]
     histories = ([1, 2, 3], [4])
     list(take(list(zip(taken, histories, strict=True))))
     worker.delete(key(0))
-    worker.run([Event(key(0), [7])])
+    worker.run([SessionRequest(key(0), [7])])
     loads = [Load(key(place), new, LiveSession(list(history), 1.0)) for place, history in enumerate(histories)]
     worker.swap(Models((new,)), [Loaded(load, has) for load, has in zip(loads, taken, strict=True)])
-    answers = worker.run([Event(key(0), [8]), Event(key(1), [5])]).answers
+    answers = worker.run([SessionRequest(key(0), [8]), SessionRequest(key(1), [5])]).answers
     check(answers[0], [7, 8], new)
     check(answers[1], [4, 5], new)
 
@@ -357,12 +363,12 @@ def test_a_session_deleted_while_it_is_loaded_begins_anew() -> None:
     store.append([(key(0), [1] * (MAX_GAP + 1))], 1.0)
 
     async def use(engine: Engine) -> None:
-        waiting = asyncio.create_task(engine.add(Event(key(0), [2])))
+        waiting = asyncio.create_task(engine.add(SessionRequest(key(0), [2])))
         await asyncio.sleep(0)
         await engine.delete(key(0))
         answer = await waiting
         check(answer, [2] if answer.num_events == 1 else [1] * (MAX_GAP + 1) + [2])
-        check(await engine.add(Event(key(0), [3])), [2, 3] if answer.num_events == 1 else [3])
+        check(await engine.add(SessionRequest(key(0), [3])), [2, 3] if answer.num_events == 1 else [3])
 
     run(worker_of(store=store), use)
 
@@ -372,7 +378,7 @@ def test_many_events_at_once_let_others_pass() -> None:
 
     async def use(engine: Engine) -> None:
         async def add(place: int, item_ids: list[int]) -> None:
-            check(await engine.add(Event(key(place), item_ids)), histories[place])
+            check(await engine.add(SessionRequest(key(place), item_ids)), histories[place])
             done.append(place)
 
         histories = {0: list(range(1, 31)) * 3, 1: [1], 2: [2]}
@@ -393,7 +399,7 @@ def test_all_work_is_done_on_one_thread() -> None:
             return super().append(events, now)
 
     async def use(engine: Engine) -> None:
-        await asyncio.gather(*(engine.add(Event(key(place), [1])) for place in range(50)))
+        await asyncio.gather(*(engine.add(SessionRequest(key(place), [1])) for place in range(50)))
 
     run(worker_of(store=Watched()), use)
     assert len(threads) == 1
@@ -412,7 +418,7 @@ def test_a_state_that_will_be_full_is_not_computed(monkeypatch: pytest.MonkeyPat
 def test_memory_keeps_the_sessions_used_last(tmp_path: Path) -> None:
     async def use(engine: Engine) -> None:
         for place in (0, 1, 0, 2):
-            await engine.add(Event(key(place), [1]))
+            await engine.add(SessionRequest(key(place), [1]))
 
     worker = worker_of(most=2)
     run(worker, use)

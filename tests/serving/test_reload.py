@@ -12,7 +12,7 @@ from tests.serving.conftest import Server, bundle_of
 
 from gsrec.bundle import MANIFEST, save_bundle
 from gsrec.recommend.recommender import Recommender
-from gsrec.recommend.together import Events, add_together, recommend_together
+from gsrec.recommend.together import LiveHistory, add_together, recommend_together
 from gsrec.serving.models import Models, load_models
 
 EVENTS = "/v1/sessions/s/events"
@@ -94,7 +94,7 @@ def test_what_did_not_change_is_not_computed_again(serve: Callable[..., Server],
 def test_a_model_that_was_replaced_is_freed_without_a_search(bundle: Path) -> None:
     models = load_models([bundle])
     model = models.all[0]
-    events = Events(model.recommender.bundle)
+    events = LiveHistory(model.recommender.bundle)
     add_together([events], [5])
     assert recommend_together([events], 3)
     assert model.explained is not model.recommender.bundle

@@ -20,7 +20,7 @@ from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.recommend.index import ItemIndex
 from gsrec.recommend.recommendation import Recommendation
 from gsrec.recommend.rules import Rules, rules_of
-from gsrec.recommend.together import Events, add_together, recommend_together, scores_together
+from gsrec.recommend.together import LiveHistory, add_together, recommend_together, scores_together
 
 META = "gsrec"
 """The key of a session's facts in the header of its file."""
@@ -37,7 +37,7 @@ class Session:
     def __init__(self, bundle: Bundle, index: ItemIndex | None = None) -> None:
         """Begin without events; with an index, recommend what that finds."""
         self.bundle, self.index = bundle, index
-        self.events = Events(bundle)
+        self.events = LiveHistory(bundle)
 
     def __len__(self) -> int:
         """How many events the model knows of."""
@@ -120,7 +120,7 @@ def session_from_bytes(bundle: Bundle, content: bytes, index: ItemIndex | None =
     return session
 
 
-def _restore(events: Events, tensors: Mapping[str, Tensor]) -> None:
+def _restore(events: LiveHistory, tensors: Mapping[str, Tensor]) -> None:
     """Take over the state of a session whose items are there already, checked against the model and the items."""
     model, items = events.bundle.model, events.items
     fresh = events.state

@@ -45,7 +45,7 @@ class Seen:
         return self._buffer[: len(self._known)]
 
 
-class Events:
+class LiveHistory:
     """One user's events, and what the model keeps of them.
 
     Attributes:
@@ -78,7 +78,7 @@ class Events:
 
 
 @torch.inference_mode()
-def add_together(users: Sequence[Events], item_ids: Sequence[ItemId]) -> list[bool]:
+def add_together(users: Sequence[LiveHistory], item_ids: Sequence[ItemId]) -> list[bool]:
     """Take in one more event of every user, all of one model; of a session, these are its `events`.
 
     Args:
@@ -91,7 +91,7 @@ def add_together(users: Sequence[Events], item_ids: Sequence[ItemId]) -> list[bo
     if not users:
         return []
     items = users[0].bundle.vocabulary.encode(item_ids).tolist()
-    streaming: list[Events] = []
+    streaming: list[LiveHistory] = []
     for events, item in zip(users, items, strict=True):
         if not item:
             events.num_unknown += 1
@@ -106,7 +106,7 @@ def add_together(users: Sequence[Events], item_ids: Sequence[ItemId]) -> list[bo
     return [bool(item) for item in items]
 
 
-def _step(users: Sequence[Events]) -> None:
+def _step(users: Sequence[LiveHistory]) -> None:
     """One step of the model for users whose newest item is not in their state yet."""
     step = users[0].bundle.step
     assert step is not None
@@ -124,7 +124,7 @@ def _step(users: Sequence[Events]) -> None:
 
 
 @torch.inference_mode()
-def scores_together(users: Sequence[Events]) -> Tensor:
+def scores_together(users: Sequence[LiveHistory]) -> Tensor:
     """Scores (B, V + 1) float32 of what comes next for users (B,) of one model, B at least 1.
 
     Of a user without an event they are how often every item was taken in training.
@@ -137,7 +137,7 @@ def scores_together(users: Sequence[Events]) -> Tensor:
     return torch.cat([_scores(events) for events in users])
 
 
-def _scores(events: Events) -> Tensor:
+def _scores(events: LiveHistory) -> Tensor:
     """Scores (1, V + 1) for one user."""
     model = events.bundle.model
     if not events.items:
@@ -149,7 +149,7 @@ def _scores(events: Events) -> Tensor:
 
 
 def recommend_together(
-    users: Sequence[Events],
+    users: Sequence[LiveHistory],
     k: int,
     *,
     filter_seen: bool | None = None,

@@ -14,7 +14,7 @@ from gsrec.errors import GSRecError
 from gsrec.recommend.index import ItemIndex
 from gsrec.recommend.recommendation import Recommendation
 from gsrec.recommend.rules import ItemRules, Rules
-from gsrec.recommend.together import Events, recommend_together
+from gsrec.recommend.together import LiveHistory, recommend_together
 from gsrec.serving.errors import ApiError
 from gsrec.serving.live import LiveSession, LiveSessions, Taken, take
 from gsrec.serving.models import Models, ServedModel
@@ -31,7 +31,7 @@ MAX_GAP = 128
 
 
 @dataclass(frozen=True, eq=False)
-class Event:
+class SessionRequest:
     """New events of a session, to be answered with what comes next.
 
     Attributes:
@@ -54,7 +54,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class EventAnswer:
+class SessionAnswer:
     """What comes next in a session, from which model, and how many events it has now."""
 
     model: ServedModel
@@ -87,27 +87,27 @@ class Loaded:
 
 @dataclass(eq=False)
 class Outcome:
-    """What a batch came to, by the place of each event.
+    """What a batch came to, by the place of each request.
 
     Attributes:
         answers: what came out.
         errors: why nothing did.
-        loads: what must be loaded first, then the event comes again.
+        loads: what must be loaded first, then the request comes again.
         unfinished: what is kept, and must come again to be taken in further.
     """
 
-    answers: dict[int, EventAnswer] = field(default_factory=dict)
+    answers: dict[int, SessionAnswer] = field(default_factory=dict)
     errors: dict[int, Exception] = field(default_factory=dict)
     loads: dict[int, Load] = field(default_factory=dict)
-    unfinished: dict[int, Event] = field(default_factory=dict)
+    unfinished: dict[int, SessionRequest] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class _Ready:
-    """An event that can be taken in."""
+    """A request whose events can be taken in."""
 
     place: int
-    event: Event
+    request: SessionRequest
     model: ServedModel
     session: LiveSession
     rules: ItemRules | None
@@ -122,24 +122,24 @@ class Worker:
         self.live = live
         self._store, self._clock = store, clock
 
-    def run(self, events: Sequence[Event], loaded: Sequence[Loaded] = ()) -> Outcome:
-        """Take in a batch of events of different sessions.
+    def run(self, requests: Sequence[SessionRequest], loaded: Sequence[Loaded] = ()) -> Outcome:
+        """Take in the requests of a batch.
 
         Args:
-            events: (B,), each session once.
+            requests: (B,), each session once.
             loaded: sessions that were asked for before.
         """
         for computed in loaded:
             self._install(computed)
         outcome, now = Outcome(), self._clock()
-        ready = [one for place, event in enumerate(events) if (one := self._ready(place, event, outcome, now))]
+        ready = [one for place, request in enumerate(requests) if (one := self._ready(place, request, outcome, now))]
         if not ready:
             return outcome
         try:
             self._take_in(ready, outcome, now)
         except Exception as error:  # whatever it was, the store knows better than the memory now
             for one in ready:
-                self.live.drop(one.event.key)
+                self.live.drop(one.request.key)
                 outcome.errors[one.place] = error
         return outcome
 
@@ -170,15 +170,15 @@ class Worker:
             self.live.put(load.key, session)
         session.taken[load.model.name] = loaded.taken
 
-    def _ready(self, place: int, event: Event, outcome: Outcome, now: float) -> _Ready | None:
-        """The event with all it needs; None where it is refused, or its session must be loaded first."""
+    def _ready(self, place: int, request: SessionRequest, outcome: Outcome, now: float) -> _Ready | None:
+        """The request with all it needs; None where it is refused, or its session must be loaded first."""
         try:
-            model = self.models.find(event.model)
+            model = self.models.find(request.model)
             vocabulary = model.recommender.bundle.vocabulary
-            event = replace(event, item_ids=vocabulary.own(event.item_ids))
-            rules = event.rules.for_vocabulary(vocabulary) if event.rules else None
-            session = self._session(event.key, now)
-            if not event.is_kept and len(session.item_ids) + len(event.item_ids) > MAX_SESSION:
+            request = replace(request, item_ids=vocabulary.own(request.item_ids))
+            rules = request.rules.for_vocabulary(vocabulary) if request.rules else None
+            session = self._session(request.key, now)
+            if not request.is_kept and len(session.item_ids) + len(request.item_ids) > MAX_SESSION:
                 told = f"a session takes at most {MAX_SESSION:,} events. Begin a new one."
                 raise ApiError(422, "session_full", told, where="path.session_id")
         except (ApiError, GSRecError) as error:
@@ -186,9 +186,9 @@ class Worker:
             return None
         taken = self._taken(session, model)
         if len(session.item_ids) - taken.count > MAX_GAP:
-            outcome.loads[place] = Load(event.key, model, session.copy())
+            outcome.loads[place] = Load(request.key, model, session.copy())
             return None
-        return _Ready(place, event, model, session, rules)
+        return _Ready(place, request, model, session, rules)
 
     def _session(self, key: SessionKey, now: float) -> LiveSession:
         session = self.live.find(key, now)
@@ -206,7 +206,7 @@ class Worker:
         return taken
 
     def _take_in(self, ready: Sequence[_Ready], outcome: Outcome, now: float) -> None:
-        self._keep([one for one in ready if not one.event.is_kept], now)
+        self._keep([one for one in ready if not one.request.is_kept], now)
         for model in {one.model for one in ready}:
             of_model = [one for one in ready if one.model is model]
             taken = [self._taken(one.session, model) for one in of_model]
@@ -217,38 +217,38 @@ class Worker:
             self._answer([one for one, _ in done], [has.events for _, has in done], model.recommender.index, outcome)
             for one, has in pairs:
                 if has.count < len(one.session.item_ids):
-                    outcome.unfinished[one.place] = replace(one.event, is_kept=True)
+                    outcome.unfinished[one.place] = replace(one.request, is_kept=True)
 
     def _keep(self, new: Sequence[_Ready], now: float) -> None:
-        appended = self._store.append([(one.event.key, one.event.item_ids) for one in new], now) if new else ()
+        appended = self._store.append([(one.request.key, one.request.item_ids) for one in new], now) if new else ()
         for one, (identity, total) in zip(new, appended, strict=True):
             session = one.session
             is_same = session.identity == identity or not session.item_ids
-            session.item_ids += one.event.item_ids
+            session.item_ids += one.request.item_ids
             session.updated, session.identity = now, identity
             if not is_same or len(session.item_ids) != total:
                 self._follow(one, now)
 
     def _follow(self, one: _Ready, now: float) -> None:
         """Read a session again that another server has changed, or begun anew, in the meantime."""
-        stored = self._store.read(one.event.key, now)
-        item_ids = list(stored.item_ids) if stored else list(one.event.item_ids)
+        stored = self._store.read(one.request.key, now)
+        item_ids = list(stored.item_ids) if stored else list(one.request.item_ids)
         count = max(taken.count for taken in one.session.taken.values())
         if item_ids[:count] != one.session.item_ids[:count]:
             one.session.taken.clear()
         one.session.item_ids = item_ids
 
     def _answer(
-        self, ready: Sequence[_Ready], users: Sequence[Events], index: ItemIndex | None, outcome: Outcome
+        self, ready: Sequence[_Ready], users: Sequence[LiveHistory], index: ItemIndex | None, outcome: Outcome
     ) -> None:
         """Recommend to all that want the same in the same way at once."""
         groups: dict[tuple[int, bool | None, ItemRules | None], list[int]] = {}
         for place, one in enumerate(ready):
-            groups.setdefault((one.event.k, one.event.filter_seen, one.rules), []).append(place)
+            groups.setdefault((one.request.k, one.request.filter_seen, one.rules), []).append(place)
         for (k, filter_seen, rules), places in groups.items():
             found = recommend_together(
                 [users[place] for place in places], k, filter_seen=filter_seen, rules=rules, index=index
             )
             for place, recommendation in zip(places, found, strict=True):
                 one = ready[place]
-                outcome.answers[one.place] = EventAnswer(one.model, recommendation, len(one.session.item_ids))
+                outcome.answers[one.place] = SessionAnswer(one.model, recommendation, len(one.session.item_ids))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from gsrec.serving.batch import Event, EventAnswer, Load, Loaded, Outcome, Worker
+from gsrec.serving.batch import Load, Loaded, Outcome, SessionAnswer, SessionRequest, Worker
 from gsrec.serving.errors import not_now
 from gsrec.serving.live import Taken, take
 from gsrec.serving.models import Models, ServedModel
@@ -27,22 +27,22 @@ MAX_WAITING = 4_096
 
 @dataclass(eq=False)
 class _Job:
-    event: Event
-    answer: asyncio.Future[EventAnswer]
+    request: SessionRequest
+    answer: asyncio.Future[SessionAnswer]
 
 
 @dataclass(eq=False)
 class _Loading:
-    """A session that is being loaded, and the events that wait for it, oldest first."""
+    """A session that is being loaded, and the requests that wait for it, oldest first."""
 
     load: Load
     jobs: list[_Job] = field(default_factory=list)
 
 
 class Engine:
-    """Hands events to a worker, a batch at a time, on a thread of its own; another thread computes states anew.
+    """Hands requests to a worker, a batch at a time, on a thread of its own; another thread computes states anew.
 
-    Two events of the same session are never in one batch, and stay in the order they came in.
+    Two requests of the same session are never in one batch, and stay in the order they came in.
     """
 
     def __init__(self, worker: Worker, on_batch: Callable[[int], None] = lambda size: None) -> None:
@@ -67,7 +67,7 @@ class Engine:
         """How many sessions have their state in memory."""
         return len(self._worker.live)
 
-    async def add(self, event: Event) -> EventAnswer:
+    async def add(self, request: SessionRequest) -> SessionAnswer:
         """Take in events of a session; when it returns they are kept.
 
         Raises:
@@ -78,7 +78,7 @@ class Engine:
             raise not_now("stopping", "this server is stopping")
         if self._num_unanswered >= MAX_WAITING:
             raise not_now("busy", "too many events are waiting")
-        job = _Job(event, asyncio.get_running_loop().create_future())
+        job = _Job(request, asyncio.get_running_loop().create_future())
         self._waiting.append(job)
         self._num_unanswered += 1
         try:
@@ -119,18 +119,18 @@ class Engine:
             return
         self._is_busy = True
         loop = asyncio.get_running_loop()
-        future = self._working.submit(self._worker.run, [job.event for job in jobs], loaded)
+        future = self._working.submit(self._worker.run, [job.request for job in jobs], loaded)
         future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._end, jobs, done))
 
     def _next_jobs(self) -> list[_Job]:
-        """The next events, one a session; those of sessions that are being loaded wait for that."""
+        """The next requests, one a session; those of sessions that are being loaded wait for that."""
         jobs: dict[SessionKey, _Job] = {}
         later: list[_Job] = []
         for place, job in enumerate(self._waiting):
             if len(jobs) == MAX_BATCH:
                 later += self._waiting[place:]
                 break
-            key = job.event.key
+            key = job.request.key
             if key in self._loading:
                 self._loading[key].jobs.append(job)
             elif key in jobs:
@@ -157,8 +157,8 @@ class Engine:
                 jobs[place].answer.set_result(answer)
         for place, error in outcome.errors.items():
             _fail(jobs[place], error)
-        for place, event in outcome.unfinished.items():
-            jobs[place].event = event
+        for place, request in outcome.unfinished.items():
+            jobs[place].request = request
         self._waiting = [jobs[place] for place in outcome.unfinished] + self._waiting
         for place, load in outcome.loads.items():
             self._loading[load.key] = _Loading(load, [jobs[place]])

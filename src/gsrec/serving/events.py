@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gsrec.errors import GSRecError
 from gsrec.recommend.rules import Rules
 from gsrec.serving.answers import answer, as_json
-from gsrec.serving.batch import Event
+from gsrec.serving.batch import SessionRequest
 from gsrec.serving.errors import ApiError, as_answer
 from gsrec.serving.schemas import SESSION_ID, EventsRequest, Wishes
 from gsrec.serving.security import CALLER, Caller
@@ -61,7 +61,7 @@ async def add_events(service: Service, caller: Caller, session_id: str, body: by
     wanted = EventsRequest.model_validate_json(body)
     key = SessionKey(caller.owner, session_id)
     found = await service.engine.add(
-        Event(key, wanted.events, wanted.k, wanted.model, wanted.filter_seen, wished_rules(wanted))
+        SessionRequest(key, wanted.events, wanted.k, wanted.model, wanted.filter_seen, wished_rules(wanted))
     )
     told_of = answer(found.model, found.recommendation, service.contents.titles)
     return as_json({**told_of, "session_id": session_id, "num_events": found.num_events})

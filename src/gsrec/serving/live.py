@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
 from gsrec.models.protocols import StreamingEncoder
-from gsrec.recommend.together import Events, add_together
+from gsrec.recommend.together import LiveHistory, add_together
 from gsrec.serving.store import SessionKey, StoredSession
 
 
@@ -26,7 +26,7 @@ class Taken:
 
     def __init__(self, bundle: Bundle) -> None:
         """Begin without events."""
-        self.events = Events(bundle)
+        self.events = LiveHistory(bundle)
         self.count = 0
 
 
@@ -116,7 +116,7 @@ def take(pairs: Sequence[tuple[Taken, Sequence[ItemId]]]) -> Iterator[int]:
         step += 1
 
 
-def _spare(events: Events, item_ids: Sequence[ItemId]) -> None:
+def _spare(events: LiveHistory, item_ids: Sequence[ItemId]) -> None:
     """Give up a state that will be full before all these events are in, so that no step is done for nothing."""
     model = events.bundle.model
     if not isinstance(model, StreamingEncoder) or model.max_events is None:
