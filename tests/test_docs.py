@@ -2,16 +2,18 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
-from gsrec.experiment.config import DataConfig, RunConfig
+from gsrec.experiment.config import DataConfig
 from gsrec.experiment.layers import model_keys, presets
-from gsrec.models import MODELS
+from gsrec.models import MODELS, ModelConfig
 from gsrec.training.config import TrainingConfig
 
 ROOT = Path(__file__).parent.parent
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 TOLD = set(re.findall(r"`([a-z0-9_-]+)`", CONFIGURATION))
-DEFAULTS = {model: RunConfig.model_validate({"model": {"name": model}}).model.model_dump() for model in MODELS}
+OF_MODELS: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
+DEFAULTS = {model: OF_MODELS.validate_python({"name": model}).model_dump() for model in MODELS}
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
