@@ -19,7 +19,7 @@ from gsrec.data.vocabulary import ItemId
 from gsrec.errors import DataError
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import TOP, RankingTask
-from gsrec.models.protocols import Scorer
+from gsrec.models.protocols import Scorer, looked_at
 from gsrec.ranking import mask_seen, score_histories, top_k
 from gsrec.recommend.onnx_runtime import OnnxScorer, OnnxStream, read_facts
 from gsrec.recommend.recommender import Recommender
@@ -132,8 +132,7 @@ def scorer_way(bundle: Bundle, scorer: Scorer) -> Way:
     """A scorer that stands for the bundle's model, such as its ONNX form."""
 
     def score(items: Sequence[int]) -> Tensor:
-        newest = items if scorer.max_length is None else items[-scorer.max_length :]
-        return scorer.score(torch.tensor([newest]))
+        return scorer.score(torch.tensor([looked_at(scorer, items)]))
 
     return _scores_way(bundle, score)
 

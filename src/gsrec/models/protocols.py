@@ -5,11 +5,14 @@ Legend: B batch, L length, D hidden, V items.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 from torch import Tensor
+
+History = TypeVar("History", Sequence[int], np.ndarray)
 
 
 @runtime_checkable
@@ -30,6 +33,11 @@ class Scorer(Protocol):
             (B, V + 1) float32, one score an item index; column 0 means nothing.
         """
         ...
+
+
+def looked_at(model: Scorer, history: History) -> History:
+    """The newest events of a history (L,) that a model looks at, at most `max_length`."""
+    return history if model.max_length is None else history[-model.max_length :]
 
 
 @runtime_checkable

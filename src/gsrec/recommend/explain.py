@@ -19,6 +19,7 @@ from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
 from gsrec.models.blocks import Block
 from gsrec.models.gsrec import ResidualRecurrence
+from gsrec.models.protocols import looked_at
 
 AT_ONCE = 64
 """Histories that lack an event each, scored together."""
@@ -87,7 +88,7 @@ def explain(bundle: Bundle, history: Sequence[ItemId], item_id: ItemId) -> Expla
     places = np.flatnonzero(encoded)
     if not places.size:
         raise ConfigError("the history has no event that the model knows: popularity alone speaks, nothing explains it")
-    newest = places[-(bundle.model.max_length or 0) :]
+    newest = looked_at(bundle.model, places)
     score = float(_scores(bundle, encoded[newest][None], item)[0])
     without = _scores_without(bundle, encoded[places], len(newest), item)
     shares = zip(newest.tolist(), without.tolist(), strict=True)

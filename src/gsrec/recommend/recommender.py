@@ -19,7 +19,7 @@ from gsrec.bundle import Bundle, bundle_place, load_bundle
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
-from gsrec.models.protocols import SequenceEncoder
+from gsrec.models.protocols import SequenceEncoder, looked_at
 from gsrec.models.scores import item_scores
 from gsrec.progress import Progress
 from gsrec.ranking import check_k, mask_seen, tiles, top_k
@@ -217,8 +217,8 @@ class Recommender:
     def _answer(
         self, histories: list[np.ndarray], k: int, filter_seen: bool | None, rules: ItemRules
     ) -> list[Recommendation]:
-        model, newest = self.bundle.model, self.bundle.model.max_length
-        given = rows_of([history[-newest:] for history in histories] if newest else histories)
+        model = self.bundle.model
+        given = rows_of([looked_at(model, history) for history in histories])
         return answers(
             self.bundle,
             histories,

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
-from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
+from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder, looked_at
 from gsrec.models.scores import item_scores
 from gsrec.ranking import check_k
 from gsrec.recommend.answering import answers
@@ -144,8 +144,7 @@ def _scores(events: LiveHistory) -> Tensor:
         return events.bundle.counts[None].float()
     if isinstance(model, SequenceEncoder) and events.hidden is not None:
         return item_scores(events.hidden, model.item_weights, model.item_bias)
-    newest = events.items if model.max_length is None else events.items[-model.max_length :]
-    return model.score(torch.tensor([newest]))
+    return model.score(torch.tensor([looked_at(model, events.items)]))
 
 
 def recommend_together(
