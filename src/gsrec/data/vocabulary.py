@@ -17,7 +17,7 @@ ItemId = int | str
 PADDING = 0
 """The item index that stands for no item: never a candidate, never a negative, never recommended."""
 
-INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+INTEGER = re.compile(r"0|-?[1-9][0-9]{0,99}")
 """How an id that is an integer is spelled; `007` is another id."""
 
 
