@@ -289,6 +289,28 @@ def test_a_table_has_a_model_with_one_kind_of_settings(gsrec: Gsrec, small_log: 
     assert len(Path("results/results.jsonl").read_text(encoding="utf-8").splitlines()) == 2
 
 
+def test_what_is_there_is_not_written_over(gsrec: Gsrec, small_log: Path, run_folder: Path) -> None:
+    assert gsrec("compare", small_log, "--models", "poprec", "--out", "results")[0] == 0
+    recorded = Path("results/results.jsonl").read_bytes()
+    for given in (("--out", "results/results.jsonl"), ("--out", "page.md", "--fill", "results/table.md")):
+        code, _, err = gsrec("report", "results", *given)
+        assert (code, "is a part of a comparison, which would be lost" in err) == (2, True)
+    assert Path("results/results.jsonl").read_bytes() == recorded
+    assert not Path("page.md").exists()
+    for command in (("export", run_folder), ("index", run_folder, small_log)):
+        for place in (run_folder, run_folder / "bundle"):
+            code, _, err = gsrec(*command, "--out", place)
+            assert (code, "is a model already, which would be damaged" in err) == (2, True)
+
+
+def test_presets_that_cut_the_log_otherwise_are_refused_before_a_training(gsrec: Gsrec, small_log: Path) -> None:
+    Path("presets.toml").write_text('[late.data]\nsplit = "temporal"\n', encoding="utf-8")
+    given = ("--models", "poprec,poprec:late", "--presets", "presets.toml", "--out", "results")
+    code, _, err = gsrec("compare", small_log, *given)
+    assert (code, "cannot stand in one table" in err) == (2, True)
+    assert not Path("results").exists()
+
+
 @pytest.mark.parametrize("out", ["next.parquet", "next.csv"])
 def test_recommend_for_everybody_in_a_log(gsrec: Gsrec, run_folder: Path, small_log: Path, out: str) -> None:
     more = small_log.read_text(encoding="utf-8") + "new,i2,1\nnew,nothing,2\n"

@@ -213,6 +213,12 @@ def test_a_setting_has_an_effect_for_one_of_the_models(setting: str, model: str)
     assert len(run_configs(["fdg-trans", model], [1], settings=[setting])) == 2
 
 
+def test_a_seed_fits_the_generators() -> None:
+    assert run_config("gsrec", seed=2**63 - 1).seed == 2**63 - 1
+    with pytest.raises(ConfigError, match="seed"):
+        run_config("gsrec", seed=2**63)
+
+
 def test_a_setting_is_finite() -> None:
     with pytest.raises(ConfigError, match=r"training\.learning_rate.*finite"):
         run_config("sasrec", settings=["learning_rate=inf"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from gsrec.bundle.bundle import Bundle, load_bundle, save_bundle
+from gsrec.bundle.bundle import Bundle, bundle_place, load_bundle, save_bundle
 from gsrec.bundle.manifest import CONTENTS, MANIFEST
 from gsrec.errors import BundleError
 from gsrec.extras import needed
@@ -56,7 +56,7 @@ def from_pretrained(repository: str | Path, *, revision: str | None = None, toke
         BundleError: if there is no such bundle, or a damaged one.
     """
     if Path(repository).exists():
-        return load_bundle(Path(repository))
+        return load_bundle(bundle_place(Path(repository)))
     hub = needed("huggingface_hub")
     try:
         patterns = [*CONTENTS, MANIFEST]

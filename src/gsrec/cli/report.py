@@ -25,12 +25,14 @@ def report(
     from gsrec.cli.console import print_json
     from gsrec.experiment.config import as_now
     from gsrec.reporting.overview import read_published
-    from gsrec.reporting.pages import fill_results_block, write_results_page
+    from gsrec.reporting.pages import check_page, fill_results_block, write_results_page
 
     theirs = read_published(published) if published else ()
-    write_results_page(folders, out, published=theirs, as_now=as_now)
+    for page in (out, fill or out):
+        check_page(folders, page)
     if fill is not None:
         fill_results_block(folders, fill, published=theirs, as_now=as_now)
+    write_results_page(folders, out, published=theirs, as_now=as_now)
     if as_json:
         print_json({"out": str(out), "filled": str(fill) if fill else None})
     else:

@@ -11,7 +11,7 @@ from gsrec.data.table import spells_integers
 from gsrec.errors import DataError
 
 LARGEST_EXACT_FLOAT = 2**53
-"""Beyond this a float no longer tells neighbouring integers apart."""
+"""From this on a float no longer tells neighbouring integers apart."""
 
 MISSING = ("", "NaN", "nan", "<NA>", "null", "NULL", "None", "NA", "N/A")
 """How text files write that there is nothing; the first is nothing anywhere."""
@@ -82,7 +82,7 @@ def _whole(column: pl.Series, where: str) -> tuple[pl.Series, tuple[str, ...]]:
     integers = column.cast(pl.Int64, strict=False)
     broken = (integers != column).fill_null(True)
     if column.dtype.is_float():
-        broken |= column.abs() > LARGEST_EXACT_FLOAT
+        broken |= column.abs() >= LARGEST_EXACT_FLOAT
     if broken.any():
         raise _unfit(column, broken, where, "an id must be an integer or a string")
     return integers, (_told_as_integers(column.name),)

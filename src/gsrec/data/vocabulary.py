@@ -131,7 +131,8 @@ class Vocabulary:
         Raises:
             DataError: if they are not of the type of those that are there.
         """
-        new = [item_id for item_id in dict.fromkeys(ids) if item_id not in self._items]
+        plain = (item_id.item() if isinstance(item_id, np.generic) else item_id for item_id in ids)
+        new = [item_id for item_id in dict.fromkeys(plain) if item_id not in self._items]
         kind, name = (str, "strings") if self.ids.dtype == pl.String else (int, "integers")
         if other := [item_id for item_id in new if not isinstance(item_id, kind)]:
             raise DataError(f"the item ids so far are {name}, and {other[0]!r} is none: it is a log of other items")

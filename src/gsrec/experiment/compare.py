@@ -106,9 +106,12 @@ def check_one_each(out: Path, configs: Iterable[RunConfig]) -> None:
     """Make sure that a comparison's folder has no model with other settings, which no table could tell apart.
 
     Raises:
-        ConfigError: if it has.
+        ConfigError: if it has, or these configurations differ in what they take of the log and how they cut it.
         DataError: if its results cannot be read.
     """
+    configs = list(configs)
+    if len({config.data for config in configs}) > 1:
+        raise ConfigError("presets with other settings of data cannot stand in one table: compare them one by one")
     asked = {config.label: config.model_dump(mode="json", exclude={"seed"}) for config in configs}
     for one in recorded_results(out):
         found = {key: value for key, value in one.config.items() if key != "seed"}

@@ -124,7 +124,7 @@ class RunConfig(Description):
     model: Annotated[ModelConfig, Field(discriminator="name")]
     training: TrainingConfig = TrainingConfig()
     preset: str = "default"
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
 
     @model_validator(mode="after")
     def _check_together(self) -> RunConfig:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, bundle_place, check_place, load_bundle
+from gsrec.bundle.manifest import MANIFEST
 from gsrec.data.columns import Columns
 from gsrec.data.log import InteractionLog
 from gsrec.description import Description, first_problem
@@ -130,6 +131,16 @@ def check_new_place(out: Path) -> None:
     if (out.parent / RUN_FILE).exists() and out.name == BUNDLE_FOLDER:
         raise ConfigError(f"{out} is the model that {out.parent / RUN_FILE} tells of. Give another name with --out.")
     check_place(out)
+
+
+def check_no_model(out: Path) -> None:
+    """Make sure that a folder to be written into is neither a run nor a bundle, whose files would be mixed up.
+
+    Raises:
+        ConfigError: if it is.
+    """
+    if any((out / name).exists() for name in (RUN_FILE, MANIFEST)):
+        raise ConfigError(f"{out} is a model already, which would be damaged. Give another folder with --out.")
 
 
 def training_of(bundle: Bundle) -> RunConfig:

@@ -171,7 +171,7 @@ class _Study:
         """The next trial: a pure function of the seed and of the trials before it, however often it was stopped."""
         import optuna
 
-        self.study.sampler = optuna.samplers.TPESampler(seed=self.tuning.request.seed + number)
+        self.study.sampler = optuna.samplers.TPESampler(seed=(self.tuning.request.seed + number) % 2**32)
         if number <= NUM_SPREAD and not self.study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
             self.study.enqueue_trial(self.tuning.spread(number - 1) if number else self.tuning.undrawn())
         return self.study.ask()

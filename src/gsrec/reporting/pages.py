@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from gsrec.errors import DataError
+from gsrec.errors import ConfigError, DataError
 from gsrec.files import write_text
 from gsrec.reporting.comparison import compare_runs
 from gsrec.reporting.overview import Published, overview_tables
@@ -48,6 +48,17 @@ def write_results_page(
     overview = to_markdown(overview_tables(several, published) if several else ())
     texts = [_linked((folder / TABLE_FILE).read_text(encoding="utf-8"), folder, page) for folder in folders]
     write_text(page, "\n".join([HEAD, *([overview] if overview else []), *texts]))
+
+
+def check_page(folders: Sequence[Path], page: Path) -> None:
+    """Make sure that a page does not take the place of what it is written out of.
+
+    Raises:
+        ConfigError: if it would.
+    """
+    own = {(folder / name).resolve() for folder in folders for name in ("results.jsonl", "comparison.json", TABLE_FILE)}
+    if page.resolve() in {*own, *(folder.resolve() for folder in folders)}:
+        raise ConfigError(f"{page} is a part of a comparison, which would be lost. Give another name.")
 
 
 def fill_results_block(
