@@ -41,14 +41,8 @@ def compare(
     from gsrec.reporting.report import write_report
     from gsrec.reporting.tables import to_terminal
 
-    configs = partial(
-        run_configs,
-        models.split(","),
-        range(given.seed, given.seed + seeds),
-        file=given.config,
-        settings=given.texts,
-        presets_file=presets,
-    )
+    names, numbers = models.split(","), range(given.seed, given.seed + seeds)
+    configs = partial(run_configs, names, numbers, file=given.config, settings=given.texts, presets_file=presets)
     first = configs()[0]
     reference = LogReference.of(log, Columns(*columns.names))
     with progress_bar(log, quiet=output.quiet) as progress:

@@ -84,11 +84,8 @@ class DataConfig(Description):
         Raises:
             DataError: if nothing is left.
         """
-        return log.filtered(
-            max_user_interactions=self.max_user_interactions,
-            drop_repeats=self.drop_repeats,
-            drop_duplicates=self.drop_duplicates,
-        )
+        however_few = {"min_user_interactions": 1, "min_item_interactions": 1, "k_core": False}
+        return self.model_copy(update=however_few).filtered(log)
 
     def protocol(self, split: Literal["validation", "test"], *, candidates: str = "full") -> Protocol:
         """How targets are judged.
