@@ -203,6 +203,11 @@ def test_a_setting_without_effect_is_told(setting: str, beside: str) -> None:
     assert run_config("gsrec", settings=both) != run_config("gsrec", settings=[])
 
 
+def test_a_file_may_have_settings_for_another_model(tmp_path: Path) -> None:
+    (tmp_path / "all.toml").write_text("[training]\nmask_share = 0.5\n", encoding="utf-8")
+    assert run_config("gsrec", file=tmp_path / "all.toml").training.mask_share == 0.5
+
+
 @pytest.mark.parametrize(
     ("setting", "model"),
     [("mask_share=0.5", "bert4rec"), ("mask_last_share=0.5", "bert4rec"), ("latest=9", "gat4rec")],

@@ -13,7 +13,16 @@ from gsrec.data.sequences import LogSizes
 from gsrec.errors import ConfigError
 from gsrec.experiment.config import Layer, RunConfig, learns
 from gsrec.experiment.defaults import catalogue_note, suited_layer, suited_note
-from gsrec.experiment.layers import given_layer, model_keys, over, preset_layer, read_presets, section_keys, unknown
+from gsrec.experiment.layers import (
+    given_layer,
+    model_keys,
+    over,
+    preset_layer,
+    read_presets,
+    section_keys,
+    settings_layer,
+    unknown,
+)
 from gsrec.models import MODELS
 from gsrec.training.config import OVER_CATALOGUE
 from gsrec.training.precision import precision_note
@@ -56,9 +65,9 @@ def run_config(
     Raises:
         ConfigError: if a name or a key is unknown, or a value is out of its range.
     """
-    given = given_layer(file, settings, [model])
-    config = _laid(model, preset, given, seed, sizes)
-    _check_effect(given, [config])
+    settings = list(settings)
+    config = _laid(model, preset, given_layer(file, settings, [model]), seed, sizes)
+    _check_effect(settings, [config])
     return config
 
 
@@ -124,6 +133,7 @@ def run_configs(
             f"{':'.join(twice)} is twice among the models. To run a model several times, give more --seeds."
         )
     keys = {name: model_keys(name) for name, _ in named}
+    settings = list(settings)
     layer = given_layer(file, settings, keys)
     for key in layer.get("model", {}):
         if not any(key in known for known in keys.values()):
@@ -133,7 +143,7 @@ def run_configs(
         for name, _ in named
     }
     configs = [_laid(name, preset, fitting[name], seed, sizes, further) for seed in seeds for name, preset in named]
-    _check_effect(layer, configs)
+    _check_effect(settings, configs)
     return configs
 
 
@@ -170,12 +180,13 @@ def _laid(
     return _checked(over(over(below, given), {"model": {"name": model}}), preset, seed)
 
 
-def _check_effect(given: Layer, configs: Sequence[RunConfig]) -> None:
-    """Make sure that what was given changes something in one of these configurations.
+def _check_effect(settings: Iterable[str], configs: Sequence[RunConfig]) -> None:
+    """Make sure that single settings change something in one of these configurations; a file may be for others too.
 
     Raises:
         ConfigError: if it does not.
     """
+    given = settings_layer(settings)
     for key, (beside, holds) in BESIDE.items():
         section, name = key.split(".")
         if name in given.get(section, {}) and not any(map(holds, configs)):
