@@ -240,7 +240,7 @@ def test_the_thesis_checks_its_options_first(gsrec: Gsrec, folder: Path) -> None
         (("--everybody", "log.csv", "--out", "a.csv", "--index", "i"), 2, "--index means nothing with --everybody"),
         (("--history", "i1", "--out", "next.csv"), 2, "--out means nothing with --history. Leave it out."),
         (("--history", "i1", "--log", "log.csv"), 2, "--log means nothing with --history"),
-        (("--users", "users.txt", "--item-column", "i"), 2, "--item-column means nothing with --users"),
+        (("--users", "users.txt", "--item-column", "i"), 2, "--item-column means nothing with --users without --log"),
         (("--everybody", "users.txt"), 2, "say with --out where the recommendations for everybody go"),
         (("--history", "i1", "--only", "x"), 2, "`only` names no item that the model knows"),
         (("--users", "nothing.txt"), 1, "cannot read the users in nothing.txt"),

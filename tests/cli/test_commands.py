@@ -260,6 +260,25 @@ def test_a_bundle_by_itself_answers_the_users_of_a_log_that_is_named(
     assert "shop.gsrec is a model by itself, not a run folder: say with --log whose users are meant" in err
     of_run = gsrec("recommend", run_folder, "--users", "users.txt", "--json")[1]
     assert gsrec(*ask, "--log", small_log)[1] == of_run
+
+
+def test_a_run_answers_the_users_of_a_log_that_has_grown(gsrec: Gsrec, run_folder: Path, small_log: Path) -> None:
+    grown = small_log.read_text(encoding="utf-8").replace("item_id", "what", 1) + "u1,nothing,900\nann,i2,901\n"
+    Path("grown.csv").write_text(grown, encoding="utf-8")
+    Path("users.txt").write_text("u1\nann\n", encoding="utf-8")
+    log = ("--log", "grown.csv", "--item-column", "what")
+    code, out, _ = gsrec("recommend", run_folder, "--users", "users.txt", *log, "--json")
+    of_u1, of_ann = json.loads(out)["recommendations"]
+    assert (code, of_ann["items"]) == (0, _next(gsrec, run_folder, "i2"))
+    Path("users.txt").write_text("u1\n", encoding="utf-8")
+    [before] = json.loads(gsrec("recommend", run_folder, "--users", "users.txt", "--json")[1])["recommendations"]
+    assert before["items"] == of_u1["items"]
+
+
+def _next(gsrec: Gsrec, run: Path, history: str) -> list[str]:
+    [answer] = json.loads(gsrec("recommend", run, "--history", history, "--json")[1])["recommendations"]
+    items: list[str] = answer["items"]
+    return items
     renamed = small_log.read_text(encoding="utf-8").replace("user_id,item_id", "who,what")
     Path("renamed.csv").write_text(renamed, encoding="utf-8")
     columns = ("--user-column", "who", "--item-column", "what")
@@ -313,11 +332,12 @@ def test_presets_that_cut_the_log_otherwise_are_refused_before_a_training(gsrec:
 
 @pytest.mark.parametrize("out", ["next.parquet", "next.csv"])
 def test_recommend_for_everybody_in_a_log(gsrec: Gsrec, run_folder: Path, small_log: Path, out: str) -> None:
-    more = small_log.read_text(encoding="utf-8") + "new,i2,1\nnew,nothing,2\n"
+    more = small_log.read_text(encoding="utf-8") + "new,i2,1\nnew,nothing,2\nnobody,nothing,3\n"
     Path("log.csv").write_text(more, encoding="utf-8")
     code, told, err = gsrec("recommend", run_folder, "--everybody", "log.csv", "-k", 3, "--out", out)
     assert (code, told) == (0, f"written: {out}, 93 rows for 31 users\n")
-    assert "note: dropped interactions with unknown items: 1" in err
+    assert "note: dropped interactions with unknown items: 2" in err
+    assert "note: users of whom the model knows no item, who have no rows: 1" in err
     frame = pl.read_parquet(out) if out.endswith("parquet") else pl.read_csv(out)
     assert frame.filter(pl.col("user_id") == "new")["rank"].to_list() == [1, 2, 3]
     answer = json.loads(gsrec("recommend", run_folder, "--everybody", "log.csv", "--out", out, "--json")[1])

@@ -182,10 +182,16 @@ def test_unknown_items_are_an_error_unless_dropped() -> None:
         log.known_items(Vocabulary.of([8]))
 
 
-def test_a_vocabulary_of_the_other_type_is_an_error() -> None:
-    log = log_from_frame(frame_of((1, 5, 1), (1, 6, 2)), name="shop")
-    with pytest.raises(DataError, match="shop: its item ids are Int64, those of the vocabulary are String"):
-        log.to_sequences(Vocabulary.of(["5", "6"]))
+def test_ids_are_the_same_ones_as_integers_and_as_strings() -> None:
+    integers = log_from_frame(frame_of((1, 5, 1), (1, 6, 2), (1, 7, 3)))
+    of_strings = Vocabulary.of(["x5", "06", "6", "5"])
+    assert integers.known_items(of_strings).to_sequences(of_strings).items.tolist() == [4, 3]
+    strings = log_from_frame(pl.DataFrame({"user": [1, 1, 1, 1], "item": ["5", "06", "x5", "6"], "time": [1, 2, 3, 4]}))
+    of_integers = Vocabulary.of([6, 5])
+    assert strings.known_items(of_integers).to_sequences(of_integers).items.tolist() == [2, 1]
+    grown = of_strings.extended([5, 7])
+    assert grown.ids.to_list() == ["x5", "06", "6", "5", "7"]
+    assert integers.to_sequences(grown).items.tolist() == [4, 3, 5]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,12 @@ def test_dates_without_separators_are_told_by_their_size() -> None:
     assert read_times(pl.Series("order", [19700103]), "log").values.to_list() == [19700103]
 
 
+@pytest.mark.parametrize("odd", [20200199, 0, 99999999])
+def test_one_impossible_date_does_not_make_seconds_of_the_others(odd: int) -> None:
+    with pytest.raises(DataError, match=rf"column 'day', row 2: no date written as yyyymmdd, .* found {odd}\."):
+        read_times(pl.Series("day", [19700103, odd, 20200101]), "log")
+
+
 @pytest.mark.parametrize("values", [[1, 2, 1_600_000_000_000], [1.0, 2.0, 3e12], ["1", "2", "-99999999999999"]])
 def test_times_beyond_any_calendar_are_named(values: list[object]) -> None:
     with pytest.raises(DataError, match=r"row 3: a time outside the years 1 to 9999 \(are units mixed\?\), found"):

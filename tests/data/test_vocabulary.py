@@ -46,6 +46,9 @@ def test_typed_ids_are_read_as_the_vocabularys_type() -> None:
     with pytest.raises(DataError, match="item ids of this log are integers, found 'seven'"):
         Vocabulary.of([7]).parse("seven")
     assert Vocabulary.of([7]).extended(np.array([7, 70])).ids.to_list() == [7, 70]
+    assert Vocabulary.of([7]).extended(["7", "70"]).ids.to_list() == [7, 70]
+    with pytest.raises(DataError, match="the item ids so far are integers, and 'seven' is none"):
+        Vocabulary.of([7]).extended(["seven"])
     for other in ("007", "+7", "7_0", " 7", "-0"):  # as it is another id in a log, and one that HTTP does not know
         assert not Vocabulary.of([7, 70, 0]).encode([other]).any()
         with pytest.raises(DataError, match="item ids of this log are integers"):

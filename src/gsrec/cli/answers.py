@@ -62,8 +62,10 @@ def answer_everybody(
         frame = recommend_users(bundle, known, wishes.k, filter_seen=wishes.filter_seen, rules=rules, progress=progress)
     write_recommendations(frame, out)
     lengths = frame.group_by("user_id").len()["len"]
-    without, short = known.num_users - lengths.len(), int((lengths < wishes.k).sum())
-    notes = _counted("users for whom nothing is left to recommend, who have no rows", without)
+    unknown, without = whole.num_users - known.num_users, known.num_users - lengths.len()
+    short = int((lengths < wishes.k).sum())
+    notes = _counted("users of whom the model knows no item, who have no rows", unknown)
+    notes += _counted("users for whom nothing is left to recommend, who have no rows", without)
     print_notes([*notes, *_notes(0, short, 0, wishes.k)], quiet=output.quiet)
     record = {"out": str(out), "rows": frame.height, "users": lengths.len(), "k": wishes.k}
     if output.as_json:
@@ -73,9 +75,9 @@ def answer_everybody(
 
 
 def _sequences(path: Path, log: str | None, columns: ColumnOptions, output: Output) -> Sequences:
-    """What the users of a run's log took; a bundle by itself does not know where its log is."""
-    if is_run(path):
-        return open_run(path, moved_to=log).split.sequences
+    """What the users of this log took, or of the run's own; a bundle by itself does not know where its log is."""
+    if log is None and is_run(path):
+        return open_run(path).split.sequences
     bundle = any_bundle(path)
     if log is None:
         raise ConfigError(f"{path} is a model by itself, not a run folder: say with --log whose users are meant")

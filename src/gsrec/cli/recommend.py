@@ -30,14 +30,16 @@ def recommend(
     index: Annotated[
         Path | None, typer.Option(metavar="DIR", help="An index of `gsrec index`: faster among very many items.")
     ] = None,
-    log: options.MovedLog = None,
+    log: Annotated[
+        str | None,
+        typer.Option(metavar="LOG", help="With --users: the log whose users are meant, if not the run's own."),
+    ] = None,
     wishes: options.WishOptions,
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
     """Recommend the K items most likely to come next."""
     from gsrec.cli.answers import answer_everybody, answer_history, answer_users
-    from gsrec.experiment.folder import is_run
 
     of_log = dict(zip(("--user-column", "--item-column", "--time-column"), columns.names, strict=True))
     if [history, users, everybody].count(None) != 2:
@@ -52,7 +54,9 @@ def recommend(
         _check_unused("--history", {"--out": out, "--log": log, **of_log})
         answer_history(path, index, history, wishes, output)
     elif users is not None:
-        _check_unused("--users", {"--out": out, **(of_log if is_run(path) else {})})  # a run remembers its columns
+        _check_unused("--users", {"--out": out})
+        if log is None:
+            _check_unused("--users without --log", of_log)
         answer_users(path, index, users, log, columns, wishes, output)
 
 

@@ -142,7 +142,8 @@ class InteractionLog:
         Raises:
             DataError: if nothing is left.
         """
-        frame = self.frame.filter(pl.col("item_id").is_in(_ids_like(vocabulary, self).implode()))
+        known = vocabulary.ids_as(self.frame["item_id"].dtype).drop_nulls()
+        frame = self.frame.filter(pl.col("item_id").is_in(known.implode()))
         if frame.is_empty():
             raise DataError(f"{self.name}: the vocabulary of {len(vocabulary):,} items knows none of its items")
         dropped = self.frame.height - frame.height
@@ -179,7 +180,7 @@ class InteractionLog:
 
     def _items(self, vocabulary: Vocabulary) -> np.ndarray:
         indices = np.arange(1, len(vocabulary) + 1, dtype=np.int32)
-        known = pl.DataFrame({"item_id": _ids_like(vocabulary, self), "item": indices})
+        known = pl.DataFrame({"item_id": vocabulary.ids_as(self.frame["item_id"].dtype), "item": indices})
         items = self.frame.select("item_id").join(known, on="item_id", how="left", maintain_order="left")["item"]
         if items.null_count():
             unknown = self.frame["item_id"].filter(items.is_null()).unique(maintain_order=True)
@@ -189,10 +190,3 @@ class InteractionLog:
                 "vocabulary.extended(ids) takes them in."
             )
         return items.to_numpy()
-
-
-def _ids_like(vocabulary: Vocabulary, log: InteractionLog) -> pl.Series:
-    ids, found = vocabulary.ids, log.frame["item_id"].dtype
-    if ids.dtype != found:
-        raise DataError(f"{log.name}: its item ids are {found}, those of the vocabulary are {ids.dtype}")
-    return ids

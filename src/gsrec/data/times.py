@@ -146,7 +146,7 @@ def _exact(column: pl.Series, where: str) -> pl.Series:
 
 def _of_clock(numbers: pl.Series, where: str) -> Times:
     for digits in DIGITS:
-        if (dates := _of_digits(numbers, digits)) is not None:
+        if (dates := _of_digits(numbers, digits, where)) is not None:
             note = f"column {numbers.name!r}: dates written as {digits.name}, told by their size"
             return Times(dates, "clock", 1, (note,))
     typical = float(numbers.abs().median() or 0)  # type: ignore[arg-type]
@@ -160,12 +160,19 @@ def _of_clock(numbers: pl.Series, where: str) -> Times:
     return Times(numbers, "clock")
 
 
-def _of_digits(numbers: pl.Series, digits: Digits) -> pl.Series | None:
-    """Seconds of dates such as 20201231, if all are; as seconds they would all lie in August 1970."""
-    if numbers.dtype.is_float() or not numbers.is_between(digits.first, digits.last).all():
+def _of_digits(numbers: pl.Series, digits: Digits, where: str) -> pl.Series | None:
+    """Seconds of dates such as 20201231, if most are dates; as seconds they would all lie in August 1970."""
+    if numbers.dtype.is_float() or not _are_most(numbers.is_between(digits.first, digits.last)):
         return None
     dates = numbers.cast(pl.String).str.to_datetime(digits.form, time_unit="ms", strict=False)
-    return None if dates.null_count() else dates.to_physical() // 1000
+    if not _are_most(dates.is_not_null()):
+        return None
+    _check(dates.is_not_null(), numbers, where, f"no date written as {digits.name}, which most of them are")
+    return dates.to_physical() // 1000
+
+
+def _are_most(mask: pl.Series) -> bool:
+    return 2 * int(mask.sum()) > mask.len()
 
 
 def _within_calendar(times: Times, column: pl.Series, where: str) -> Times:

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from gsrec.data.table import spells_integers
 from gsrec.errors import DataError
 
 ItemId = int | str
@@ -113,6 +114,17 @@ class Vocabulary:
         """The same of plain integers that are known to be within 1..V."""
         return [self._ids[item - 1] for item in items]
 
+    def ids_as(self, dtype: pl.DataType) -> pl.Series:
+        """The ids (V,) as a log's column of Int64 or String holds them; null for one that is none of these integers.
+
+        >>> Vocabulary.of(["7", "x7", "007"]).ids_as(pl.Int64()).to_list()
+        [7, None, None]
+        """
+        if dtype == self.ids.dtype or dtype == pl.String:
+            return self.ids.cast(dtype)
+        integers = pl.when(spells_integers(pl.all())).then(pl.all().cast(pl.Int64, strict=False))
+        return self.ids.to_frame().select(integers).to_series()
+
     def parse(self, text: str) -> ItemId:
         """Read an id as it would be typed: as an integer where the ids are integers.
 
@@ -128,12 +140,23 @@ class Vocabulary:
     def extended(self, ids: Iterable[ItemId]) -> Vocabulary:
         """A vocabulary with the unknown ones among these ids appended; all known ids keep their index.
 
+        As everywhere, `"7"` stands for 7, and 7 for `"7"`.
+
         Raises:
-            DataError: if they are not of the type of those that are there.
+            DataError: if those that are there are integers, and one of these is none.
         """
         plain = (item_id.item() if isinstance(item_id, np.generic) else item_id for item_id in ids)
-        new = [item_id for item_id in dict.fromkeys(plain) if item_id not in self._items]
-        kind, name = (str, "strings") if self.ids.dtype == pl.String else (int, "integers")
-        if other := [item_id for item_id in new if not isinstance(item_id, kind)]:
-            raise DataError(f"the item ids so far are {name}, and {other[0]!r} is none: it is a log of other items")
-        return Vocabulary.of([*self.ids.to_list(), *new])
+        return Vocabulary.of(dict.fromkeys([*self._ids, *map(self._alike, plain)]))
+
+    def _alike(self, item_id: ItemId) -> ItemId:
+        """The id, known or not, as one of the type of those that are there."""
+        if self.ids.dtype == pl.String:
+            return str(item_id) if isinstance(item_id, int) else item_id
+        if not isinstance(item_id, str):
+            return item_id
+        if not INTEGER.fullmatch(item_id):
+            raise DataError(
+                f"the item ids so far are integers, and {item_id!r} is none. If it is an item of this catalogue, "
+                "train a new model: it takes all ids as strings"
+            )
+        return int(item_id)

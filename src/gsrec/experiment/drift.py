@@ -21,6 +21,7 @@ from gsrec.evaluation.intervals import share_interval
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import RankingTask
 from gsrec.experiment.folder import cleaned
+from gsrec.experiment.newest_window import grown_vocabulary
 from gsrec.models.growing import Widened
 from gsrec.progress import Progress
 from gsrec.reporting.drift import Drift, Mover, Period
@@ -48,8 +49,7 @@ def drift(bundle: Bundle, log: InteractionLog, *, days: float = 7.0, progress: P
     if since is None:
         raise DataError(f"{bundle.data.name}, which the model learned from, had no clock times: its age is not known")
     log = cleaned(bundle, log)
-    vocabulary = bundle.vocabulary.extended(log.frame["item_id"].unique(maintain_order=True).to_list())
-    sequences = log.to_sequences(vocabulary)
+    sequences = log.to_sequences(grown_vocabulary(bundle, log))
     if sequences.timestamps is None:
         raise DataError(f"{log.name} has no clock times: what is new in it is not known")
     newest = int(sequences.timestamps.max())

@@ -8,8 +8,19 @@ from gsrec.bundle import Bundle
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, at_moments, leave_one_out
+from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import DataError
 from gsrec.experiment.config import DataConfig
+
+
+def grown_vocabulary(bundle: Bundle, log: InteractionLog) -> Vocabulary:
+    """The model's vocabulary with the log's new items at its end.
+
+    Raises:
+        DataError: if the model knows none of the log's items, or the log's new ids cannot stand beside the old ones.
+    """
+    log.known_items(bundle.vocabulary)
+    return bundle.vocabulary.extended(log.frame["item_id"].unique(maintain_order=True).to_list())
 
 
 def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Split, int | None]:
@@ -18,8 +29,7 @@ def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Spli
     Raises:
         DataError: if the log has nothing new, or too little to judge by.
     """
-    vocabulary = bundle.vocabulary.extended(log.frame["item_id"].unique(maintain_order=True).to_list())
-    sequences, since = log.to_sequences(vocabulary), bundle.data.until
+    sequences, since = log.to_sequences(grown_vocabulary(bundle, log)), bundle.data.until
     if since is None and sequences.num_interactions > bundle.data.num_interactions:
         return leave_one_out(sequences), None
     if since is None:
