@@ -260,6 +260,10 @@ def test_a_bundle_by_itself_answers_the_users_of_a_log_that_is_named(
     assert "shop.gsrec is a model by itself, not a run folder: say with --log whose users are meant" in err
     of_run = gsrec("recommend", run_folder, "--users", "users.txt", "--json")[1]
     assert gsrec(*ask, "--log", small_log)[1] == of_run
+    renamed = small_log.read_text(encoding="utf-8").replace("user_id,item_id", "who,what")
+    Path("renamed.csv").write_text(renamed, encoding="utf-8")
+    columns = ("--user-column", "who", "--item-column", "what")
+    assert gsrec(*ask, "--log", "renamed.csv", *columns)[1] == of_run
 
 
 def test_a_run_answers_the_users_of_a_log_that_has_grown(gsrec: Gsrec, run_folder: Path, small_log: Path) -> None:
@@ -279,10 +283,6 @@ def _next(gsrec: Gsrec, run: Path, history: str) -> list[str]:
     [answer] = json.loads(gsrec("recommend", run, "--history", history, "--json")[1])["recommendations"]
     items: list[str] = answer["items"]
     return items
-    renamed = small_log.read_text(encoding="utf-8").replace("user_id,item_id", "who,what")
-    Path("renamed.csv").write_text(renamed, encoding="utf-8")
-    columns = ("--user-column", "who", "--item-column", "what")
-    assert gsrec(*ask, "--log", "renamed.csv", *columns)[1] == of_run
 
 
 def test_a_runs_own_model_is_not_overwritten(gsrec: Gsrec, run_folder: Path) -> None:
@@ -305,6 +305,19 @@ def test_a_table_has_a_model_with_one_kind_of_settings(gsrec: Gsrec, small_log: 
     assert code == 2
     assert "holds gru4rec with other settings: model.dropout was 0.2 and is now 0.4. Give another folder" in err
     assert gsrec(*given, "--seed", 2)[0] == 0
+    assert len(Path("results/results.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_the_table_of_a_folder_has_all_that_was_compared_there(gsrec: Gsrec, small_log: Path) -> None:
+    compare = ("compare", small_log, "--out", "results", "--models")
+    assert gsrec(*compare, "poprec")[0] == 0
+    told = gsrec(*compare, "gru4rec,poprec", *SIZES, "--set", "epochs=2")[1]  # which mean nothing to poprec
+    models = {row.split()[0] for row in told.splitlines() if row.strip()}
+    assert {"gru4rec", "poprec"} <= models
+    assert gsrec(*compare, "gru4rec", *SIZES, "--set", "epochs=2")[0] == 0
+    table = Path("results/table.md").read_text(encoding="utf-8")
+    assert "| gru4rec" in table
+    assert "| poprec" in table
     assert len(Path("results/results.jsonl").read_text(encoding="utf-8").splitlines()) == 2
 
 

@@ -28,5 +28,5 @@ def test_a_file_of_no_bytes(tmp_path: Path) -> None:
 
 
 def test_only_extensions_of_compression_are_taken_off() -> None:
-    names = [without_compression(Path(name)).name for name in ("a.csv", "a.csv.gz", "a.csv.zst", "a.b.csv")]
-    assert names == ["a.csv", "a.csv", "a.csv", "a.b.csv"]
+    names = [without_compression(Path(name)).name for name in ("a.csv", "a.csv.gz", "a.CSV.GZ", "a.csv.zst", "a.b.csv")]
+    assert names == ["a.csv", "a.csv", "a.CSV", "a.csv", "a.b.csv"]

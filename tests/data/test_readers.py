@@ -143,6 +143,8 @@ def test_a_csv_file_may_have_other_separators(write: Writer, separator: str) -> 
     log = read_log(write("log.csv", 'user,item,what\n1,2,"x;y|z"\n'.replace(",", separator)))
     assert log.frame.rows() == [(1, 2)]
     assert log.notes[0] == f"fields separated by {separator!r}"
+    named = write("named.csv", f'"what, then"{separator}user{separator}item\n1{separator}2{separator}3\n')
+    assert read_log(named).frame.rows() == [(2, 3)]
 
 
 def test_ratings_are_told_to_count_for_nothing(write: Writer) -> None:
@@ -153,6 +155,7 @@ def test_ratings_are_told_to_count_for_nothing(write: Writer) -> None:
 def test_a_byte_order_mark_is_no_part_of_a_name_or_an_id(write: Writer) -> None:
     assert read_log(write("log.csv", "\ufeffuser,item\n1,2\n")).num_users == 1
     assert read_log(write("log.txt", "\ufeff1 2\n")).frame.rows() == [(1, 2)]
+    assert read_log(write("log.jsonl", '\ufeff{"user": 1, "item": 2}\n{"user": 1, "item": 3}\n')).num_items == 2
 
 
 @pytest.mark.parametrize(

@@ -144,11 +144,16 @@ def test_a_log_without_clock_times_is_judged_by_last_events(bundle: Bundle, tmp_
     split, since = cut_newest(timeless, positions, 0.2)
     assert (split.name, since) == ("leave-one-out", None)
     found = refresh(timeless, positions, tmp_path / "new", RefreshPlan(epochs=1))
-    assert found.new_events == log.num_interactions
+    assert found.new_events == log.num_interactions - bundle.data.num_interactions
     assert training_of(found.bundle).data.split == "leave-one-out"
     old = log_from_frame(log_of(OLD).frame.select("user_id", "item_id"), name="old")
     with pytest.raises(DataError, match="has no more events than before"):
         refresh(timeless, old, tmp_path / "new")
+    with pytest.raises(ConfigError, match=r"had no clock times: which rows are old is not known\. Leave out replay"):
+        refresh(timeless, positions, tmp_path / "new", RefreshPlan(replay=1))
+    alone = log_from_frame(pl.DataFrame({"user_id": 1, "item_id": [f"i{n % 20}" for n in range(9_999)]}), name="alone")
+    with pytest.raises(DataError, match="by whose last ones both models are judged: 1"):
+        refresh(timeless, alone, tmp_path / "new")
 
 
 def test_the_old_model_never_recommends_what_it_does_not_know(bundle: Bundle) -> None:
@@ -202,7 +207,7 @@ def test_a_log_that_has_lost_events_is_noted(bundle: Bundle, tmp_path: Path) -> 
 
 def test_a_log_of_other_items_is_refused(bundle: Bundle, tmp_path: Path) -> None:
     numbers = NEW.with_columns(pl.col("item_id").str.strip_prefix("i").cast(pl.Int64))
-    with pytest.raises(DataError, match="the vocabulary of .* items knows none of its items"):
+    with pytest.raises(DataError, match=r"the vocabulary of .* items knows none of its items"):
         refresh(bundle, log_of(numbers.sort("item_id")), tmp_path / "new")
 
 

@@ -32,7 +32,7 @@ def compare(
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
     from gsrec.cli.console import narrator, print_json, print_notes, print_parts, progress_bar, stopped_by_signals
     from gsrec.data.columns import Columns
-    from gsrec.experiment.compare import check_one_each, compare_models
+    from gsrec.experiment.compare import check_one_each, compare_models, recorded_results
     from gsrec.experiment.configure import run_configs
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.prepare import prepare
@@ -62,7 +62,7 @@ def compare(
         )
     if not plots_available():
         print_notes(["no plots: they need the extra `report`"], quiet=output.quiet)
-    report = write_report(results, out, plots=plots_available())
+    report = write_report(recorded_results(out), out, plots=plots_available())
     if output.as_json:
         print_json({"out": str(out), "results": [result.model_dump(mode="json") for result in results]})
     else:

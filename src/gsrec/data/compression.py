@@ -33,7 +33,7 @@ def without_compression(path: Path) -> Path:
     >>> without_compression(Path("log.csv.gz")).name
     'log.csv'
     """
-    return path.with_suffix("") if path.suffix in EXTENSIONS else path
+    return path.with_suffix("") if path.suffix.lower() in EXTENSIONS else path
 
 
 def most_bytes(packed: int) -> int:
@@ -85,7 +85,7 @@ def check_unpacks(path: Path) -> None:
     Raises:
         DataError: if it does.
     """
-    is_small = path.suffix == ".gz" and path.stat().st_size * DEFLATE_AT_MOST <= ALWAYS_ALLOWED
+    is_small = path.suffix.lower() == ".gz" and path.stat().st_size * DEFLATE_AT_MOST <= ALWAYS_ALLOWED
     if is_small or path == without_compression(path):
         return
     with open_bytes(path) as file, suppress(*DAMAGE, OSError):  # the reader tells better what is damaged

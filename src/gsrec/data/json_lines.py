@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
+import io
 import json
 import re
 from functools import partial
@@ -22,13 +24,19 @@ def read_json_lines(path: Path) -> Table:
     Raises:
         DataError: if a line is not a JSON object.
     """
-    rows = pl.scan_ndjson(glob.escape(str(path)), infer_schema_length=None)
+    rows = pl.scan_ndjson(_source(path), infer_schema_length=None)
     try:
         schema = rows.collect_schema()
     except pl.exceptions.PolarsError as error:
         raise _bad_json(path, str(error)) from error
     strings = [name for name, dtype in schema.items() if dtype == pl.String]
     return Table(rows, str(path), check_ids=partial(_check_json_strings, path, strings))
+
+
+def _source(path: Path) -> str | io.BytesIO:
+    """The file, or what is in it behind a byte order mark, which Polars does not know here."""
+    with open_bytes(path) as file:
+        return io.BytesIO(file.read()) if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8 else glob.escape(str(path))
 
 
 def _bad_json(path: Path, reason: str) -> DataError:

@@ -95,7 +95,7 @@ def read_csv(path: Path) -> Table:
         DataError: as `Separated` does.
     """
     with open_bytes(path) as file:
-        header = file.readline(MOST_OF_A_HEADER).decode(errors="replace")
+        header = re.sub('"[^"]*"', "", file.readline(MOST_OF_A_HEADER).decode(errors="replace"))
     separator = "," if "," in header else next((one for one in OTHER_SEPARATORS if one in header), ",")
     table = Separated(separator)(path)
     return table if separator == "," else replace(table, notes=(f"fields separated by {separator!r}", *table.notes))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import glob
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
-from gsrec.experiment.config import DataConfig, RunConfig, as_now
+from gsrec.experiment.config import DataConfig, Layer, RunConfig, as_now, learns
 from gsrec.experiment.cost import event_seconds
 from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
 from gsrec.experiment.prepare import prepare
@@ -112,12 +113,18 @@ def check_one_each(out: Path, configs: Iterable[RunConfig]) -> None:
     configs = list(configs)
     if len({config.data for config in configs}) > 1:
         raise ConfigError("presets with other settings of data cannot stand in one table: compare them one by one")
-    asked = {config.label: config.model_dump(mode="json", exclude={"seed"}) for config in configs}
+    asked = {config.label: _effective(config.model_dump(mode="json"), "seed") for config in configs}
     for one in recorded_results(out):
-        found = {key: value for key, value in one.config.items() if key != "seed"}
+        found = _effective(one.config, "seed")
         if differing := [*differences(found, asked.get(one.label, found), "")]:
             told = f"{out} holds {one.label} with other settings: {'; '.join(differing[:3])}"
             raise ConfigError(f"{told}. Give another folder with --out.")
+
+
+def _effective(config: Mapping[str, Any], *besides: str) -> Layer:
+    """A configuration without what changes nothing, as training does of a model that only counts, and some other."""
+    idle = besides if learns(config["model"]["name"]) else (*besides, "training")
+    return {key: value for key, value in config.items() if key not in idle}
 
 
 def _check_out(out: Path) -> None:
@@ -175,7 +182,7 @@ class _Task:
         for result in recorded_results(out):
             same_data = result.data.fingerprint == self.split.sequences.fingerprint
             same_task = same_data and result.protocol.candidates == self.candidates
-            if same_task and result.config == self.config.model_dump(mode="json"):
+            if same_task and _effective(result.config) == _effective(self.config.model_dump(mode="json")):
                 return result
         return None
 

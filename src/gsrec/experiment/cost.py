@@ -11,8 +11,9 @@ from gsrec.experiment.config import RunConfig
 from gsrec.models import Model
 from gsrec.recommend.recommender import Recommender
 
-SESSIONS, EVENTS = 10, 20
-"""Users, from those with the fewest events to those with the most, and how many newest events of each are measured."""
+SESSIONS, EVENTS, BEFORE = 10, 20, 2_000
+"""Users, from those with the fewest events to those with the most; how many newest events of each are measured, and
+before how many at most are taken in."""
 
 
 def event_seconds(model: Model, config: RunConfig, split: Split) -> float:
@@ -22,7 +23,8 @@ def event_seconds(model: Model, config: RunConfig, split: Split) -> float:
     by_length = sequences.lengths.argsort(kind="stable")
     for user in by_length[:: -(-by_length.size // SESSIONS)].tolist():
         start, end = sequences.offsets[user : user + 2].tolist()
-        item_ids = bundle.vocabulary.decode_list(sequences.items[start:end].tolist())
+        newest = sequences.items[max(start, end - BEFORE - EVENTS) : end]
+        item_ids = bundle.vocabulary.decode_list(newest.tolist())
         session = recommender.session()
         session.add(*item_ids[:-EVENTS])
         for item_id in item_ids[-EVENTS:]:

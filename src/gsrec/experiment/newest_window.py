@@ -30,11 +30,8 @@ def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Spli
         DataError: if the log has nothing new, or too little to judge by.
     """
     sequences, since = log.to_sequences(grown_vocabulary(bundle, log)), bundle.data.until
-    if since is None and sequences.num_interactions > bundle.data.num_interactions:
-        return leave_one_out(sequences), None
     if since is None:
-        told = f"{sequences.num_interactions:,}, and the model learned from {bundle.data.num_interactions:,}"
-        raise DataError(f"{log.name} has no more events than before ({told}): there is nothing to refresh")
+        return _last_events_out(bundle, sequences), None
     if sequences.timestamps is None:
         raise DataError(f"{log.name} has no clock times, and what the model learned from had: what is new is not known")
     new = sequences.timestamps[sequences.timestamps > since]
@@ -51,6 +48,20 @@ def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Spli
     return split, since
 
 
+def _last_events_out(bundle: Bundle, sequences: Sequences) -> Split:
+    """The cut where no clock tells which events are new: every user's last event and the one before are held out."""
+    if (after := sequences.num_interactions) <= (before := bundle.data.num_interactions):
+        told = f"{after:,}, and the model learned from {before:,}"
+        raise DataError(f"{sequences.name} has no more events than before ({told}): there is nothing to refresh")
+    split = leave_one_out(sequences)
+    if (num_users := len(split.targets("test"))) < 2:
+        raise DataError(
+            f"{sequences.name}: users with three events or more, by whose last ones both models are judged: "
+            f"{num_users}. At least 2 are needed."
+        )
+    return split
+
+
 def cut_told(config: DataConfig, split: Split, since: int | None) -> DataConfig:
     """How to cut the same log the same way again."""
     if since is None:
@@ -62,10 +73,10 @@ def cut_told(config: DataConfig, split: Split, since: int | None) -> DataConfig:
     return config.model_copy(update={"split": "at-moments", **until})
 
 
-def num_new(sequences: Sequences, since: int | None) -> int:
-    """How many events are new: those after this moment in Unix seconds, or all of them, if it is None."""
+def num_new(bundle: Bundle, sequences: Sequences, since: int | None) -> int:
+    """How many events are new: those after this moment in Unix seconds, or by how many there are more than before."""
     if since is None or sequences.timestamps is None:
-        return sequences.num_interactions
+        return sequences.num_interactions - bundle.data.num_interactions
     return int((sequences.timestamps > since).sum())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gsrec.bundle import Bundle, save_bundle
 from gsrec.data.log import InteractionLog
+from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import SIGNIFICANT, PairedTest, paired_test
@@ -26,7 +27,7 @@ class Refreshed:
     Attributes:
         bundle: the refreshed model.
         new_items: items the old model did not know.
-        new_events: events since the old model's newest, or all, where the log has no clock times.
+        new_events: events since the old model's newest; without clock times, by how many there are more than before.
         rows: of training, with new events and without.
         champion: the old model on the newest window; what it does not know is never recommended.
         challenger: the refreshed model.
@@ -89,7 +90,8 @@ def refresh(
         listener: is told how training goes on.
 
     Raises:
-        ConfigError: if the bundle does not tell how it was trained, or `out` is the model of a run.
+        ConfigError: if the bundle does not tell how it was trained, `out` is the model of a run, or old rows are to be
+            drawn where no clock tells which ones are old.
         DataError: if the log has nothing new, or too little to judge by.
         TrainingError: if training cannot go on.
         StoppedError: if it was told to stop.
@@ -97,6 +99,9 @@ def refresh(
     plan, config, listener = plan or RefreshPlan(), training_of(bundle), listener or Listener()
     check_new_place(out)
     split, since = cut_newest(bundle, config.data.filtered(log), plan.window)
+    if since is None and plan.replay is not None:
+        told = f"{bundle.data.name}, which the model learned from, had no clock times"
+        raise ConfigError(f"{told}: which rows are old is not known. Leave out replay.")
     if split.sequences.num_interactions < bundle.data.num_interactions:
         listener.on_note(_FEWER.format(log.name, split.sequences.num_interactions, bundle.data.num_interactions))
     further = go_on(bundle, config, split, since, plan, stop=stop, listener=listener)
@@ -110,7 +115,7 @@ def refresh(
     refreshed = Refreshed(
         bundle=new,
         new_items=len(new.vocabulary) - len(bundle.vocabulary),
-        new_events=num_new(split.sequences, since),
+        new_events=num_new(bundle, split.sequences, since),
         rows=(further.new_rows, further.replayed_rows),
         champion=champion,
         challenger=challenger,
