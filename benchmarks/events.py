@@ -23,8 +23,7 @@ from gsrec.experiment.folder import LogReference
 from gsrec.experiment.prepare import prepare
 from gsrec.files import write_text
 from gsrec.models import PopRec, build_model
-
-RESULTS = "results.jsonl"
+from gsrec.reporting.results import RESULTS_FILE
 
 
 def measured(rows: Iterable[Mapping[str, Any]], splits: dict[str, Split]) -> dict[str, float]:
@@ -55,14 +54,14 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+", help="folders of `gsrec compare`")
     splits: dict[str, Split] = {}
     for folder in parser.parse_args().folders:
-        rows = [json.loads(line) for line in (folder / RESULTS).read_text(encoding="utf-8").splitlines()]
+        rows = [json.loads(line) for line in (folder / RESULTS_FILE).read_text(encoding="utf-8").splitlines()]
         try:
             seconds = measured(rows, splits)
         except DataError as error:
             print(f"{folder}: {error}", flush=True)
             continue
         told = [json.dumps(row | {"event_seconds": seconds[row["label"]]}) for row in rows]
-        write_text(folder / RESULTS, "\n".join(told) + "\n")
+        write_text(folder / RESULTS_FILE, "\n".join(told) + "\n")
 
 
 if __name__ == "__main__":

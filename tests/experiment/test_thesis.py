@@ -86,6 +86,12 @@ def test_some_of_its_models_now_and_others_later(logs: Path, tmp_path: Path) -> 
         ran(models=["gru"])
 
 
+def test_cuts_are_told_as_they_are(logs: Path, tmp_path: Path) -> None:
+    ran = partial(run_thesis, tmp_path / "out", models=[], small=True)
+    assert ran().cuts == ("width 32", "length 50", "10 epochs")
+    assert ran(settings=["training.epochs=2"]).cuts == ("width 32", "length 50", "training.epochs=2")
+
+
 def test_it_stops_when_it_is_told_to(logs: Path, tmp_path: Path) -> None:
     with pytest.raises(StoppedError):
         run_thesis(tmp_path / "out", candidates="uniform:5", settings=FAST, stop=lambda: True)

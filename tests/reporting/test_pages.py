@@ -33,7 +33,7 @@ def test_a_page_holds_reports_of_all_that_is_recorded_with_links_that_lead_back(
 
 
 def test_a_folder_without_results_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no .jsonl file with results"):
+    with pytest.raises(DataError, match=r"holds no results\.jsonl"):
         write_results_page([tmp_path], tmp_path / "results.md")
 
 

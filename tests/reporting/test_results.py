@@ -18,12 +18,6 @@ def test_results_are_read_in_the_order_they_were_written(tmp_path: Path, write_r
     assert [result.name for result in written] == ["sasrec with seed 1", "gsrec with seed 1", "sasrec with seed 2"]
 
 
-def test_a_folder_gives_all_its_files(tmp_path: Path, make_record: MakeRecord) -> None:
-    append_result(tmp_path / "b.jsonl", make_record("gsrec", [1]))
-    append_result(tmp_path / "a.jsonl", make_record("sasrec", [1]))
-    assert [result.label for result in read_results(tmp_path)] == ["sasrec", "gsrec"]
-
-
 def test_the_line_is_the_record(tmp_path: Path, make_record: MakeRecord) -> None:
     record = make_record("sasrec", [1, 3])
     append_result(tmp_path / "new" / "results.jsonl", record)
@@ -66,13 +60,14 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_results_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds no \.jsonl file with results"):
+    (tmp_path / "history.jsonl").touch()
+    with pytest.raises(DataError, match=r"holds no results\.jsonl\. Name a folder that `gsrec compare` wrote"):
         read_results(tmp_path)
 
 
 def test_an_empty_file_holds_no_results(tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text("\n")
-    with pytest.raises(DataError, match=r"holds no results: no line in results\.jsonl"):
+    with pytest.raises(DataError, match=r"results\.jsonl holds no results: it has no line"):
         read_results(tmp_path)
 
 

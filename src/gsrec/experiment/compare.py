@@ -21,11 +21,11 @@ from gsrec.experiment.prepare import prepare
 from gsrec.experiment.run import Run, is_begun, result_record, train, trained_run
 from gsrec.files import held
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
-from gsrec.reporting.results import RunResult, append_result, read_results
+from gsrec.reporting.results import RESULTS_FILE, RunResult, append_result, read_results
 from gsrec.training.checkpoint import differences
 from gsrec.training.course import Listener
 
-RESULTS_FILE, RUNS_FOLDER = "results.jsonl", "runs"
+RUNS_FOLDER = "runs"
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _check_alike(out: Path, data: DataConfig, split: Split, candidates: str) -> 
             of_log = "of other data" if found[0] != asked[0] else f"by another protocol ({one.split}, {found[3]})"
             raise ConfigError(
                 f"{out} holds a comparison {of_log}, which cannot stand in one table with this one. Give another "
-                f"folder with --out; --trained {out} there judges its models without training them again."
+                f"folder with --out; `gsrec compare --trained {out}` judges its models there without a training."
             )
 
 

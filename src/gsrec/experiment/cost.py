@@ -12,8 +12,8 @@ from gsrec.models import Model
 from gsrec.recommend.recommender import Recommender
 
 SESSIONS, EVENTS, BEFORE = 10, 20, 2_000
-"""Users, from those with the fewest events to those with the most; how many newest events of each are measured, and
-before how many at most are taken in."""
+"""Users, from those with the fewest events to those with the most; how many newest events of each are measured,
+and how many at most are taken in before these."""
 
 
 def event_seconds(model: Model, config: RunConfig, split: Split) -> float:

@@ -31,7 +31,8 @@ SMALL_SETTINGS = (
     "validate_every=5",
     "patience=0",
 )
-SMALL_CUTS = ("width 32", "length 50", "10 epochs")
+SMALL_CUTS = {"embedding_size": "width 32", "max_length": "length 50", "epochs": "10 epochs"}
+"""What is told of these settings."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def run_thesis(
     wanted = set(MODELS.values() if models is None else models)
     if strange := sorted(wanted - set(MODELS.values())):
         raise ConfigError(f"the thesis has no model {strange[0]!r}: expected {', '.join(MODELS.values())}")
-    cuts = [*(SMALL_CUTS if small else ()), *settings]
+    given = {text.partition("=")[0].strip().rpartition(".")[2] for text in settings}
+    cuts = [*(cut for setting, cut in SMALL_CUTS.items() if small and setting not in given), *settings]
     results: list[RunResult] = []
     for dataset in datasets():
         texts = [*dataset.settings, *(SMALL_SETTINGS if small else ()), *settings]

@@ -12,7 +12,7 @@ from gsrec.reporting.comparison import compare_runs
 from gsrec.reporting.overview import Published, overview_tables
 from gsrec.reporting.plots import plots_available
 from gsrec.reporting.report import TABLE_FILE, write_report
-from gsrec.reporting.results import AsNow, read_results
+from gsrec.reporting.results import RESULTS_FILE, AsNow, read_results
 from gsrec.reporting.tables import to_markdown
 
 BLOCK_START, BLOCK_END = "<!-- results:start -->", "<!-- results:end -->"
@@ -56,7 +56,7 @@ def check_page(folders: Sequence[Path], page: Path) -> None:
     Raises:
         ConfigError: if it would.
     """
-    own = {(folder / name).resolve() for folder in folders for name in ("results.jsonl", "comparison.json", TABLE_FILE)}
+    own = {(folder / name).resolve() for folder in folders for name in (RESULTS_FILE, "comparison.json", TABLE_FILE)}
     if page.resolve() in {*own, *(folder.resolve() for folder in folders)}:
         raise ConfigError(f"{page} is a part of a comparison, which would be lost. Give another name.")
 

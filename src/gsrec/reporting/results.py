@@ -127,6 +127,9 @@ class RunResult(Record):
         return read_ranks(self.ranks_path)
 
 
+RESULTS_FILE = "results.jsonl"
+"""What a comparison records, a run a line."""
+
 AsNow = Callable[[dict[str, JsonValue]], dict[str, JsonValue]]
 """Makes of a configuration that an earlier version recorded the one that would be recorded now."""
 
@@ -135,18 +138,18 @@ def read_results(path: Path, *, as_now: AsNow = lambda config: config) -> list[R
     """Read results, in the order of their lines.
 
     Args:
-        path: a .jsonl file, or a folder: all of its .jsonl files in the order of their names.
+        path: the folder that a comparison was written to, or its .jsonl file.
         as_now: fills in the settings that came after a result, so that those of several versions can be compared.
 
     Raises:
         DataError: if there is no such file, no result in it, or a line is not a whole result.
     """
-    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    if not files:
-        raise DataError(f"{path} holds no .jsonl file with results. Name the folder a comparison was written to.")
-    results = [result for file in files for result in _read_file(file)]
+    file = path / RESULTS_FILE if path.is_dir() else path
+    if path.is_dir() and not file.exists():
+        raise DataError(f"{path} holds no {RESULTS_FILE}. Name a folder that `gsrec compare` wrote.")
+    results = _read_file(file)
     if not results:
-        raise DataError(f"{path} holds no results: no line in {', '.join(file.name for file in files)}")
+        raise DataError(f"{file} holds no results: it has no line")
     return [result.model_copy(update={"config": as_now(result.config)}) for result in results]
 
 
