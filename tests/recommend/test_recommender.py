@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from gsrec.bundle import Bundle, DataFacts, save_bundle
 from gsrec.data.splits import Split, leave_one_out
@@ -179,13 +180,13 @@ def test_a_string_is_no_history(recommender: Recommender) -> None:
 def test_one_history_or_several_but_no_mixture(recommender: Recommender) -> None:
     assert recommender.recommend([[1, 2]]) == [recommender.recommend([1, 2])]
     assert recommender.recommend(np.array([1, 2])) == recommender.recommend((1, 2))  # type: ignore[call-overload]
-    several: list[Any] = [pl.Series([[1, 2], [3]]), [pl.Series([1, 2]), pl.Series([3])], iter([[1, 2], [3]])]
-    one: list[Any] = [iter([1, 2]), pl.Series([1, 2]), (item for item in (1, 2))]
+    several: list[Any] = [pl.Series([[1, 2], [3]]), [torch.tensor([1, 2]), pl.Series([3])], iter([[1, 2], [3]])]
+    one: list[Any] = [iter([1, 2]), pl.Series([1, 2]), torch.tensor([1, 2]), [torch.tensor(1), np.int64(2)]]
     assert [recommender.recommend(given) for given in several] == [recommender.recommend([[1, 2], [3]])] * 3
-    assert [recommender.recommend(given) for given in one] == [recommender.recommend([1, 2])] * 3
+    assert [recommender.recommend(given) for given in one] == [recommender.recommend([1, 2])] * 4
     with pytest.raises(ConfigError, match="a history must be item ids, or all histories lists of item ids"):
         recommender.recommend([[1, 2], 3])  # type: ignore[list-item]
-    no_histories: list[Any] = [{"ann": [1, 2]}, 7]
+    no_histories: list[Any] = [{"ann": [1, 2]}, 7, {1, 2}, b"12", [{1, 2}], torch.tensor(7)]
     for wrong in no_histories:
         with pytest.raises(ConfigError, match=r"a history must be a sequence of item ids, oldest first, found one"):
             recommender.recommend(wrong)

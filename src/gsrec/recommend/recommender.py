@@ -5,7 +5,7 @@ Legend: B histories, L length, K recommendations, V items.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
@@ -139,21 +139,18 @@ class Recommender:
             A recommendation for one history, an empty one too; a list of them for several, in their order.
 
         Raises:
-            ConfigError: if k is not positive, a string stands for a history or for items, `exclude` or `only` are given
-                beside `rules`, or these leave no item that the model knows.
+            ConfigError: if k is not positive, a history is a string or has no order, a string stands for items,
+                `exclude` or `only` are given beside `rules`, or these leave no item that the model knows.
         """
         check_k(k)
         if isinstance(history, str):
             raise ConfigError(
                 f"a history must be a sequence of item ids, found the string {history!r}. Use [{history!r}]."
             )
-        if isinstance(history, Mapping) or not isinstance(history, Iterable):
-            kind = type(history).__name__
-            raise ConfigError(f"a history must be a sequence of item ids, oldest first, found one {kind}")
         rules = rules_of(exclude, only, rules)
         of_items = rules.for_vocabulary(self.bundle.vocabulary) if rules else NO_RULES
-        given: list[Any] = list(history)
-        many = [list(one) for one in given if not isinstance(one, int | str) and isinstance(one, Iterable)]
+        given = [_plain(one) for one in _in_order(history)]
+        many = [_in_order(one) for one in given if isinstance(one, Iterable) and not isinstance(one, str)]
         if many and len(many) < len(given):
             raise ConfigError("a history must be item ids, or all histories lists of item ids: found a mixture")
         encoded = [self.bundle.vocabulary.encode(one) for one in many or [given]]
@@ -229,3 +226,21 @@ class Recommender:
             index=self.index,
             filter_seen=filter_seen,
         )
+
+
+def _plain(given: Any) -> Any:
+    """Arrays and tensors as lists of Python's own numbers, or as one of these."""
+    return given.tolist() if hasattr(given, "tolist") else given
+
+
+def _in_order(history: Any) -> list[Any]:
+    """The events of a history, or histories, that some kind of sequence holds.
+
+    Raises:
+        ConfigError: if it is something else.
+    """
+    events = _plain(history)
+    if isinstance(events, bytes | bytearray | Mapping | Set) or not isinstance(events, Iterable):
+        kind = type(history).__name__
+        raise ConfigError(f"a history must be a sequence of item ids, oldest first, found one {kind}")
+    return list(events)
