@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from gsrec.cli.console import TrainingDisplay, narrator, print_json, print_metrics, print_notes, progress_bar
+from gsrec.cli.console import (
+    TrainingDisplay,
+    narrator,
+    print_json,
+    print_metrics,
+    print_notes,
+    print_table,
+    progress_bar,
+)
 from gsrec.experiment.configure import run_config
 from gsrec.training.course import Epoch, TrainingStep
 
@@ -49,6 +57,17 @@ def test_bars_show_on_a_terminal_only_and_on_stderr(
     with progress_bar("ranking", quiet=True) as progress:
         progress(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_ids_are_shown_as_they_are(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = ("x[/]", ":bug:", "a\\[b]", "[red]")
+    print_table("next", [(one, "1") for one in odd])
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == [*odd]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress_bar("x[/]", quiet=False) as progress, TrainingDisplay("y[/]", epochs=1, quiet=False) as listener:
+        progress(1, 2)
+        listener.on_epoch(Epoch(1, 2.5, 1234.0, None))
+    assert "y[/]: epoch 1" in capsys.readouterr().err
 
 
 def test_notes_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 import io
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,26 @@ def test_a_name_that_climbs_out_stays_within_the_folder(tmp_path: Path, folder: 
     assert extract(archive, ("ratings.dat",), folder) == [folder / "ratings.dat"]
 
 
+@pytest.mark.parametrize("pack", [zip_of, tar_of])
+def test_of_two_files_with_one_name_neither_is_taken(
+    pack: Callable[[Path, dict[str, bytes]], Path], tmp_path: Path, folder: Path
+) -> None:
+    name = "a.zip" if pack is zip_of else "a.tar"
+    archive = pack(tmp_path / name, {"ml/ratings.dat": b"1::2::5::1\n", "old/ratings.dat": b"x"})
+    with pytest.raises(DataError, match=rf"{name}: holds two files named ratings\.dat"):
+        extract(archive, ("ratings.dat",), folder)
+
+
+def test_an_archive_with_a_password(tmp_path: Path, folder: Path) -> None:
+    archive = zip_of(tmp_path / "a.zip", {"ratings.dat": b"x" * 99})
+    content = bytearray(archive.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the flag that says so, in both headers
+        content[content.index(signature) + place] |= 1
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.zip: cannot be unpacked; it may be cut short, damaged or encrypted"):
+        extract(archive, ("ratings.dat",), folder)
+
+
 def test_an_archive_without_the_file(tmp_path: Path, folder: Path) -> None:
     archive = zip_of(tmp_path / "a.zip", FILES)
     with pytest.raises(DataError, match=r"a\.zip: holds no file named u\.data or u\.csv"):
@@ -68,7 +89,7 @@ def test_an_archive_cut_short(name: str, kept: float, tmp_path: Path, folder: Pa
     )
     whole = archive.read_bytes()
     archive.write_bytes(whole[: int(kept * len(whole))])
-    with pytest.raises(DataError, match=r"a\..*: cannot be unpacked; it may be cut short or damaged: "):
+    with pytest.raises(DataError, match=r"a\..*: cannot be unpacked; it may be cut short, damaged or encrypted: "):
         extract(archive, ("ratings.dat",), folder)
 
 

@@ -27,6 +27,9 @@ def test_a_whole_file_comes_with_its_checksum_and_progress(server: str, served: 
     record = (tmp_path / "new" / "a.csv.sha256").read_text()
     assert record == f"{hashlib.sha256(CONTENT).hexdigest()}  a.csv\n"
     check_unchanged(target)
+    (tmp_path / "new" / "a.csv.sha256").write_text("")
+    with pytest.raises(DataError, match="this is no longer the file that was fetched"):
+        check_unchanged(target)
 
 
 def test_a_server_that_does_not_say_the_size(server: str, tmp_path: Path) -> None:

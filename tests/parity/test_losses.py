@@ -147,7 +147,7 @@ def test_the_scores_of_all_targets_are_never_there_at_once(name: str) -> None:
 
 def gbce_by_hand(case: Case, negatives: Tensor, calibration: float) -> Tensor:
     """The logarithm of sigmoid ** beta and of 1 - sigmoid, written out, in float64."""
-    rate = negatives.shape[1] / (NUM_ITEMS - 1)
+    rate = min(1.0, negatives.shape[1] / (NUM_ITEMS - 1))
     beta = rate * (calibration * (1 - 1 / rate) + 1 / rate)
     total = case.hidden.new_zeros((), dtype=torch.float64)
     for scores, target, drawn in zip(case.scores.double(), case.targets.tolist(), negatives.tolist(), strict=True):

@@ -55,6 +55,11 @@ def test_a_boost_multiplies_an_items_chance() -> None:
     assert best(Rules(boosts={"item 8": 1e4}), FALLING)[0] == 8
 
 
+def test_of_two_boosts_of_an_item_the_later_one_holds() -> None:
+    rules = Rules(boosts={7: 2.0, "7": 3.0}).for_vocabulary(Vocabulary.of([7, 8]))
+    assert (rules.boosted.tolist(), rules.factors.tolist()) == ([1], [3.0])
+
+
 def test_a_boost_multiplies_counts() -> None:
     rows = torch.tensor([[-math.inf, 900.0, 40, 300, 0, 0, 0, 0, 0]]).repeat(2, 1)
     rules = Rules(boosts={"item 2": 10.0}).for_vocabulary(VOCABULARY)

@@ -49,6 +49,11 @@ def test_only_what_is_between_the_markers_is_filled(folder: Path) -> None:
     assert page.read_text() == text
 
 
+def test_a_page_to_fill_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot read the page .*nowhere\.md: .*No such file"):
+        fill_results_block([folder], folder / "nowhere.md")
+
+
 def test_a_page_without_markers_is_left_alone(folder: Path) -> None:
     page = folder / "README.md"
     page.write_text("no place\n<!-- results:end -->\n")

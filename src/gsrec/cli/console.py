@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 from rich.console import Console, Group
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from gsrec.experiment.compare import Narrator
@@ -50,7 +50,16 @@ def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
 
 def _stdout() -> Console:
     """As wide as the terminal; a file or a pipe gets wide tables."""
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False, markup=False, emoji=False)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def _plain(text: str) -> TextColumn:
+    """A column of a bar whose text is shown as it is."""
+    return TextColumn(text, markup=False)
 
 
 FEW_USERS = 100
@@ -139,8 +148,10 @@ def stopped_by_signals() -> Iterator[Callable[[], bool]]:
 @contextmanager
 def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     """A bar on stderr for work that tells how much of how much is done."""
-    console = Console(stderr=True)
-    with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as progress:
+    console = _stderr()
+    columns = _plain("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    hidden = quiet or not console.is_terminal
+    with Progress(*columns, console=console, disable=hidden, transient=True) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -157,8 +168,8 @@ class TrainingDisplay:
 
     def __post_init__(self) -> None:
         """Make the bar; it shows while the display is open."""
-        console = Console(stderr=True)
-        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}")
+        console = _stderr()
+        columns = _plain("{task.description}"), BarColumn(), _plain("{task.fields[state]}")
         hidden = self.quiet or not console.is_terminal
         self.progress = Progress(*columns, TimeRemainingColumn(), console=console, disable=hidden, transient=True)
         self.task = self.progress.add_task(self.label, total=None, state="")
@@ -189,4 +200,4 @@ class TrainingDisplay:
             return
         judged = f", validation NDCG@10 {epoch.validation['NDCG@10']:.4f}" if epoch.validation else ""
         line = f"{self.label}: epoch {epoch.epoch}, loss {epoch.loss:.4f}{judged}, {epoch.seconds:,.0f} s of training"
-        self.progress.console.print(line, highlight=False, soft_wrap=True)
+        self.progress.console.print(line, soft_wrap=True)

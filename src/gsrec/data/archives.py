@@ -12,8 +12,8 @@ from typing import IO
 from gsrec.data.compression import CHUNK, DAMAGE, most_bytes, too_much
 from gsrec.errors import DataError
 
-BROKEN = (*DAMAGE, OSError, zipfile.BadZipFile, tarfile.TarError)
-"""What is raised where an archive is cut short or damaged."""
+BROKEN = (*DAMAGE, OSError, zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError)
+"""What is raised where an archive is cut short or damaged, or packed in a way that Python does not know."""
 
 
 def extract(archive: Path, patterns: tuple[str, ...], folder: Path) -> list[Path]:
@@ -28,13 +28,15 @@ def extract(archive: Path, patterns: tuple[str, ...], folder: Path) -> list[Path
         The files in the order of their names.
 
     Raises:
-        DataError: if the archive is damaged, unpacks to far more than its size, or holds no such file.
+        DataError: if the archive is damaged, unpacks to far more than its size, or holds no such file or two of a name.
     """
     files: list[Path] = []
     left = most = most_bytes(archive.stat().st_size) if archive.exists() else 0
     members = _zip_members if archive.suffix == ".zip" else _tar_members
     try:
         for name, content in members(archive, lambda name: any(fnmatch(name, pattern) for pattern in patterns)):
+            if folder / name in files:
+                raise DataError(f"{archive}: holds two files named {name}, and which one is meant is not known")
             files.append(folder / name)
             with files[-1].open("wb") as file:
                 while chunk := content.read(CHUNK):
@@ -42,7 +44,7 @@ def extract(archive: Path, patterns: tuple[str, ...], folder: Path) -> list[Path
                     if left < 0:
                         raise too_much(archive, most)
     except BROKEN as error:
-        raise DataError(f"{archive}: cannot be unpacked; it may be cut short or damaged: {error}") from error
+        raise DataError(f"{archive}: cannot be unpacked; it may be cut short, damaged or encrypted: {error}") from error
     if not files:
         raise DataError(f"{archive}: holds no file named {' or '.join(patterns)}")
     return sorted(files)

@@ -83,9 +83,9 @@ class Batches:
         np.add.at(edges, self.ends, -1)
         return np.bincount(np.repeat(self.items, edges[:-1].cumsum()), minlength=num_items + 1)
 
-    def epoch(self, epoch: int) -> Iterator[np.ndarray]:
-        """The batches of one epoch, each (B, L) int64, oldest event first, right-padded with 0."""
-        return map(self.batch, self.order(epoch))
+    def epoch(self, epoch: int, *, done: int = 0) -> Iterator[np.ndarray]:
+        """The batches of one epoch after those that are done, each (B, L) int64, oldest event first, padded with 0."""
+        return map(self.batch, self.order(epoch)[done:])
 
     def batch(self, rows: np.ndarray) -> np.ndarray:
         """The batch (B, L) of rows (B,)."""

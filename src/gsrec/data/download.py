@@ -108,5 +108,5 @@ def check_unchanged(path: Path) -> None:
         DataError: if it is not the file that was fetched.
     """
     record = _record(path)
-    if record.exists() and record.read_text().split()[0] != digest(path, "sha256"):
+    if record.exists() and record.read_text().split()[:1] != [digest(path, "sha256")]:
         raise DataError(f"{path}: this is no longer the file that was fetched. Remove it and fetch it again.")

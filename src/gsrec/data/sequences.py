@@ -143,7 +143,7 @@ class Sequences:
         """SHA-256 over ids, offsets, items and timestamps: equal for equal data, whatever the file was."""
         digest = hashlib.sha256()
         for ids in (self.vocabulary.ids, self.user_ids):
-            digest.update("\x1f".join(ids.cast(pl.String).to_list()).encode())
+            digest.update(ids.cast(pl.String).str.join("\x1f").item().encode())
         digest.update(self.offsets.astype("<i8").tobytes())
         digest.update(self.items.astype("<i4").tobytes())
         if self.timestamps is not None:

@@ -9,11 +9,10 @@ from pydantic import Field, ValidationError, model_validator
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, at_moments, global_temporal, last_n, leave_one_out
-from gsrec.description import Description
+from gsrec.description import Count, Description
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.models import ModelConfig
-from gsrec.models.config import Size
 from gsrec.training.config import TrainingConfig
 
 Layer = dict[str, dict[str, object]]
@@ -38,15 +37,15 @@ class DataConfig(Description):
         training_until, validation_until: of `at-moments`, Unix seconds.
     """
 
-    min_user_interactions: Size = 3
-    min_item_interactions: Size = 1
-    max_user_interactions: Annotated[int, Field(ge=1)] | None = None
+    min_user_interactions: Count = 3
+    min_item_interactions: Count = 1
+    max_user_interactions: Count | None = None
     k_core: bool = False
     drop_repeats: bool = False
     drop_duplicates: bool = False
     filter_seen: bool = True
     split: Literal["leave-one-out", "last-n", "temporal", "at-moments"] = "leave-one-out"
-    held_out: Size = 1
+    held_out: Count = 1
     training_until: int | None = None
     validation_until: int | None = None
 

@@ -58,14 +58,15 @@ class Rules:
         Raises:
             ConfigError: if `only` names no item that the model knows.
         """
-        boosts, factors = vocabulary.encode(self.boosts), np.fromiter(self.boosts.values(), float)
+        boosted = vocabulary.encode(self.boosts).tolist()
+        factors = {item: factor for item, factor in zip(boosted, self.boosts.values(), strict=True) if item}
         limited = [item_id for item_id, category in self.categories.items() if category in self.quotas]
         items = vocabulary.encode(limited)
         return ItemRules(
             barred=self._barred(vocabulary),
             chosen=self.only is not None,
-            boosted=torch.from_numpy(boosts[boosts > 0]),
-            factors=torch.from_numpy(factors[boosts > 0].astype(np.float32)),
+            boosted=torch.tensor([*factors], dtype=torch.int64),
+            factors=torch.tensor([*factors.values()], dtype=torch.float32),
             categories={int(item): self.categories[one] for item, one in zip(items, limited, strict=True) if item},
             quotas=dict(self.quotas),
         )

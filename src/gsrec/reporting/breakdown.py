@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gsrec.evaluation.intervals import confidence_interval
+from gsrec.evaluation.intervals import share_interval
 from gsrec.reporting.per_user import TargetValues
 
 
@@ -90,5 +90,5 @@ def values_by_bin(values: TargetValues, numbers: np.ndarray, bins: list[Bin]) ->
 
 def _bin_value(one: Bin, values: np.ndarray, users: np.ndarray) -> BinValue:
     mean = float(values.mean())
-    low, high = confidence_interval(values, users) if np.unique(users).size > 1 else (mean, mean)
-    return BinValue(one, int(values.size), mean, (max(0.0, low), min(1.0, high)))
+    interval = share_interval(values, users) if np.unique(users).size > 1 else (mean, mean)
+    return BinValue(one, int(values.size), mean, interval)

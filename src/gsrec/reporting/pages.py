@@ -77,9 +77,12 @@ def fill_results_block(
         as_now: as for `read_results`.
 
     Raises:
-        DataError: if a folder holds no results, or the page has no markers.
+        DataError: if a folder holds no results, or the page cannot be read or has no markers.
     """
-    text = page.read_text(encoding="utf-8")
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read the page {page}: {error}") from error
     before, start, rest = text.partition(BLOCK_START)
     _, end, after = rest.partition(BLOCK_END)
     if not (start and end):

@@ -66,7 +66,7 @@ def save_state(state: Snapshot, folder: Path, *, identity: Json) -> None:
         new.write_bytes(content)  # as long as it has no JSON beside it, it is no state
     facts = {"identity": identity, "facts": state.facts, "sha256": checksum(content)}
     write_json(path.with_suffix(".json"), facts)
-    for number in sorted(states)[: -(KEPT - 1)]:
+    for number in sorted(states)[: max(0, len(states) + 1 - KEPT)]:
         _remove(_path(folder, number))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gsrec.data.batches import Windows
-from gsrec.description import Description
+from gsrec.description import Count, Description
 from gsrec.models.config import Share, Size
 from gsrec.training.objectives import ObjectiveName
 from gsrec.training.precision import PrecisionName
@@ -48,7 +48,7 @@ class TrainingConfig(Description):
         averaging: what stays (0 to 1) of the averaged weights at every step, less at the start; they are judged and
             kept instead of the last ones. 0: no averaging.
         clip_norm: the most that the norm of all gradients may be; 0: no limit.
-        batch_size: histories a batch, on average: all batches have about the same number of events.
+        batch_size: rows (windows of histories) a batch, on average: all batches have about the same number of events.
         epochs: the most epochs.
         patience: epochs without a better validation NDCG@10, the last of them validated, before training stops; 0:
             never stops early.
@@ -59,7 +59,7 @@ class TrainingConfig(Description):
     windows: Windows = "all"
     item_start: Literal["noise", "neighbours"] = "noise"
     loss: LossName = "softmax"
-    num_negatives: Size = 1
+    num_negatives: Count = 1
     precision: PrecisionName = "auto"
     calibration: Annotated[float, Field(ge=0, le=1)] = 0.75
     popularity_prior: NotNegative = 0.0
@@ -73,6 +73,6 @@ class TrainingConfig(Description):
     averaging: Share = 0.0
     clip_norm: NotNegative = 0.0
     batch_size: Size = 64
-    epochs: Size = 100
+    epochs: Count = 100
     patience: Annotated[int, Field(ge=0)] = 5
-    validate_every: Size = 1
+    validate_every: Count = 1

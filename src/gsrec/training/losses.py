@@ -109,8 +109,8 @@ def gbce_loss(
 ) -> Tensor:
     """Generalised binary cross-entropy (Petrov and Macdonald, RecSys 2023): less sure of itself with few negatives.
 
-    The target's term is beta times the usual one, beta = a (t (1 - 1 / a) + 1 / a) with a = N / (V - 1) the share of
-    the negatives that is sampled and t the calibration.
+    The target's term is beta times the usual one, beta = a (t (1 - 1 / a) + 1 / a) with a = N / (V - 1), at most 1, the
+    share of the negatives that is sampled and t the calibration.
 
     Args:
         hidden: (T, D) float32.
@@ -124,7 +124,7 @@ def gbce_loss(
     Returns:
         () float32.
     """
-    share = negatives.shape[1] / max(len(weights) - 2, 1)
+    share = min(1.0, negatives.shape[1] / max(len(weights) - 2, 1))
     beta = share * (calibration * (1 - 1 / share) + 1 / share)
     scores = _scores_of(hidden, weights, torch.cat([targets[:, None], negatives], dim=1), bias, sparse)  # (T, 1 + N)
     positive = -beta * F.logsigmoid(scores[:, 0])

@@ -73,9 +73,8 @@ class Training:
         self.model.train()
         kept = begin = time.perf_counter()
         before = course.spent
-        for step, rows in enumerate(self.batches.epoch(course.epoch), start=1):
-            if step <= course.step:
-                continue  # done before the training was stopped
+        left = self.batches.epoch(course.epoch, done=course.step)  # before the training was stopped
+        for step, rows in enumerate(left, start=course.step + 1):
             with _memory_told(rows, keeping):
                 loss, num_targets = self.step(torch.from_numpy(rows))
             if step % STEPS_BETWEEN == 0:
