@@ -61,28 +61,6 @@ def replacing(path: Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
-def check_file(path: Path) -> None:
-    """Make sure that a file can be written, before anything is done for it.
-
-    Raises:
-        DataError: if a folder is there, or what it is to lie in cannot be written to.
-    """
-    if path.is_dir():
-        raise DataError(f"cannot write {path}: it is a folder. Give the name of a file.")
-    check_parent(path)
-
-
-def check_parent(path: Path) -> None:
-    """Make sure that something can be put at a path, before anything is done for it.
-
-    Raises:
-        DataError: if what it is to lie in cannot be written to.
-    """
-    nearest = next(place for place in path.absolute().parents if place.exists())
-    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
-        raise DataError(f"cannot write {path}: {nearest} is not writable. Give a folder that can be written to.")
-
-
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Wait until no other process changes a file this way, and keep it for this one; what says so stays beside it.

@@ -218,6 +218,32 @@ def test_a_run_is_not_trained_over(gsrec: Gsrec, small_log: Path, run_folder: Pa
     assert contents(run_folder) == before
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("compare", "--models", "poprec"),
+        ("tune", "--model", "sasrec", "--trials", 1),
+        ("index",),
+        ("export",),
+        ("thesis", "--small"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_folder_of_something_else_is_left_alone(
+    gsrec: Gsrec, small_log: Path, run_folder: Path, command: tuple[str, ...]
+) -> None:
+    Path("mine/trial").mkdir(parents=True)
+    for name in ("table.md", "learning_curves.png", "model.json", "trial/notes.txt"):
+        Path("mine", name).write_text("mine", encoding="utf-8")
+    given = {"index": (run_folder, small_log), "export": (run_folder,), "thesis": ()}.get(command[0], (small_log,))
+    before = contents(Path("mine"))
+    code, out, err = gsrec(command[0], *given, *command[1:], "--out", "mine")
+    assert (code, out) == (2, "")
+    assert "mine holds " in err
+    assert "which does not belong there and could be written over. Give another folder with --out.\n" in err
+    assert contents(Path("mine")) == before
+
+
 def test_an_empty_folder_is_taken(gsrec: Gsrec, small_log: Path) -> None:
     Path("out/checkpoints").mkdir(parents=True)  # as a full disk leaves it
     assert gsrec("train", small_log, "--model", "poprec", "--out", "out")[0] == 0

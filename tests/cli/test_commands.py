@@ -332,7 +332,7 @@ def test_what_is_there_is_not_written_over(gsrec: Gsrec, small_log: Path, run_fo
     for command in (("export", run_folder), ("index", run_folder, small_log)):
         for place in (run_folder, run_folder / "bundle"):
             code, _, err = gsrec(*command, "--out", place)
-            assert (code, "is a model already, which would be damaged" in err) == (2, True)
+            assert (code, "which does not belong there and could be written over" in err) == (2, True)
 
 
 def test_presets_that_cut_the_log_otherwise_are_refused_before_a_training(gsrec: Gsrec, small_log: Path) -> None:

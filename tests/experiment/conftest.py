@@ -25,9 +25,8 @@ def sizes() -> list[str]:
 
 
 @pytest.fixture
-def spare(small_log: str, tmp_path: Path) -> str:
-    """A copy of the log in a folder of the test's own, for the test to change."""
-    path = tmp_path / "logs" / "small.csv"
-    path.parent.mkdir()
+def spare(small_log: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A copy of the log in a folder of its own, for the test to change."""
+    path = tmp_path_factory.mktemp("logs") / "small.csv"
     path.write_bytes(Path(small_log).read_bytes())
     return str(path)

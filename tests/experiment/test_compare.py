@@ -308,6 +308,11 @@ def test_what_is_wrong_is_known_before_the_first_training(
         compare_models(reference, asked, tmp_path / "out", candidates="some", narrator=diary.narrator)
     with pytest.raises(ConfigError, match=r"small.csv cannot be a folder, because .*small.csv is a file"):
         compare_models(reference, asked, Path(spare), narrator=diary.narrator)
+    twice = [*asked, *configs(["days=30"], 1, models=["poprec"])]
+    with pytest.raises(
+        ConfigError, match=r"poprec is given with two kinds of settings: model.days was 'all' and is now 30"
+    ):
+        compare_models(reference, twice, tmp_path / "out", narrator=diary.narrator)
     train(reference, asked[0], tmp_path / "run")
     with pytest.raises(ConfigError, match="is the folder of a run"):
         compare_models(reference, asked, tmp_path / "run", narrator=diary.narrator)

@@ -11,6 +11,7 @@ from gsrec.errors import ConfigError
 from gsrec.experiment.config import DataConfig, RunConfig
 from gsrec.experiment.configure import run_config, run_configs
 from gsrec.models import GSRecConfig, PopRecConfig, SASRecConfig
+from gsrec.training.config import TrainingConfig
 
 
 @pytest.fixture
@@ -110,7 +111,8 @@ def test_a_setting_goes_to_the_models_that_have_it(file: Path) -> None:
     assert poprec.model == PopRecConfig(days=7)
     assert gru4rec == run_config("gru4rec", file=file, settings=["epochs=3"])
     assert gsrec == run_config("gsrec", file=file, settings=["window=8", "epochs=3"])
-    assert {config.training.epochs for config in (poprec, gru4rec, gsrec)} == {3}
+    assert {config.training.epochs for config in (gru4rec, gsrec)} == {3}
+    assert poprec.training == TrainingConfig()  # which counts, and does not train
 
 
 def test_a_file_may_be_for_several_models(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from safetensors.torch import save
 
 from gsrec.bundle.manifest import CONTENTS, MANIFEST
 from gsrec.errors import BundleError, DataError
-from gsrec.files import NEW, OLD, beside, check_parent, made_beside, replacing
+from gsrec.files import NEW, OLD, beside, made_beside, replacing
+from gsrec.places import check_parent
 
 SUFFIX = ".gsrec"
 """What the name of a bundle in one file ends with."""

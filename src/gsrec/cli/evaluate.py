@@ -23,7 +23,8 @@ def evaluate(
     from gsrec.cli.console import print_json, print_metrics, progress_bar
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
-    from gsrec.files import check_file, write_json
+    from gsrec.files import write_json
+    from gsrec.places import check_file
 
     opened = run.open_run(folder, moved_to=log)
     filter_seen = opened.record.config.data.filter_seen and not keep_seen

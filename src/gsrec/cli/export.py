@@ -17,10 +17,9 @@ def export(
 ) -> None:
     """Write a trained model as ONNX graphs: one of whole histories, and one that takes one more event."""
     from gsrec.cli.console import print_json
-    from gsrec.experiment.folder import any_bundle, check_no_model
+    from gsrec.experiment.folder import any_bundle
     from gsrec.recommend.export import export_bundle
 
-    check_no_model(out)
     facts = export_bundle(any_bundle(path), out)
     if as_json:
         print_json({"out": str(out), "fingerprint": facts.fingerprint, "streams": facts.step is not None})

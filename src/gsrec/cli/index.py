@@ -27,11 +27,12 @@ def index(
     """
     from gsrec.cli.console import print_json
     from gsrec.cli.logs import opened
-    from gsrec.experiment.folder import any_bundle, check_no_model, cleaned
+    from gsrec.experiment.folder import any_bundle, cleaned
+    from gsrec.places import check_own
     from gsrec.recommend.index import index_of
-    from gsrec.recommend.index_files import save_index
+    from gsrec.recommend.index_files import INDEX_FILES, save_index
 
-    check_no_model(out)
+    check_own(out, INDEX_FILES)
     bundle = any_bundle(path)
     built = index_of(bundle, cleaned(bundle, opened(log, columns, output, trained=path)), recall=recall)
     save_index(built, out, bundle.fingerprint)

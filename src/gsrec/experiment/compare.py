@@ -5,23 +5,23 @@ from __future__ import annotations
 import glob
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
-from gsrec.experiment.config import DataConfig, Layer, RunConfig, as_now, learns
+from gsrec.experiment.config import DataConfig, RunConfig, as_now
 from gsrec.experiment.cost import event_seconds
-from gsrec.experiment.folder import RUN_FILE, LogReference, check_folder
+from gsrec.experiment.folder import RUN_FILE, LogReference
 from gsrec.experiment.prepare import prepare
 from gsrec.experiment.run import Run, is_begun, result_record, train, trained_run
 from gsrec.files import held
+from gsrec.places import check_own
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
-from gsrec.reporting.results import RESULTS_FILE, RunResult, append_result, read_results
+from gsrec.reporting.results import RESULTS_FILE, RunResult, append_result, but_seed, read_results
 from gsrec.training.checkpoint import differences
 from gsrec.training.course import Listener
 
@@ -65,14 +65,16 @@ def compare_models(
         The results of these configurations, in their order.
 
     Raises:
-        ConfigError: if the candidates are unknown, or `out` cannot be the folder of this comparison or holds one by
-            another protocol, or another process writes into it; or `trained` is not the folder of a comparison.
+        ConfigError: if the candidates are unknown; or two configurations of one label differ in more than their seed;
+            or `out` cannot be the folder of this comparison or holds one by another protocol, or another process writes
+            into it; or `trained` is not the folder of a comparison.
         DataError: if the log cannot be read, or results cannot be read or written.
         TrainingError: if a training cannot go on.
         StoppedError: if it was told to stop.
     """
     narrator, configs = narrator or Narrator(), list(configs)
     Protocol("test", candidates=candidates)  # what is wrong with them is better known before the first training
+    _check_one_kind(configs)
     _check_out(out)
     _check_trained(trained)
     splits = _splits(reference, configs, narrator, prepared)
@@ -113,24 +115,27 @@ def check_one_each(out: Path, configs: Iterable[RunConfig]) -> None:
     configs = list(configs)
     if len({config.data for config in configs}) > 1:
         raise ConfigError("presets with other settings of data cannot stand in one table: compare them one by one")
-    asked = {config.label: _effective(config.model_dump(mode="json"), "seed") for config in configs}
+    asked = {config.label: but_seed(config.model_dump(mode="json")) for config in configs}
     for one in recorded_results(out):
-        found = _effective(one.config, "seed")
+        found = but_seed(one.config)
         if differing := [*differences(found, asked.get(one.label, found), "")]:
             told = f"{out} holds {one.label} with other settings: {'; '.join(differing[:3])}"
             raise ConfigError(f"{told}. Give another folder with --out.")
 
 
-def _effective(config: Mapping[str, Any], *besides: str) -> Layer:
-    """A configuration without what changes nothing, as training does of a model that only counts, and some other."""
-    idle = besides if learns(config["model"]["name"]) else (*besides, "training")
-    return {key: value for key, value in config.items() if key not in idle}
+def _check_one_kind(configs: Iterable[RunConfig]) -> None:
+    kinds: dict[str, RunConfig] = {}
+    for config in configs:
+        first, now = (but_seed(one.model_dump(mode="json")) for one in (kinds.setdefault(config.label, config), config))
+        if differing := [*differences(first, now, "")]:
+            told = f"{config.label} is given with two kinds of settings: {'; '.join(differing[:3])}"
+            raise ConfigError(f"{told}. Compare them in two folders.")
 
 
 def _check_out(out: Path) -> None:
-    check_folder(out)
     if (out / RUN_FILE).exists():
         raise ConfigError(f"{out} is the folder of a run. Give another folder with --out for the comparison.")
+    check_own(out, [RUNS_FOLDER], proof=RESULTS_FILE)
 
 
 def _check_trained(trained: Path | None) -> None:
@@ -182,7 +187,7 @@ class _Task:
         for result in recorded_results(out):
             same_data = result.data.fingerprint == self.split.sequences.fingerprint
             same_task = same_data and result.protocol.candidates == self.candidates
-            if same_task and _effective(result.config) == _effective(self.config.model_dump(mode="json")):
+            if same_task and result.config == self.config.model_dump(mode="json"):
                 return result
         return None
 

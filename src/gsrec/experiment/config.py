@@ -114,13 +114,19 @@ class DataConfig(Description):
 
 
 class RunConfig(Description):
-    """All that decides a run besides the log itself."""
+    """All that decides a run besides the log itself; of a model that only counts, training decides nothing."""
 
     data: DataConfig = DataConfig()
     model: Annotated[ModelConfig, Field(discriminator="name")]
     training: TrainingConfig = TrainingConfig()
     preset: str = "default"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+
+    @model_validator(mode="after")
+    def _train_what_learns(self) -> RunConfig:
+        if not learns(self.model.name):
+            object.__setattr__(self, "training", TrainingConfig())  # nothing of it has an effect
+        return self
 
     @model_validator(mode="after")
     def _check_together(self) -> RunConfig:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, bundle_place, check_place, load_bundle
-from gsrec.bundle.manifest import MANIFEST
 from gsrec.data.columns import Columns
 from gsrec.data.log import InteractionLog
 from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError
 from gsrec.experiment.config import DataConfig, RunConfig
 from gsrec.files import LOCK, is_leftover
+from gsrec.places import check_folder
 from gsrec.reporting.ranks import RANKS_FILE
 
 RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, RANKS_FILE, LOCK}
 """What the folder of a run may hold before it is done, or done again."""
-
 
 Settings = TypeVar("Settings", RunConfig, DataConfig)
 
@@ -121,28 +119,6 @@ def any_bundle(path: Path) -> Bundle:
     return open_bundle(path) if is_run(path) else load_bundle(path)
 
 
-def check_new_place(out: Path) -> None:
-    """Make sure that a bundle can be written to a path, before anything is done for it, and is in no run's way.
-
-    Raises:
-        ConfigError: if it is the model of a run folder.
-        DataError: if something else is there, or it cannot be written to.
-    """
-    if (out.parent / RUN_FILE).exists() and out.name == BUNDLE_FOLDER:
-        raise ConfigError(f"{out} is the model that {out.parent / RUN_FILE} tells of. Give another name with --out.")
-    check_place(out)
-
-
-def check_no_model(out: Path) -> None:
-    """Make sure that a folder to be written into is neither a run nor a bundle, whose files would be mixed up.
-
-    Raises:
-        ConfigError: if it is.
-    """
-    if any((out / name).exists() for name in (RUN_FILE, MANIFEST)):
-        raise ConfigError(f"{out} is a model already, which would be damaged. Give another folder with --out.")
-
-
 def training_of(bundle: Bundle) -> RunConfig:
     """How the model of a bundle was trained.
 
@@ -209,14 +185,13 @@ def _content(folder: Path) -> str:
     return "holds a training that was not finished: continue it with --resume" if begun else "is not empty"
 
 
-def check_folder(out: Path) -> None:
-    """Make sure that a path is a folder that can be written to, or can become one.
+def check_new_place(out: Path) -> None:
+    """Make sure that a bundle can be written to a path, before anything is done for it, and is in no run's way.
 
     Raises:
-        ConfigError: if it is not so.
+        ConfigError: if it is the model of a run folder.
+        DataError: if something else is there, or it cannot be written to.
     """
-    nearest = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
-    if not nearest.is_dir():
-        raise ConfigError(f"{out} cannot be a folder, because {nearest} is a file. Give another folder with --out.")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise ConfigError(f"{out} cannot be written: {nearest} does not allow it. Give another folder with --out.")
+    if (out.parent / RUN_FILE).exists() and out.name == BUNDLE_FOLDER:
+        raise ConfigError(f"{out} is the model that {out.parent / RUN_FILE} tells of. Give another name with --out.")
+    check_place(out)

@@ -103,6 +103,7 @@ def train(
     folder = out / CHECKPOINTS_FOLDER
     keeping = Keeping(folder, seconds=checkpoint_seconds, identity=identity, as_now=_as_now, resume=resume, stop=stop)
     with held(out):
+        claim(out, unfinished=resume)  # another process may have been quicker
         remove_leftovers(out)
         return _train(reference, config, split, keeping, listener or Listener())
 

@@ -12,8 +12,9 @@ from gsrec.experiment.compare import Narrator, compare_models, recorded_results
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_configs
 from gsrec.experiment.folder import LogReference
+from gsrec.places import check_own
 from gsrec.reporting.plots import plots_available
-from gsrec.reporting.report import write_report, write_thesis_report
+from gsrec.reporting.report import THESIS_FACTS, write_report, write_thesis_report
 from gsrec.reporting.results import RunResult
 from gsrec.reporting.thesis_numbers import MODELS
 from gsrec.reporting.thesis_report import ThesisReport
@@ -82,12 +83,14 @@ def run_thesis(
         narrator: is told how it goes on.
 
     Raises:
-        ConfigError: if a model is none of the five; and as `compare_models`, as are the other errors.
+        ConfigError: if a model is none of the five, or `out` holds other files; and as `compare_models`, as are the
+            other errors.
     """
     wanted = set(MODELS.values() if models is None else models)
     if strange := sorted(wanted - set(MODELS.values())):
         raise ConfigError(f"the thesis has no model {strange[0]!r}: expected {', '.join(MODELS.values())}")
     given = {text.partition("=")[0].strip().rpartition(".")[2] for text in settings}
+    check_own(out, [dataset.log for dataset in datasets()], proof=THESIS_FACTS)
     cuts = [*(cut for setting, cut in SMALL_CUTS.items() if small and setting not in given), *settings]
     results: list[RunResult] = []
     for dataset in datasets():

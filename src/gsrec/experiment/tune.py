@@ -12,11 +12,12 @@ from typing import Any
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
 from gsrec.experiment.config import RunConfig, as_now, check_learns
-from gsrec.experiment.folder import LogReference, check_folder
+from gsrec.experiment.folder import LogReference
 from gsrec.experiment.run import train
 from gsrec.experiment.search_space import BY_LOGARITHM, CHOICES, NUM_SPREAD, Tuning
 from gsrec.extras import check_installed
 from gsrec.files import held, write_json, write_text
+from gsrec.places import check_own
 from gsrec.reporting.trials import Trial
 from gsrec.training.course import Epoch, Listener
 from gsrec.training.trainer import MONITORED
@@ -64,7 +65,8 @@ def tune(
         All trials, the best first, by the validation NDCG@10 at the best epoch.
 
     Raises:
-        ConfigError: if nothing is left to draw, or `out` holds the study of something else, or one that goes on now.
+        ConfigError: if nothing is left to draw, or `out` holds the study of something else, or one that goes on now,
+            or other files.
         DataError: if the study's file is damaged, or the disk does not take it.
         MissingExtraError: if Optuna is not installed.
         StoppedError: if it was told to stop.
@@ -73,7 +75,7 @@ def tune(
     check_learns(tuning.request.model, "tune")
     if not tuning.drawn():
         raise ConfigError("every setting that tuning draws is given already: there is nothing to tune")
-    check_folder(out)
+    check_own(out, (), proof=STUDY_FILE)
     with held(out), _storage_told(out / STUDY_FILE):
         opened = _open_study(out, split, tuning)
         study = _Study(opened, reference, split, tuning, out, stop, narrator or StudyNarrator())

@@ -15,8 +15,9 @@ from gsrec.bundle import Bundle
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.errors import ConfigError, DataError
-from gsrec.files import check_file, replacing
+from gsrec.files import replacing
 from gsrec.models.protocols import Scorer
+from gsrec.places import check_file
 from gsrec.progress import Progress
 from gsrec.ranking import MEMORY_BUDGET, check_k, score_histories, tiles
 from gsrec.recommend.rules import NO_RULES, ItemRules, Rules, rows_of_counts

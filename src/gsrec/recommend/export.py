@@ -30,6 +30,7 @@ from gsrec.models.attention import Window
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.models.recurrence import Recurrence
 from gsrec.models.scores import item_scores
+from gsrec.places import check_own
 from gsrec.recommend.onnx_runtime import EXPORT_FACTS, IDS, SCORES, STEP, Graph, OnnxFacts, Port
 
 MAX_BYTES = 2**31 - 1
@@ -49,11 +50,12 @@ def export_bundle(bundle: Bundle, folder: Path) -> OnnxFacts:
 
     Raises:
         MissingExtraError: if onnx or onnxscript is not installed.
-        ConfigError: if the weights are more than an ONNX file can hold.
+        ConfigError: if the weights are more than an ONNX file can hold, or the folder has other files.
         NotFittedError: if the model was never trained.
         DataError: if the disk does not take it.
     """
     check_installed("onnx", "onnxscript")
+    check_own(folder, (SCORES, STEP, IDS, EXPORT_FACTS))
     size = sum(tensor.nbytes for tensor in bundle.model.state_dict().values())
     if size > MAX_BYTES:
         raise ConfigError(

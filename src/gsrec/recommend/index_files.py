@@ -19,7 +19,7 @@ from gsrec.extras import needed
 from gsrec.files import checksum, replacing, write_text
 from gsrec.recommend.index import ItemIndex, searched
 
-INDEX_FACTS, CODES = "index.json", "codes.faiss"
+INDEX_FILES = INDEX_FACTS, CODES = "index.json", "codes.faiss"
 
 
 class IndexFacts(Description):

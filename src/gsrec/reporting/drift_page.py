@@ -9,7 +9,8 @@ from importlib import resources
 from pathlib import Path
 
 from gsrec.extras import check_installed, needed
-from gsrec.files import check_file, write_text
+from gsrec.files import write_text
+from gsrec.places import check_file
 from gsrec.reporting.drift import Drift
 
 

@@ -18,6 +18,8 @@ from gsrec.reporting.thesis_report import ThesisReport, thesis_report
 TABLE_FILE = "table.md"
 """What a report tells in words and numbers."""
 
+THESIS_PAGE, THESIS_FACTS = "thesis.md", "thesis.json"
+
 PLOT_TITLES = {
     "learning_curves": "Learning curves",
     "metric_by_history_length": "By history length",
@@ -75,6 +77,6 @@ def write_thesis_report(
         DataError: if results do not fit the thesis's table, or a file cannot be written.
     """
     report = thesis_report(list(results), cuts=cuts, datasets=datasets)
-    write_text(folder / "thesis.md", f"# The thesis's experiment\n\n{report.markdown()}")
-    write_json(folder / "thesis.json", report.record())
+    write_text(folder / THESIS_PAGE, f"# The thesis's experiment\n\n{report.markdown()}")
+    write_json(folder / THESIS_FACTS, report.record())
     return report

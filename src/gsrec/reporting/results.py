@@ -248,12 +248,13 @@ def _check_seeds_only_differ(runs: list[RunResult]) -> None:
                 f"there are two results of {run.name}, in {previous.source} and {run.source}. "
                 "Delete the line that is not meant, or give one of them another label."
             )
-        if (run.model, run.preset, _but_seed(run.config)) != (first.model, first.preset, _but_seed(first.config)):
+        if (run.model, run.preset, but_seed(run.config)) != (first.model, first.preset, but_seed(first.config)):
             raise DataError(
                 f"the runs {first.name} and {run.name} share a label but not their model, preset and config: "
                 "a mean over them says nothing. Give one of them another label."
             )
 
 
-def _but_seed(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def but_seed(config: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """A run's configuration without its seed, which all runs of one label share."""
     return {key: value for key, value in config.items() if key != "seed"}
