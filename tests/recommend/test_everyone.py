@@ -1,5 +1,6 @@
 """Everyone's best items are those that each history by itself gets."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from gsrec.data.build import log_from_frame
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
-from gsrec.errors import ConfigError, DataError
+from gsrec.errors import BundleError, ConfigError, DataError
 from gsrec.models import SASRec, SASRecConfig
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend.everyone import recommend_users, top_items, write_recommendations
@@ -142,3 +143,17 @@ def test_rules_hold_for_everyone_as_for_each(bundle: Bundle) -> None:
     assert recommender.recommend_users(log, 4, exclude=ids[:3]).equals(
         recommend_users(bundle, log, 4, rules=Rules(ids[:3]))
     )
+
+
+def test_what_did_not_count_in_training_does_not_count_here(bundle: Bundle) -> None:
+    strict = replace(bundle, settings={"data": {"drop_repeats": True, "max_user_interactions": 3, "split": "temporal"}})
+    items = bundle.vocabulary.ids.to_list()
+    taken = [("ann", items[0]), ("ann", items[1]), ("ann", items[1]), *(("bot", item) for item in items[:4])]
+    found = recommend_users(strict, log_from_frame(pl.DataFrame(taken, schema=["user", "item"], orient="row")), K)
+    assert found["user_id"].unique().to_list() == ["ann"]
+    once = log_from_frame(pl.DataFrame(taken[:2], schema=["user", "item"], orient="row"))
+    assert found.equals(recommend_users(bundle, once, K))
+    twice = log_from_frame(pl.DataFrame(taken[:3], schema=["user", "item"], orient="row"))
+    assert not found.equals(recommend_users(bundle, twice, K))
+    with pytest.raises(BundleError, match="this model's settings of its data cannot be read: drop_repeats"):
+        recommend_users(replace(bundle, settings={"data": {"drop_repeats": "often"}}), once, K)

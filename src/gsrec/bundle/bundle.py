@@ -28,6 +28,8 @@ from gsrec.bundle.manifest import (
     read_manifest,
 )
 from gsrec.bundle.storage import is_there, read_files, write_files
+from gsrec.bundle.usage import Usage
+from gsrec.data.log import InteractionLog
 from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, GSRecError
@@ -74,11 +76,27 @@ class Bundle:
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    @cached_property
+    def usage(self) -> Usage:
+        """What holds for logs and histories that the model is used on, because it held in training.
+
+        Raises:
+            BundleError: if its settings do not tell.
+        """
+        return Usage.of(self.settings)
+
     @property
     def filter_seen(self) -> bool:
         """Whether items of the history are no candidates, if nobody asks otherwise: it is used as it was judged."""
-        data = self.settings.get("data")
-        return not (isinstance(data, Mapping) and data.get("filter_seen") is False)
+        return self.usage.filter_seen
+
+    def known_events(self, log: InteractionLog) -> InteractionLog:
+        """A log's events that count, as they did in training, of items that the model knows; `notes` say what went.
+
+        Raises:
+            DataError: if nothing is left.
+        """
+        return self.usage.cleaned(log).known_items(self.vocabulary)
 
     @cached_property
     def step(self) -> Step | None:

@@ -16,7 +16,7 @@ from gsrec.cli.options import ColumnOptions, Output, WishOptions, split_ids
 from gsrec.data.sequences import Sequences
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError
-from gsrec.experiment.folder import any_bundle, cleaned, is_run
+from gsrec.experiment.folder import any_bundle, is_run
 from gsrec.experiment.run import open_run
 from gsrec.recommend.everyone import check_table, recommend_users, write_recommendations
 from gsrec.recommend.recommender import Recommender
@@ -56,13 +56,13 @@ def answer_everybody(
     bundle = any_bundle(path)
     rules = _rules(bundle, wishes, output)
     whole = opened(log, columns, output, trained=path)
-    known = cleaned(bundle, whole).known_items(bundle.vocabulary)
+    counted, known = bundle.usage.cleaned(whole), bundle.known_events(whole)
     print_notes(known.notes[len(whole.notes) :], quiet=output.quiet)
     with progress_bar(log, quiet=output.quiet) as progress:
-        frame = recommend_users(bundle, known, wishes.k, filter_seen=wishes.filter_seen, rules=rules, progress=progress)
+        frame = recommend_users(bundle, whole, wishes.k, filter_seen=wishes.filter_seen, rules=rules, progress=progress)
     write_recommendations(frame, out)
     lengths = frame.group_by("user_id").len()["len"]
-    unknown, without = whole.num_users - known.num_users, known.num_users - lengths.len()
+    unknown, without = counted.num_users - known.num_users, known.num_users - lengths.len()
     short = int((lengths < wishes.k).sum())
     notes = _counted("users of whom the model knows no item, who have no rows", unknown)
     notes += _counted("users for whom nothing is left to recommend, who have no rows", without)
@@ -82,7 +82,7 @@ def _sequences(path: Path, log: str | None, columns: ColumnOptions, output: Outp
     if log is None:
         raise ConfigError(f"{path} is a model by itself, not a run folder: say with --log whose users are meant")
     whole = opened(log, columns, output, trained=path)
-    return cleaned(bundle, whole).known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
+    return bundle.known_events(whole).to_sequences(bundle.vocabulary)
 
 
 def _recommender(path: Path, index: Path | None) -> Recommender:

@@ -27,14 +27,14 @@ def index(
     """
     from gsrec.cli.console import print_json
     from gsrec.cli.logs import opened
-    from gsrec.experiment.folder import any_bundle, cleaned
+    from gsrec.experiment.folder import any_bundle
     from gsrec.places import check_own
     from gsrec.recommend.index import index_of
     from gsrec.recommend.index_files import INDEX_FILES, save_index
 
     check_own(out, INDEX_FILES)
     bundle = any_bundle(path)
-    built = index_of(bundle, cleaned(bundle, opened(log, columns, output, trained=path)), recall=recall)
+    built = index_of(bundle, opened(log, columns, output, trained=path), recall=recall)
     save_index(built, out, bundle.fingerprint)
     if output.as_json:
         told = {"recall": built.recall, "candidates": built.candidates, "is_exact": built.codes is None}

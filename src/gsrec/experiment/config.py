@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from gsrec.bundle.usage import Usage
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, at_moments, global_temporal, last_n, leave_one_out
@@ -19,31 +20,24 @@ Layer = dict[str, dict[str, object]]
 """Some settings, by section: `{"model": {...}, "training": {...}}`."""
 
 
-class DataConfig(Description):
+class DataConfig(Usage):
     """Which events count, how they are split, and what is a candidate.
 
     Attributes:
         min_user_interactions: users with fewer events are left out (the thesis: 3).
         min_item_interactions: items with fewer events are left out.
-        max_user_interactions: users with more events, such as programs, are left out; none: nobody is.
         k_core: whether both are repeated until nothing more falls out.
-        drop_repeats: whether an item taken several times in a row counts once.
-        drop_duplicates: whether events with user, item and time of another are left out; it needs times.
-        filter_seen: whether items of a user's history are no candidates, when models are judged and used; false
-            is for logs in which items are taken again.
         split: `leave-one-out` (the thesis), `last-n`, `temporal`, which cuts where 80% and 90% of the events were, or
             `at-moments`, which cuts at those given, as a refresh does.
         held_out: of `last-n`, events a user in each of validation and test.
         training_until, validation_until: of `at-moments`, Unix seconds.
+
+    The others are those of `Usage`: they hold wherever the model is used as well.
     """
 
     min_user_interactions: Count = 3
     min_item_interactions: Count = 1
-    max_user_interactions: Count | None = None
     k_core: bool = False
-    drop_repeats: bool = False
-    drop_duplicates: bool = False
-    filter_seen: bool = True
     split: Literal["leave-one-out", "last-n", "temporal", "at-moments"] = "leave-one-out"
     held_out: Count = 1
     training_until: int | None = None
@@ -74,17 +68,6 @@ class DataConfig(Description):
             drop_repeats=self.drop_repeats,
             drop_duplicates=self.drop_duplicates,
         )
-
-    def cleaned(self, log: InteractionLog) -> InteractionLog:
-        """The events of a log without repeats, duplicates and users that are no people, as far as these do not count.
-
-        Other users and items stay, however few events they have: for them a model is used, if not trained.
-
-        Raises:
-            DataError: if nothing is left.
-        """
-        however_few = {"min_user_interactions": 1, "min_item_interactions": 1, "k_core": False}
-        return self.model_copy(update=however_few).filtered(log)
 
     def protocol(self, split: Literal["validation", "test"], *, candidates: str = "full") -> Protocol:
         """How targets are judged.

@@ -20,7 +20,6 @@ from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.intervals import share_interval
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import RankingTask
-from gsrec.experiment.folder import cleaned
 from gsrec.experiment.newest_window import grown_vocabulary
 from gsrec.models.growing import Widened
 from gsrec.progress import Progress
@@ -48,7 +47,7 @@ def drift(bundle: Bundle, log: InteractionLog, *, days: float = 7.0, progress: P
     since = bundle.data.until
     if since is None:
         raise DataError(f"{bundle.data.name}, which the model learned from, had no clock times: its age is not known")
-    log = cleaned(bundle, log)
+    log = bundle.usage.cleaned(log)
     sequences = log.to_sequences(grown_vocabulary(bundle, log))
     if sequences.timestamps is None:
         raise DataError(f"{log.name} has no clock times: what is new in it is not known")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
 from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, bundle_place, check_place, load_bundle
 from gsrec.data.columns import Columns
-from gsrec.data.log import InteractionLog
 from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError
-from gsrec.experiment.config import DataConfig, RunConfig
+from gsrec.experiment.config import RunConfig
 from gsrec.files import LOCK, is_leftover
 from gsrec.places import check_folder
 from gsrec.reporting.ranks import RANKS_FILE
@@ -21,8 +20,6 @@ RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.jso
 CHECKPOINTS_FOLDER = "checkpoints"
 OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, RANKS_FILE, LOCK}
 """What the folder of a run may hold before it is done, or done again."""
-
-Settings = TypeVar("Settings", RunConfig, DataConfig)
 
 
 class LogReference(Description):
@@ -125,30 +122,11 @@ def training_of(bundle: Bundle) -> RunConfig:
     Raises:
         ConfigError: if the bundle does not tell.
     """
-    return _told(RunConfig, dict(bundle.settings))
-
-
-def _told(kind: type[Settings], settings: object) -> Settings:
-    """What a bundle's settings say.
-
-    Raises:
-        ConfigError: if they do not say it.
-    """
     try:
-        return kind.model_validate(settings)
+        return RunConfig.model_validate(dict(bundle.settings))
     except ValidationError as error:
         told = f"this bundle does not tell how it was trained ({first_problem(error)})"
         raise ConfigError(f"{told}: give one that `gsrec train` wrote") from error
-
-
-def cleaned(bundle: Bundle, log: InteractionLog) -> InteractionLog:
-    """A log with events that a bundle's model could have learned from, of users and items with however few of them.
-
-    Raises:
-        ConfigError: if the bundle tells of settings that this version does not know.
-        DataError: if nothing is left.
-    """
-    return _told(DataConfig, bundle.settings.get("data", {})).cleaned(log)
 
 
 def columns_of(path: Path, given: Columns) -> Columns:

@@ -93,7 +93,7 @@ def recommend_users(
 
     Args:
         bundle: the model.
-        log: who took what; events of items that the model does not know are left out.
+        log: who took what; left out is what did not count in training, and items that the model does not know.
         k: how many items.
         filter_seen: leave out the items of a user's history; None: as the model was judged.
         rules: what else may not be recommended, or rather; None: nothing.
@@ -107,7 +107,7 @@ def recommend_users(
         ConfigError: if k is not positive, or the rules leave no item that the model knows.
         DataError: if the model knows no item of the log.
     """
-    sequences = log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
+    sequences = bundle.known_events(log).to_sequences(bundle.vocabulary)
     filter_seen, k = bundle.filter_seen if filter_seen is None else filter_seen, min(k, len(bundle.vocabulary))
     of_items = rules.for_vocabulary(bundle.vocabulary) if rules else NO_RULES
     items, scores = top_items(bundle.model, sequences, k, filter_seen=filter_seen, rules=of_items, progress=progress)

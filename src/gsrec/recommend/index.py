@@ -145,7 +145,7 @@ def index_of(bundle: Bundle, log: InteractionLog, *, recall: float = 0.95) -> It
         ConfigError: if the model has no hidden vectors to search with, or a weight is not finite.
         DataError: if the model knows no item of the log.
     """
-    model, sequences = searched(bundle.model), log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
+    model, sequences = searched(bundle.model), bundle.known_events(log).to_sequences(bundle.vocabulary)
     step = -(-sequences.num_users // MEASURED_USERS)
     starts, ends = sequences.offsets[:-1][::step], sequences.offsets[1:][::step]
     if model.max_length is not None:

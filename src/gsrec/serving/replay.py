@@ -12,7 +12,6 @@ from gsrec.data.columns import Columns
 from gsrec.data.sequences import Sequences
 from gsrec.data.sources import open_log
 from gsrec.data.vocabulary import ItemId
-from gsrec.experiment.folder import cleaned
 
 LEAST_EVENTS = 2
 
@@ -45,8 +44,8 @@ class Replay:
         Raises:
             DataError: if the log cannot be read, or the model knows none of its items.
         """
-        whole = cleaned(bundle, open_log(log, columns=columns))
-        return cls(whole.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary))
+        known = bundle.known_events(open_log(log, columns=columns))
+        return cls(known.to_sequences(bundle.vocabulary))
 
     @cached_property
     def _places(self) -> dict[str, int]:
