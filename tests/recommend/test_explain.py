@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -82,6 +84,22 @@ def test_a_part_that_adds_nothing_is_told_so_and_the_model_stays_as_it_was() -> 
     nn.init.zeros_(leave.weight)
     nn.init.zeros_(leave.bias)
     assert explain(bundle, [3, 5, 7], 20).recurrence == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sasrec", "gsrec"])
+def test_parts_are_silenced_in_a_model_that_nobody_else_uses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    silenced: list[nn.Module] = []
+    hook = nn.Module.register_forward_hook
+
+    def told(part: nn.Module, *given: Any, **others: Any) -> Any:
+        silenced.append(part)
+        return hook(part, *given, **others)
+
+    monkeypatch.setattr(nn.Module, "register_forward_hook", told)
+    bundle = bundle_of(name)
+    explain(bundle, [3, 5, 7], 20)
+    assert silenced
+    assert {id(part) for part in silenced}.isdisjoint(id(part) for part in bundle.model.modules())
 
 
 def test_a_single_event() -> None:

@@ -120,14 +120,6 @@ def test_explanations_are_the_librarys(server: Server) -> None:
     assert answer == wanted
 
 
-def test_explaining_leaves_the_served_model_alone(server: Server) -> None:
-    served = server.client.app.state.service.contents.models.all[0]  # type: ignore[attr-defined]
-    model, twin = served.recommender.bundle.model, served.explained.model
-    assert twin is not model
-    assert all(a is b for a, b in zip(model.parameters(), twin.parameters(), strict=True))
-    assert {id(part) for part in model.modules()}.isdisjoint(id(part) for part in twin.modules())
-
-
 def test_models_are_told(server: Server) -> None:
     [facts] = server.ask("GET", "/v1/models")["models"]
     bundle = server.recommender.bundle

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gsrec.bundle.bundle import BUNDLE_FOLDER, Bundle, bundle_place, load_bundle, save_bundle
+from gsrec.bundle.bundle import BUNDLE_FOLDER, RUN_FILE, Bundle, bundle_place, load_bundle, save_bundle, unfinished
 from gsrec.bundle.manifest import MANIFEST, POPULARITY, VOCABULARY, WEIGHTS, DataFacts, Manifest
 from gsrec.bundle.storage import SUFFIX, check_place
 
@@ -10,6 +10,7 @@ __all__ = [
     "BUNDLE_FOLDER",
     "MANIFEST",
     "POPULARITY",
+    "RUN_FILE",
     "SUFFIX",
     "VOCABULARY",
     "WEIGHTS",
@@ -20,4 +21,5 @@ __all__ = [
     "check_place",
     "load_bundle",
     "save_bundle",
+    "unfinished",
 ]

@@ -40,6 +40,9 @@ from gsrec.models.protocols import Step, StreamingEncoder
 BUNDLE_FOLDER = "bundle"
 """Where the folder of a run has its bundle."""
 
+RUN_FILE = "run.json"
+"""What is in the folder of a run that is done."""
+
 COUNTS = "counts"
 
 
@@ -121,8 +124,21 @@ class Bundle:
 
 
 def bundle_place(path: Path) -> Path:
-    """Where the bundle of a run folder is; any other path is the bundle's own."""
-    return path / BUNDLE_FOLDER if is_there(path / BUNDLE_FOLDER) else path
+    """Where the bundle of a run folder is; any other path is the bundle's own.
+
+    Raises:
+        BundleError: if the run is not done.
+    """
+    if not is_there(path / BUNDLE_FOLDER):
+        return path
+    if not (path / RUN_FILE).exists():
+        raise BundleError(unfinished(path))
+    return path / BUNDLE_FOLDER
+
+
+def unfinished(run: Path) -> str:
+    """What is told of the folder of a run that is not done."""
+    return f"{run} holds a training that was not finished. Resume it with `gsrec train ... --resume`."
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:

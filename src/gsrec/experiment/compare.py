@@ -10,12 +10,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from gsrec.bundle import RUN_FILE
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig, as_now
 from gsrec.experiment.cost import event_seconds
-from gsrec.experiment.folder import RUN_FILE, LogReference
+from gsrec.experiment.folder import LogReference
 from gsrec.experiment.prepare import prepare
 from gsrec.experiment.run import Run, is_begun, result_record, train, trained_run
 from gsrec.files import held

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, bundle_place, check_place, load_bundle
+from gsrec.bundle import BUNDLE_FOLDER, RUN_FILE, Bundle, DataFacts, check_place, load_bundle, unfinished
 from gsrec.data.columns import Columns
 from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError
@@ -16,8 +16,7 @@ from gsrec.files import LOCK, is_leftover
 from gsrec.places import check_folder
 from gsrec.reporting.ranks import RANKS_FILE
 
-RUN_FILE, HISTORY_FILE, METRICS_FILE = "run.json", "history.jsonl", "metrics.json"
-CHECKPOINTS_FOLDER = "checkpoints"
+HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER = "history.jsonl", "metrics.json", "checkpoints"
 OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, RANKS_FILE, LOCK}
 """What the folder of a run may hold before it is done, or done again."""
 
@@ -78,8 +77,7 @@ def read_record(folder: Path) -> RunRecord:
         return RunRecord.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         if (folder / CHECKPOINTS_FOLDER).exists():
-            told = f"{folder} holds a training that was not finished. Resume it with `gsrec train ... --resume`."
-            raise BundleError(told) from error
+            raise BundleError(unfinished(folder)) from error
         raise BundleError(
             f"{folder} is not a run folder: it holds no {RUN_FILE}. `gsrec train LOG --out DIR` makes one."
         ) from error
@@ -104,7 +102,7 @@ def open_bundle(folder: Path) -> Bundle:
 
 def is_run(path: Path) -> bool:
     """Whether a path is a run folder, be it whole or not, and not a bundle by itself."""
-    return any((path / name).exists() for name in (RUN_FILE, CHECKPOINTS_FOLDER)) or bundle_place(path) != path
+    return any((path / name).exists() for name in (RUN_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER))
 
 
 def any_bundle(path: Path) -> Bundle:

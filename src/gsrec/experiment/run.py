@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from gsrec import __version__
-from gsrec.bundle import BUNDLE_FOLDER, Bundle, DataFacts, save_bundle
+from gsrec.bundle import BUNDLE_FOLDER, RUN_FILE, Bundle, DataFacts, save_bundle
 from gsrec.data.catalogue import SOURCES
 from gsrec.data.splits import Split
 from gsrec.errors import BundleError, DataError
@@ -24,7 +24,6 @@ from gsrec.experiment.folder import (
     CHECKPOINTS_FOLDER,
     HISTORY_FILE,
     METRICS_FILE,
-    RUN_FILE,
     LogReference,
     RunRecord,
     claim,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
+from gsrec.models import Model
 from gsrec.models.blocks import Block
 from gsrec.models.gsrec import ResidualRecurrence
 from gsrec.models.protocols import looked_at
@@ -122,7 +124,7 @@ def _scores_without(bundle: Bundle, history: np.ndarray, length: int, item: int)
 
 def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tuple[float | None, float | None]:
     """What attention and the recurrence add to the item's score; None for a part that cannot be left out."""
-    model = bundle.model
+    model = _own(bundle.model)
     blocks = [part for part in model.modules() if isinstance(part, Block)]
     joined = [part for part in model.modules() if isinstance(part, ResidualRecurrence) and part.is_there]
     changes: list[float | None] = []
@@ -131,8 +133,14 @@ def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tupl
             changes.append(None)
             continue
         with _silent(ways):
-            changes.append(score - float(_scores(bundle, history[None], item)[0]))
+            changes.append(score - float(model.score(torch.from_numpy(history[None]))[0, item]))
     return changes[0], changes[1]
+
+
+def _own(model: Model) -> Model:
+    """The same weights in another model, of which parts can be silenced while others use the first one."""
+    shared = {id(weights): weights for weights in (*model.parameters(), *model.buffers())}
+    return deepcopy(model, shared)
 
 
 @contextmanager

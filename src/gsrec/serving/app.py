@@ -76,9 +76,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         sweeping.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeping
-        await service.close()
+        try:
+            with suppress(asyncio.CancelledError):
+                await sweeping
+        finally:
+            await service.close()
 
 
 def _add_status(app: FastAPI, service: Service) -> None:

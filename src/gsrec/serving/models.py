@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import BundleError
 from gsrec.experiment.folder import any_bundle
@@ -48,13 +46,6 @@ class ServedModel:
         """How far items are compressed, and how many candidates are scored; of the same items it is the same index."""
         index = self.recommender.index
         return None if index is None else (index.half_bytes, index.candidates)
-
-    @cached_property
-    def explained(self) -> Bundle:
-        """The same weights in a model for explanations alone: they silence parts of it while others use it."""
-        model = self.recommender.bundle.model
-        shared = {id(weights): weights for weights in (*model.parameters(), *model.buffers())}
-        return replace(self.recommender.bundle, model=deepcopy(model, shared))
 
     def check_item(self, item_id: ItemId, where: str, status: int) -> None:
         """Make sure that the model knows an item.

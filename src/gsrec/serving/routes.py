@@ -111,7 +111,7 @@ async def explain_item(wanted: schemas.ExplainRequest, service: Has) -> Response
     """Why an item has its score after a history: by how much each event raises it."""
     model = service.contents.models.find(wanted.model)
     model.check_item(wanted.item_id, "body.item_id", 422)
-    found = await service.explain(lambda: explain(model.explained, wanted.history, wanted.item_id))
+    found = await service.explain(lambda: explain(model.recommender.bundle, wanted.history, wanted.item_id))
     return as_json(explanation(model, found, service.contents.titles))
 
 

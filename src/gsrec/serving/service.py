@@ -12,7 +12,6 @@ from functools import partial
 from typing import TypeVar
 
 from gsrec.data.times import SECONDS_A_DAY
-from gsrec.errors import GSRecError
 from gsrec.serving.batch import Worker
 from gsrec.serving.engine import Engine
 from gsrec.serving.errors import ApiError, not_now
@@ -136,7 +135,7 @@ class Service:
                 if num_gone:
                     log("sessions expired", sessions=num_gone)
                     continue
-            except GSRecError as error:
+            except Exception as error:  # whatever it is, the next sweep may succeed
                 log("sweep failed", level=logging.ERROR, error=error)
             await asyncio.sleep(SWEEP_SECONDS)
 
@@ -175,11 +174,11 @@ class _Desk:
 
 
 def read_contents(settings: Settings, before: Contents | None = None) -> Contents:
-    """Read bundles, titles, keys and the log; the log only once."""
+    """Read bundles, titles, keys and the log; the log only if the default model, which reads it, is another one."""
     models = load_models(settings.bundles, settings.indexes, before.models if before else None)
     titles = Titles.of([model.recommender.bundle for model in models.all], read_titles(settings.titles))
     keys = read_keys(settings.keys) if settings.keys else None
-    replay = before.replay if before else None
+    replay = before.replay if before and before.models.all[0] is models.all[0] else None
     if replay is None and settings.log is not None:
         replay = Replay.of(settings.log, settings.columns, models.all[0].recommender.bundle)
     return Contents(models, titles, keys, replay)
