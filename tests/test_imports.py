@@ -46,10 +46,13 @@ def test_every_folder_of_the_package_is_a_package() -> None:
     assert [folder.name for folder in folders if not (folder / "__init__.py").exists()] == []
 
 
-def test_help_answers_without_heavy_imports() -> None:
+@pytest.mark.parametrize(
+    ("command", "told"), [(["--help"], "Usage"), (["data", "describe", "synthetic"], "num interactions")]
+)
+def test_what_needs_no_model_answers_without_heavy_imports(command: list[str], told: str) -> None:
     code = "import sys; from gsrec.cli import main\ntry: main()\nfinally: sys.stderr.write(' '.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
-    assert "Usage" in done.stdout
+    done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
+    assert told in done.stdout
     assert {"torch", "accelerate", "pandas", "pyarrow", "matplotlib"} & set(done.stderr.split()) == set()
 
 

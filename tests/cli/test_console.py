@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gsrec.cli.console import (
-    TrainingDisplay,
-    narrator,
-    print_json,
-    print_metrics,
-    print_notes,
-    print_table,
-    progress_bar,
-)
+from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
+from gsrec.cli.metrics import print_metrics
+from gsrec.cli.narrators import TrainingDisplay, narrator
 from gsrec.experiment.configure import run_config
 from gsrec.training.course import Epoch, TrainingStep
 

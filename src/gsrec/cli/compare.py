@@ -30,7 +30,9 @@ def compare(
     output: options.Output,
 ) -> None:
     """Train models with several seeds, judge each once on test, and write table, plots and results."""
-    from gsrec.cli.console import narrator, print_json, print_notes, print_parts, progress_bar, stopped_by_signals
+    from gsrec.cli.console import print_json, print_notes, print_parts, progress_bar
+    from gsrec.cli.narrators import narrator
+    from gsrec.cli.signals import stopped_by_signals
     from gsrec.data.columns import Columns
     from gsrec.experiment.compare import check_one_each, compare_models, recorded_results
     from gsrec.experiment.configure import run_configs

@@ -20,7 +20,8 @@ def evaluate(
     output: options.Output,
 ) -> None:
     """Rank every held-out event of a run's log, and say what came out and what qualifies it; the run keeps it."""
-    from gsrec.cli.console import print_json, print_metrics, progress_bar
+    from gsrec.cli.console import print_json, progress_bar
+    from gsrec.cli.metrics import print_metrics
     from gsrec.evaluation.evaluator import Protocol
     from gsrec.experiment import run
     from gsrec.files import write_json

@@ -32,8 +32,11 @@ def refresh(
 
     Old items keep their place for ever, new ones begin where their neighbours are.
     """
-    from gsrec.cli.console import FEW_USERS, TrainingDisplay, print_json, print_table, stopped_by_signals
+    from gsrec.cli.console import print_json, print_table
     from gsrec.cli.logs import opened
+    from gsrec.cli.metrics import FEW_USERS
+    from gsrec.cli.narrators import TrainingDisplay
+    from gsrec.cli.signals import stopped_by_signals
     from gsrec.experiment.folder import any_bundle, training_of
     from gsrec.experiment.further_training import RefreshPlan
     from gsrec.experiment.refresh import refresh

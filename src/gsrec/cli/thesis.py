@@ -27,7 +27,9 @@ def thesis(
     output: options.Output,
 ) -> None:
     """Run the thesis's experiment: five models, two data sets, its table beside ours, its questions answered."""
-    from gsrec.cli.console import narrator, print_json, print_parts, stopped_by_signals
+    from gsrec.cli.console import print_json, print_parts
+    from gsrec.cli.narrators import narrator
+    from gsrec.cli.signals import stopped_by_signals
     from gsrec.experiment.thesis import run_thesis
 
     with stopped_by_signals() as stop:

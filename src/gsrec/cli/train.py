@@ -27,14 +27,10 @@ def train(
     output: options.Output,
 ) -> None:
     """Train a model on a log and keep it in a run folder, with the metrics of its best validation epoch."""
-    from gsrec.cli.console import (
-        TrainingDisplay,
-        print_json,
-        print_metrics,
-        print_notes,
-        progress_bar,
-        stopped_by_signals,
-    )
+    from gsrec.cli.console import print_json, print_notes, progress_bar
+    from gsrec.cli.metrics import print_metrics
+    from gsrec.cli.narrators import TrainingDisplay
+    from gsrec.cli.signals import stopped_by_signals
     from gsrec.data.columns import Columns
     from gsrec.experiment import run
     from gsrec.experiment.configure import RunRequest, training_notes

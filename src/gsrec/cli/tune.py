@@ -23,14 +23,9 @@ def tune(
     output: options.Output,
 ) -> None:
     """Try settings that are drawn, give up on those that fall behind, and write the best for --config."""
-    from gsrec.cli.console import (
-        print_json,
-        print_notes,
-        print_table,
-        progress_bar,
-        stopped_by_signals,
-        study_narrator,
-    )
+    from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
+    from gsrec.cli.narrators import study_narrator
+    from gsrec.cli.signals import stopped_by_signals
     from gsrec.data.columns import Columns
     from gsrec.experiment.configure import RunRequest
     from gsrec.experiment.folder import LogReference
