@@ -29,13 +29,13 @@ from gsrec.data.splits import Split, at_moments
 from gsrec.evaluation.evaluator import Evaluation, Protocol, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import paired_test
+from gsrec.evaluation.widened import Widened
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.further_training import RefreshPlan, go_on
 from gsrec.experiment.prepare import batches_of, new_model
 from gsrec.files import write_json
 from gsrec.models import SequenceEncoder
-from gsrec.models.growing import Widened
 from gsrec.training.course import Keeping
 from gsrec.training.trainer import fit
 

@@ -90,11 +90,16 @@ def score_histories(
     Returns:
         (B, V + 1) float32.
     """
-    newest = starts if max_length is None else np.maximum(starts, ends - max_length)
-    scores = score(torch.from_numpy(padded_rows(items, newest, ends)))
+    scores = score(torch.from_numpy(newest_rows(items, starts, ends, max_length)))
     seen = padded_rows(items, starts, ends if filter_seen else starts)
     mask_seen(scores, torch.from_numpy(seen).to(scores.device))
     return scores
+
+
+def newest_rows(items: np.ndarray, starts: np.ndarray, ends: np.ndarray, max_length: int | None) -> np.ndarray:
+    """What a model looks at of histories, (B, L) int64, right-padded: the newest `max_length` events; None: all."""
+    newest = starts if max_length is None else np.maximum(starts, ends - max_length)
+    return padded_rows(items, newest, ends)
 
 
 @torch.no_grad()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,22 @@ def test_a_setting_without_effect_is_told(setting: str, beside: str) -> None:
         run_configs(["gsrec", "poprec"], [1], settings=[setting])
     both = [beside, "training_until=5", "validation_until=6"] if "at-moments" in beside else [beside, setting]
     assert run_config("gsrec", settings=both) != run_config("gsrec", settings=[])
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "told"),
+    [
+        ("gsrec", ["cell=none", "recurrent_size=8"], "recurrent_size has no effect but with a recurrence"),
+        ("gsrec", ["cell=none", "num_recurrent_layers=2"], "has no effect but with a recurrence"),
+        ("sasrec", ["feed_forward=false", "activation=gelu"], "activation has no effect but with feed_forward=true"),
+        ("sasrec", ["feed_forward=false", "feed_forward_size=4"], "has no effect but with feed_forward=true"),
+        ("poprec", ["epochs=3"], "training.epochs has no effect: no model here is trained in steps"),
+    ],
+)
+def test_a_setting_of_a_part_that_is_not_there_is_told(model: str, settings: list[str], told: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        run_config(model, settings=settings)
+    assert len(run_configs([model, "gat4rec"], [1], settings=settings[:1])) == 2
 
 
 def test_a_file_may_have_settings_for_another_model(tmp_path: Path) -> None:

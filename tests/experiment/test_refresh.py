@@ -21,6 +21,7 @@ from gsrec.data.log import InteractionLog
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
 from gsrec.evaluation.significance import paired_test
+from gsrec.evaluation.widened import Widened
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import open_bundle, training_of
 from gsrec.experiment.further_training import RefreshPlan, go_on
@@ -28,7 +29,7 @@ from gsrec.experiment.newest_window import cut_newest
 from gsrec.experiment.refresh import refresh
 from gsrec.experiment.run import train
 from gsrec.models import SASRecConfig, build_model
-from gsrec.models.growing import Widened, grown
+from gsrec.models.growing import grown
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend.recommender import Recommender
 from gsrec.training.course import Listener, TrainingStep

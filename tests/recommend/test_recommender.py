@@ -253,6 +253,9 @@ def test_popularity_knows_no_similar_items() -> None:
 def test_a_recommender_of_a_bundle_or_a_run(tmp_path: Path) -> None:
     bundle = named(["ham", "eggs", "tea"]).bundle
     save_bundle(bundle, tmp_path / "run" / "bundle")
+    with pytest.raises(BundleError, match="holds a training that was not finished"):
+        Recommender.load(tmp_path / "run")
+    (tmp_path / "run" / "run.json").touch()
     for folder in (tmp_path / "run", tmp_path / "run" / "bundle", str(tmp_path / "run")):
         assert Recommender.load(folder).recommend(["tea"], 1).items == ("ham",)
     with pytest.raises(BundleError, match="holds no trained model"):

@@ -127,7 +127,10 @@ def test_sighup_reloads_and_sigterm_ends(start: Callable[..., Process], tmp_path
     manifest = (path / MANIFEST).read_text()
     (path / MANIFEST).write_text("{}")
     server.process.send_signal(signal.SIGHUP)
-    time.sleep(0.5)
+    for _ in range(300):
+        if 'gsrec_reloads_total{outcome="failed"} 1.0' in server.client.get("/metrics").text:
+            break
+        time.sleep(0.05)
     (path / MANIFEST).write_text(manifest)
     before = server.client.get("/v1/models").json()
     save_bundle(bundle_of(seed=2), path)

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -152,15 +153,23 @@ def _read_one(path: Path) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()} | {MANIFEST: manifest}
 
 
+def header_of(content: bytes) -> dict[str, Any]:
+    """The header of the bytes of a safetensors file: 8 bytes say how long it is, then it comes as JSON.
+
+    Raises:
+        ValueError, TypeError, RecursionError: if there is none.
+    """
+    size = int.from_bytes(content[:8], "little")
+    return dict(json.loads(content[8 : 8 + size]))
+
+
 def facts_of(content: bytes) -> dict[str, list[int]]:
     """The shape of every tensor in the bytes of a safetensors file, from its header alone.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError, RecursionError: if it is no such header.
     """
-    size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + size])
-    shapes = {name: part["shape"] for name, part in header.items() if name != "__metadata__"}
+    shapes = {name: part["shape"] for name, part in header_of(content).items() if name != "__metadata__"}
     if not all(isinstance(length, int) and length >= 0 for shape in shapes.values() for length in shape):
         raise ValueError("a shape is not made of lengths")
     return shapes

@@ -28,11 +28,11 @@ def verify(
     no session takes. It also changes the targets in the data, to prove that no recommendation looks at them.
     """
     from gsrec.cli.console import print_json, print_notes, progress_bar
-    from gsrec.cli.ways import all_ways
     from gsrec.data.columns import Columns
     from gsrec.experiment.folder import LogReference, any_bundle, columns_of, training_of
     from gsrec.experiment.prepare import prepare
     from gsrec.experiment.verify import verify
+    from gsrec.serving.ways import all_ways
 
     bundle, meant = any_bundle(path), columns_of(path, Columns(*columns.names))
     with progress_bar(log, quiet=output.quiet) as progress:

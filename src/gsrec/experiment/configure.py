@@ -23,17 +23,30 @@ from gsrec.experiment.layers import (
     settings_layer,
     unknown,
 )
-from gsrec.models import MODELS
+from gsrec.models import MODELS, GSRecConfig, ModelConfig, SASRecConfig
 from gsrec.training.config import OVER_CATALOGUE
 from gsrec.training.precision import precision_note
 
 AS_PUBLISHED = ("thesis", "thesis-ml-1m")
 """Presets that are what they are, whatever the log."""
 
+
+def _lacks_recurrence(model: ModelConfig) -> bool:
+    return isinstance(model, GSRecConfig) and model.cell == "none"
+
+
+def _has_feed_forward(model: ModelConfig) -> bool:
+    return isinstance(model, SASRecConfig) and model.feed_forward
+
+
 BESIDE: Mapping[str, tuple[str, Callable[[RunConfig], bool]]] = {
     "data.held_out": ("split=last-n", lambda config: config.data.split == "last-n"),
     "data.training_until": ("split=at-moments", lambda config: config.data.split == "at-moments"),
     "data.validation_until": ("split=at-moments", lambda config: config.data.split == "at-moments"),
+    "model.recurrent_size": ("a recurrence", lambda config: not _lacks_recurrence(config.model)),
+    "model.num_recurrent_layers": ("a recurrence", lambda config: not _lacks_recurrence(config.model)),
+    "model.feed_forward_size": ("feed_forward=true", lambda config: _has_feed_forward(config.model)),
+    "model.activation": ("feed_forward=true", lambda config: _has_feed_forward(config.model)),
     "model.latest": ("the model gat4rec", lambda config: config.model.name == "gat4rec"),
     "training.num_negatives": ("a loss that has negatives", lambda config: config.training.loss not in OVER_CATALOGUE),
     "training.calibration": ("loss=gbce", lambda config: config.training.loss == "gbce"),
@@ -191,6 +204,8 @@ def _check_effect(settings: Iterable[str], configs: Sequence[RunConfig]) -> None
         section, name = key.split(".")
         if name in given.get(section, {}) and not any(map(holds, configs)):
             raise ConfigError(f"{key} has no effect but with {beside}: give that too, or leave it out")
+    if given.get("training") and not any(learns(config.model.name) for config in configs):
+        raise ConfigError(f"training.{next(iter(given['training']))} has no effect: no model here is trained in steps")
 
 
 def _checked(merged: Layer, preset: str, seed: int) -> RunConfig:

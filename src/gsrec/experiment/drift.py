@@ -20,8 +20,8 @@ from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.intervals import share_interval
 from gsrec.evaluation.metrics import hit_rate, ndcg
 from gsrec.evaluation.tasks import RankingTask
+from gsrec.evaluation.widened import Widened
 from gsrec.experiment.newest_window import grown_vocabulary
-from gsrec.models.growing import Widened
 from gsrec.progress import Progress
 from gsrec.reporting.drift import Drift, Mover, Period
 

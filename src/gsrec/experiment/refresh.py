@@ -13,10 +13,10 @@ from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, evaluate
 from gsrec.evaluation.metrics import ndcg
 from gsrec.evaluation.significance import SIGNIFICANT, PairedTest, paired_test
+from gsrec.evaluation.widened import Widened
 from gsrec.experiment.folder import check_new_place, training_of
 from gsrec.experiment.further_training import RefreshPlan, go_on
 from gsrec.experiment.newest_window import cut_newest, cut_told, num_new
-from gsrec.models.growing import Widened
 from gsrec.training.course import Listener
 
 

@@ -120,6 +120,6 @@ def _sparse(places: Tensor, values: Tensor, num_items: int) -> Tensor:
 
 
 def _some(items: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every so manieth history, where all together have more events than are looked at."""
+    """Every n-th history, so that together they have no more events than are looked at (about `MOST_EVENTS`)."""
     apart = max(1, -(-items.size // MOST_EVENTS))
     return items[np.repeat(np.arange(lengths.size) % apart == 0, lengths)], lengths[::apart]

@@ -14,14 +14,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gsrec.bundle import Bundle
-from gsrec.data.batches import padded_rows
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import PADDING
 from gsrec.errors import ConfigError
 from gsrec.extras import needed
 from gsrec.models.protocols import Scorer, SequenceEncoder, StreamingEncoder
 from gsrec.models.scores import at_places, item_scores, newest
-from gsrec.ranking import MEMORY_BUDGET, check_k, mask_seen, top_k
+from gsrec.ranking import MEMORY_BUDGET, check_k, mask_seen, newest_rows, top_k
 
 MEASURED_K = 10
 """Of how many best items the recall is measured."""
@@ -148,10 +147,10 @@ def index_of(bundle: Bundle, log: InteractionLog, *, recall: float = 0.95) -> It
     model, sequences = searched(bundle.model), bundle.known_events(log).to_sequences(bundle.vocabulary)
     step = -(-sequences.num_users // MEASURED_USERS)
     starts, ends = sequences.offsets[:-1][::step], sequences.offsets[1:][::step]
-    if model.max_length is not None:
-        starts = np.maximum(starts, ends - model.max_length)
     queries = [
-        query_of(bundle.model, torch.from_numpy(padded_rows(sequences.items, starts[some], ends[some])))
+        query_of(
+            bundle.model, torch.from_numpy(newest_rows(sequences.items, starts[some], ends[some], model.max_length))
+        )
         for some in (slice(at, at + MEASURED_AT_ONCE) for at in range(0, len(starts), MEASURED_AT_ONCE))
     ]
     return build_index(model.item_weights, model.item_bias, torch.cat(queries), recall=recall)

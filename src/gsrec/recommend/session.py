@@ -14,6 +14,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from gsrec.bundle import Bundle
+from gsrec.bundle.storage import header_of
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import BundleError
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
@@ -142,9 +143,8 @@ def _restore(events: LiveHistory, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _facts(content: bytes) -> dict[str, object]:
-    """The facts in the header of a safetensors file: 8 bytes say how long the header is, then it comes as JSON."""
-    size = int.from_bytes(content[:8], "little")
-    return dict(json.loads(json.loads(content[8 : 8 + size])["__metadata__"][META]))
+    """The facts in the header of a session's bytes."""
+    return dict(json.loads(header_of(content)["__metadata__"][META]))
 
 
 def _is_history(items: Tensor, num_items: int) -> bool:

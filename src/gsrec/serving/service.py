@@ -39,7 +39,7 @@ MAX_EXPLANATIONS = 16
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """What is read again when bundles are loaded again.
+    """What a reload replaces.
 
     Attributes:
         models: what is served.

@@ -89,10 +89,10 @@ class Course:
 
     Attributes:
         epoch: the one going on, from 1.
-        step: steps of it that are done.
-        total: the sum of its losses over targets.
-        count: its targets.
-        spent: its seconds.
+        step: steps of this epoch that are done.
+        total: the sum of this epoch's losses over targets, so far.
+        count: this epoch's targets, so far.
+        spent: this epoch's seconds of training, so far.
         epochs: those that are done.
         best: the best validation so far.
         best_epoch: the epoch of it; 0: none yet.
@@ -109,7 +109,7 @@ class Course:
 
     @property
     def seconds(self) -> float:
-        """Of training, epochs that are done."""
+        """Seconds of training in all epochs that are done."""
         return self.epochs[-1].seconds if self.epochs else 0.0
 
     def next_epoch(self) -> None:
