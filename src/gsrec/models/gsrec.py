@@ -114,7 +114,7 @@ class GSRec(nn.Module):
 
     @property
     def item_weights(self) -> Tensor:
-        """(V + 1, D), the item embeddings or their directions, or the output layer's rows; without residual (V + 1, R)."""
+        """(V + 1, D): embeddings, their directions, or the output layer's rows (without residual (V + 1, R))."""
         return self.cosines.of_items(self.items.weight if self.output is None else self.output.weight)
 
     @property
