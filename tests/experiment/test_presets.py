@@ -14,7 +14,7 @@ from gsrec.experiment.folder import LogReference
 from gsrec.experiment.layers import preset_layer, presets, read_presets
 from gsrec.experiment.prepare import batches_of, new_model, prepare
 from gsrec.models import MODELS, GSRec, GSRecConfig, build_model
-from gsrec.reporting.thesis_numbers import MODELS as THESIS_MODELS
+from gsrec.reporting.thesis_numbers import THESIS_MODELS
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 PRESETS = [(model, preset) for model in MODELS for preset in presets(model)]

@@ -12,7 +12,7 @@ from gsrec.errors import ConfigError, StoppedError
 from gsrec.experiment.compare import Narrator
 from gsrec.experiment.configure import run_configs
 from gsrec.experiment.thesis import SMALL_SETTINGS, datasets, run_thesis
-from gsrec.reporting.thesis_numbers import MODELS
+from gsrec.reporting.thesis_numbers import THESIS_MODELS
 
 FAST = ("embedding_size=4", "recurrent_size=4", "max_length=5", "epochs=1")
 
@@ -49,7 +49,7 @@ def test_without_any_beauty_the_raw_ratings_are_to_be_fetched(logs: Path) -> Non
 
 @pytest.mark.parametrize("preset", ["thesis", "thesis-ml-1m"])
 def test_the_small_size_fits_all_models(preset: str) -> None:
-    configs = run_configs([f"{model}:{preset}" for model in MODELS.values()], [1], settings=SMALL_SETTINGS)
+    configs = run_configs([f"{model}:{preset}" for model in THESIS_MODELS.values()], [1], settings=SMALL_SETTINGS)
     assert {config.training.patience for config in configs[1:]} == {0}
     sizes = [config.model.model_dump() for config in configs[1:]]
     assert {(size["embedding_size"], size["max_length"]) for size in sizes} == {(32, 50)}
@@ -60,13 +60,15 @@ def test_the_experiment_is_written_and_not_run_twice(logs: Path, tmp_path: Path)
     narrator = Narrator(on_start=lambda config, number, total: started.append(f"{config.label} {config.seed}"))
     out = tmp_path / "out"
     report = run_thesis(out, candidates="uniform:5", settings=FAST, narrator=narrator)
-    assert started == [f"{model}:{preset} 1" for preset in ("thesis", "thesis-ml-1m") for model in MODELS.values()]
+    assert started == [
+        f"{model}:{preset} 1" for preset in ("thesis", "thesis-ml-1m") for model in THESIS_MODELS.values()
+    ]
     assert report.cuts == FAST
     assert report.markdown() in (out / "thesis.md").read_text(encoding="utf-8")
     assert "embedding_size=4; recurrent_size=4; max_length=5; epochs=1" in report.markdown()
     assert json.loads((out / "thesis.json").read_text(encoding="utf-8"))["cuts"] == list(FAST)
     for name in ("ml-1m", "amazon-beauty-bert4rec"):
-        assert len((out / name / "results.jsonl").read_text(encoding="utf-8").splitlines()) == len(MODELS)
+        assert len((out / name / "results.jsonl").read_text(encoding="utf-8").splitlines()) == len(THESIS_MODELS)
         assert (out / name / "table.md").exists()
     again = run_thesis(out, candidates="uniform:5", settings=FAST, narrator=narrator)
     assert len(started) == 10

@@ -83,7 +83,7 @@ def test_a_session_scores_as_the_whole_history_does_however_it_came_in(
         if moved:
             session = recommender.resume(session.to_bytes())
     model = recommender.bundle.model
-    items = session.events.items
+    items = session.history.items
     newest = torch.tensor([items[-model.max_length :] if model.max_length else items])
     with torch.inference_mode():
         torch.testing.assert_close(session.scores(), model.score(newest), rtol=1e-5, atol=1e-5)
@@ -199,11 +199,11 @@ def test_users_taken_together_get_what_each_gets_alone(name: str, owners: list[i
     for chosen in (owners[start : start + 3] for start in range(0, len(owners), 3)):
         users = sorted(set(chosen))
         taken = [ids[place] for place in generator.integers(0, len(ids), len(users))]
-        known = add_together([together[user].events for user in users], taken)
+        known = add_together([together[user].history for user in users], taken)
         assert known == [item_id != "unknown" for item_id in taken]
         for user, item_id in zip(users, taken, strict=True):
             alone[user].add(item_id)
-    found = recommend_together([session.events for session in together], 6)
+    found = recommend_together([session.history for session in together], 6)
     for one, session in zip(found, alone, strict=True):
         expected = session.recommend(6)
         assert (one.items, one.num_unknown, one.source) == (expected.items, expected.num_unknown, expected.source)

@@ -412,7 +412,7 @@ def test_a_state_that_will_be_full_is_not_computed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("gsrec.recommend.together._step", refuse)
     taken = Taken(bundle_of("sasrec"))
     assert list(take([(taken, [1, 99, *range(1, 13)])])) == [0]
-    assert (taken.count, len(taken.events.items)) == (14, 13)
+    assert (taken.count, len(taken.history.items)) == (14, 13)
 
 
 def test_memory_keeps_the_sessions_used_last(tmp_path: Path) -> None:

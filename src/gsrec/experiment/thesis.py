@@ -16,7 +16,7 @@ from gsrec.places import check_own
 from gsrec.reporting.plots import plots_available
 from gsrec.reporting.report import THESIS_FACTS, write_report, write_thesis_report
 from gsrec.reporting.results import RunResult
-from gsrec.reporting.thesis_numbers import MODELS
+from gsrec.reporting.thesis_numbers import THESIS_MODELS
 from gsrec.reporting.thesis_report import ThesisReport
 
 CANDIDATES = "popularity:100"
@@ -86,16 +86,16 @@ def run_thesis(
         ConfigError: if a model is none of the five, or `out` holds other files; and as `compare_models`, as are the
             other errors.
     """
-    wanted = set(MODELS.values() if models is None else models)
-    if strange := sorted(wanted - set(MODELS.values())):
-        raise ConfigError(f"the thesis has no model {strange[0]!r}: expected {', '.join(MODELS.values())}")
+    wanted = set(THESIS_MODELS.values() if models is None else models)
+    if strange := sorted(wanted - set(THESIS_MODELS.values())):
+        raise ConfigError(f"the thesis has no model {strange[0]!r}: expected {', '.join(THESIS_MODELS.values())}")
     given = {text.partition("=")[0].strip().rpartition(".")[2] for text in settings}
     check_own(out, [dataset.log for dataset in datasets()], proof=THESIS_FACTS)
     cuts = [*(cut for setting, cut in SMALL_CUTS.items() if small and setting not in given), *settings]
     results: list[RunResult] = []
     for dataset in datasets():
         texts = [*dataset.settings, *(SMALL_SETTINGS if small else ()), *settings]
-        configs = run_configs([f"{model}:{dataset.preset}" for model in MODELS.values()], seeds, settings=texts)
+        configs = run_configs([f"{model}:{dataset.preset}" for model in THESIS_MODELS.values()], seeds, settings=texts)
         reference, folder = LogReference(log=dataset.log), out / dataset.log
         asked = [config for config in configs if config.model.name in wanted]
         compare_models(reference, asked, folder, candidates=candidates, stop=stop, narrator=narrator)

@@ -183,12 +183,12 @@ def _by_sessions(recommender: Recommender, histories: Sequence[Sequence[ItemId]]
     order = sorted(range(len(histories)), key=lambda place: len(histories[place]))
     for start in range(0, len(order), AT_ONCE):
         places = order[start : start + AT_ONCE]
-        events = [recommender.session().events for _ in places]
+        live = [recommender.session().history for _ in places]
         for event in range(len(histories[places[-1]])):
             going = [number for number, place in enumerate(places) if event < len(histories[place])]
             taken = [histories[places[number]][event] for number in going]
-            add_together([events[number] for number in going], taken)
-        for place, found in zip(places, recommend_together(events, k), strict=True):
+            add_together([live[number] for number in going], taken)
+        for place, found in zip(places, recommend_together(live, k), strict=True):
             answers[place] = found.items
     return [answers[place] for place in range(len(histories))]
 

@@ -38,29 +38,29 @@ class Session:
     def __init__(self, bundle: Bundle, index: ItemIndex | None = None) -> None:
         """Begin without events; with an index, recommend what that finds."""
         self.bundle, self.index = bundle, index
-        self.events = LiveHistory(bundle)
+        self.history = LiveHistory(bundle)
 
     def __len__(self) -> int:
         """How many events the model knows of."""
-        return len(self.events.items)
+        return len(self.history.items)
 
     @property
     def item_ids(self) -> list[ItemId]:
         """The events that the model knows, oldest first."""
-        return self.bundle.vocabulary.decode_list(self.events.items)
+        return self.bundle.vocabulary.decode_list(self.history.items)
 
     @property
     def is_exact_stream(self) -> bool:
         """Whether the next event is taken in without computing earlier ones again."""
-        return self.events.state is not None
+        return self.history.state is not None
 
     def add(self, *item_ids: ItemId) -> int:
         """Take in events, oldest first; gives how many of them the model did not know and left out."""
-        return sum(not add_together([self.events], [item_id])[0] for item_id in item_ids)
+        return sum(not add_together([self.history], [item_id])[0] for item_id in item_ids)
 
     def scores(self) -> Tensor:
         """The model's scores (1, V + 1) of what comes next; how often items were taken, where there is no event."""
-        return scores_together([self.events])
+        return scores_together([self.history])
 
     def recommend(
         self,
@@ -85,16 +85,16 @@ class Session:
                 or these leave no item that the model knows.
         """
         rules = rules_of(exclude, only, rules)
-        return recommend_together([self.events], k, filter_seen=filter_seen, rules=rules, index=self.index)[0]
+        return recommend_together([self.history], k, filter_seen=filter_seen, rules=rules, index=self.index)[0]
 
     def to_bytes(self) -> bytes:
         """The whole session as safetensors: to be kept, or to go on in another process with the same model."""
-        tensors = {"items": torch.tensor(self.events.items, dtype=torch.int64)}
-        if self.events.state is not None:
-            tensors |= {f"part{place}": part.contiguous() for place, part in enumerate(self.events.state.parts)}
-        if self.events.hidden is not None:
-            tensors["hidden"] = self.events.hidden.clone()
-        facts = {"model": self.bundle.fingerprint, "num_unknown": self.events.num_unknown}
+        tensors = {"items": torch.tensor(self.history.items, dtype=torch.int64)}
+        if self.history.state is not None:
+            tensors |= {f"part{place}": part.contiguous() for place, part in enumerate(self.history.state.parts)}
+        if self.history.hidden is not None:
+            tensors["hidden"] = self.history.hidden.clone()
+        facts = {"model": self.bundle.fingerprint, "num_unknown": self.history.num_unknown}
         return save(tensors, metadata={META: json.dumps(facts)})
 
 
@@ -114,10 +114,10 @@ def session_from_bytes(bundle: Bundle, content: bytes, index: ItemIndex | None =
     items, num_unknown = tensors.pop("items", None), facts.get("num_unknown")
     if items is None or not _is_history(items, len(bundle.vocabulary)) or not isinstance(num_unknown, int):
         raise BundleError("this session's events are damaged. Begin a new one, and add its events again.")
-    session.events.num_unknown = num_unknown
+    session.history.num_unknown = num_unknown
     for item in items.tolist():
-        session.events.append(item)
-    _restore(session.events, tensors)
+        session.history.append(item)
+    _restore(session.history, tensors)
     return session
 
 

@@ -78,77 +78,77 @@ class LiveHistory:
 
 
 @torch.inference_mode()
-def add_together(users: Sequence[LiveHistory], item_ids: Sequence[ItemId]) -> list[bool]:
-    """Take in one more event of every user, all of one model; of a session, these are its `events`.
+def add_together(histories: Sequence[LiveHistory], item_ids: Sequence[ItemId]) -> list[bool]:
+    """Take in one more event of every history, all of one model; of a session, it is its `history`.
 
     Args:
-        users: (B,), each once.
-        item_ids: (B,), the item of each.
+        histories: (B,), each of another user.
+        item_ids: (B,), the event of each.
 
     Returns:
         (B,), whether the model knows the item; where not, it is counted and left out.
     """
-    if not users:
+    if not histories:
         return []
-    items = users[0].bundle.vocabulary.encode(item_ids).tolist()
+    items = histories[0].bundle.vocabulary.encode(item_ids).tolist()
     streaming: list[LiveHistory] = []
-    for events, item in zip(users, items, strict=True):
+    for history, item in zip(histories, items, strict=True):
         if not item:
-            events.num_unknown += 1
+            history.num_unknown += 1
             continue
-        events.append(item)
-        if events.state is not None and events.is_full():
-            events.state = events.hidden = None
-        if events.state is not None:
-            streaming.append(events)
+        history.append(item)
+        if history.state is not None and history.is_full():
+            history.state = history.hidden = None
+        if history.state is not None:
+            streaming.append(history)
     if streaming:
         _step(streaming)
     return [bool(item) for item in items]
 
 
-def _step(users: Sequence[LiveHistory]) -> None:
+def _step(histories: Sequence[LiveHistory]) -> None:
     """One step of the model for users whose newest item is not in their state yet."""
-    step = users[0].bundle.step
+    step = histories[0].bundle.step
     assert step is not None
-    states = [events.state for events in users if events.state is not None]
-    items = torch.tensor([events.items[-1] for events in users])
-    if len(users) == 1:
-        users[0].state, users[0].hidden = step(states[0], items)
+    states = [history.state for history in histories if history.state is not None]
+    items = torch.tensor([history.items[-1] for history in histories])
+    if len(histories) == 1:
+        histories[0].state, histories[0].hidden = step(states[0], items)
         return
     parts = tuple(torch.cat(rows) for rows in zip(*(state.parts for state in states), strict=True))
     state, hidden = step(State(torch.cat([state.events for state in states]), parts), items)
-    for place, events in enumerate(users):
+    for place, history in enumerate(histories):
         row = slice(place, place + 1)
         own = tuple(part[row].clone() for part in state.parts)  # a view would keep all the others' alive
-        events.state, events.hidden = State(state.events[row].clone(), own), hidden[row].clone()
+        history.state, history.hidden = State(state.events[row].clone(), own), hidden[row].clone()
 
 
 @torch.inference_mode()
-def scores_together(users: Sequence[LiveHistory]) -> Tensor:
+def scores_together(histories: Sequence[LiveHistory]) -> Tensor:
     """Scores (B, V + 1) float32 of what comes next for users (B,) of one model, B at least 1.
 
     Of a user without an event they are how often every item was taken in training.
     """
-    hidden = [events.hidden for events in users]
-    model = users[0].bundle.model
+    hidden = [history.hidden for history in histories]
+    model = histories[0].bundle.model
     if isinstance(model, SequenceEncoder) and all(one is not None for one in hidden):
         together = torch.cat([one for one in hidden if one is not None])
         return item_scores(together, model.item_weights, model.item_bias)
-    return torch.cat([_scores(events) for events in users])
+    return torch.cat([_scores(history) for history in histories])
 
 
-def _scores(events: LiveHistory) -> Tensor:
+def _scores(history: LiveHistory) -> Tensor:
     """Scores (1, V + 1) for one user."""
-    model = events.bundle.model
-    if not events.items:
-        return events.bundle.counts[None].float()
-    if isinstance(model, SequenceEncoder) and events.hidden is not None:
-        return item_scores(events.hidden, model.item_weights, model.item_bias)
-    return model.score(torch.tensor([looked_at(model, events.items)]))
+    model = history.bundle.model
+    if not history.items:
+        return history.bundle.counts[None].float()
+    if isinstance(model, SequenceEncoder) and history.hidden is not None:
+        return item_scores(history.hidden, model.item_weights, model.item_bias)
+    return model.score(torch.tensor([looked_at(model, history.items)]))
 
 
 def recommend_together(
-    users: Sequence[LiveHistory],
+    histories: Sequence[LiveHistory],
     k: int,
     *,
     filter_seen: bool | None = None,
@@ -164,17 +164,17 @@ def recommend_together(
         ConfigError: if k is not positive, or rules leave nothing.
     """
     check_k(k)
-    if not users:
+    if not histories:
         return []
-    bundle, hidden = users[0].bundle, [events.hidden for events in users if events.hidden is not None]
+    bundle, hidden = histories[0].bundle, [history.hidden for history in histories if history.hidden is not None]
     found = answers(
         bundle,
-        [events.seen.items() for events in users],
+        [history.seen.items() for history in histories],
         k,
-        score=lambda: scores_together(users),
-        hidden=(lambda: torch.cat(hidden)) if len(hidden) == len(users) else None,
+        score=lambda: scores_together(histories),
+        hidden=(lambda: torch.cat(hidden)) if len(hidden) == len(histories) else None,
         rules=rules.for_vocabulary(bundle.vocabulary) if isinstance(rules, Rules) else rules or NO_RULES,
         index=index,
         filter_seen=filter_seen,
     )
-    return [replace(one, num_unknown=events.num_unknown) for one, events in zip(found, users, strict=True)]
+    return [replace(one, num_unknown=history.num_unknown) for one, history in zip(found, histories, strict=True)]

@@ -7,12 +7,12 @@ from types import MappingProxyType
 
 from gsrec.data.sequences import LogSizes
 
-MODELS: Mapping[str, str] = MappingProxyType(
+THESIS_MODELS: Mapping[str, str] = MappingProxyType(
     {"POP": "poprec", "GRU4Rec": "gru4rec", "SASRec": "sasrec", "BERT4Rec": "bert4rec", "GSRec": "gsrec"}
 )
 """The thesis's name of a model, in the order of its table, and ours."""
 
-METRICS = ("HR@10", "NDCG@5", "NDCG@10", "MRR")
+THESIS_METRICS = ("HR@10", "NDCG@5", "NDCG@10", "MRR")
 
 DATASETS: Mapping[str, str] = MappingProxyType(
     {
@@ -32,7 +32,7 @@ THESIS_SIZES: Mapping[str, LogSizes] = MappingProxyType(
 
 
 def _by_model(*values: float) -> Mapping[str, float]:
-    return MappingProxyType(dict(zip(MODELS, values, strict=True)))
+    return MappingProxyType(dict(zip(THESIS_MODELS, values, strict=True)))
 
 
 TABLE_5_1: Mapping[str, Mapping[str, Mapping[str, float]]] = MappingProxyType(

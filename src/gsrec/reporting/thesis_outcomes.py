@@ -10,7 +10,7 @@ from gsrec.errors import DataError
 from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary, compare_runs
 from gsrec.reporting.pairs import Pair
 from gsrec.reporting.results import RunResult
-from gsrec.reporting.thesis_numbers import DATASETS, METRICS, MODELS, TABLE_5_1, THESIS_SIZES
+from gsrec.reporting.thesis_numbers import DATASETS, TABLE_5_1, THESIS_METRICS, THESIS_MODELS, THESIS_SIZES
 
 OWN_MODEL = "GSRec"
 """The model that the thesis proposes and asks its questions about."""
@@ -85,14 +85,14 @@ def _our_outcome(data: str, results: Sequence[RunResult]) -> Outcome:
     sizes = LogSizes(comparison.data.num_users, comparison.data.num_items, comparison.data.num_interactions)
     values = {
         metric: {name: one.means[metric] for name, one in summaries.items() if metric in one.means}
-        for metric in METRICS
+        for metric in THESIS_METRICS
     }
     return Outcome(data, sizes, values, comparison, labels)
 
 
 def _labels(results: Sequence[RunResult]) -> dict[str, str]:
     """The thesis's name of every model that was run, and its label."""
-    names = {ours: name for name, ours in MODELS.items()}
+    names = {ours: name for name, ours in THESIS_MODELS.items()}
     labels: dict[str, str] = {}
     for result in results:
         if result.model not in names:
@@ -103,4 +103,4 @@ def _labels(results: Sequence[RunResult]) -> dict[str, str]:
                 f"the thesis's table has one place for {names[result.model]}, and the results on {result.data.name} "
                 f"hold {label!r} and {result.label!r}. Give results with one of them."
             )
-    return {name: labels[name] for name in MODELS if name in labels}
+    return {name: labels[name] for name in THESIS_MODELS if name in labels}

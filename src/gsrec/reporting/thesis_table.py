@@ -8,7 +8,7 @@ from itertools import chain
 from gsrec.reporting.comparison_tables import DECIMALS, comparison_tables, mean_and_deviation
 from gsrec.reporting.phrases import audit_sentence, conditions, sampling_warning
 from gsrec.reporting.tables import NOT_RUN, Cell, Column, Table
-from gsrec.reporting.thesis_numbers import CAVEATS, METRICS, MODELS
+from gsrec.reporting.thesis_numbers import CAVEATS, THESIS_METRICS, THESIS_MODELS
 from gsrec.reporting.thesis_outcomes import Outcome, thesis_outcomes
 
 
@@ -26,11 +26,14 @@ def thesis_tables(outcomes: Sequence[Outcome], *, cuts: Sequence[str] = ()) -> t
 def thesis_table(outcomes: Sequence[Outcome], *, cuts: Sequence[str] = ()) -> Table:
     """Two rows a metric, the thesis's and ours; the best of a row is bold. Arguments as of `thesis_tables`."""
     ours = {outcome.data: outcome for outcome in outcomes}
-    columns = (*(Column(heading, is_number=False) for heading in ("Data", "Metric", "Whose")), *map(Column, MODELS))
+    columns = (
+        *(Column(heading, is_number=False) for heading in ("Data", "Metric", "Whose")),
+        *map(Column, THESIS_MODELS),
+    )
     rows = [
         row
         for thesis in thesis_outcomes()
-        for metric in METRICS
+        for metric in THESIS_METRICS
         for row in _two_rows(thesis, ours.get(thesis.data), metric)
     ]
     return Table(
@@ -56,7 +59,7 @@ def _two_rows(thesis: Outcome, ours: Outcome | None, metric: str) -> tuple[tuple
 
 
 def _texts(outcome: Outcome | None, metric: str) -> dict[str, str]:
-    summaries = {model: outcome.summary(model) for model in MODELS} if outcome else {}
+    summaries = {model: outcome.summary(model) for model in THESIS_MODELS} if outcome else {}
     return {
         model: mean_and_deviation(summary, metric)
         for model, summary in summaries.items()
@@ -68,7 +71,7 @@ def _cells(texts: Mapping[str, str], values: Mapping[str, float]) -> list[Cell]:
     best = max((round(value, DECIMALS) for value in values.values()), default=None)
     return [
         Cell(texts[model], bold=round(values[model], DECIMALS) == best) if model in texts else Cell(NOT_RUN)
-        for model in MODELS
+        for model in THESIS_MODELS
     ]
 
 

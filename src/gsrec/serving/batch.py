@@ -200,7 +200,7 @@ class Worker:
 
     def _taken(self, session: LiveSession, model: ServedModel) -> Taken:
         taken = session.taken.get(model.name)
-        fits = taken is not None and taken.events.bundle is model.recommender.bundle
+        fits = taken is not None and taken.history.bundle is model.recommender.bundle
         if taken is None or not fits or taken.count > len(session.item_ids):
             taken = session.taken[model.name] = Taken(model.recommender.bundle)
         return taken
@@ -214,7 +214,7 @@ class Worker:
             steps = [(has, one.session.item_ids[has.count : has.count + MAX_STEPS]) for one, has in pairs]
             deque(take(steps), maxlen=0)
             done = [(one, has) for one, has in pairs if has.count == len(one.session.item_ids)]
-            self._answer([one for one, _ in done], [has.events for _, has in done], model.recommender.index, outcome)
+            self._answer([one for one, _ in done], [has.history for _, has in done], model.recommender.index, outcome)
             for one, has in pairs:
                 if has.count < len(one.session.item_ids):
                     outcome.unfinished[one.place] = replace(one.request, is_kept=True)

@@ -20,13 +20,13 @@ class Taken:
     """What one model has taken in of a session.
 
     Attributes:
-        events: the state.
+        history: its events, and the state after them.
         count: how many of the session's events are in it, unknown ones included.
     """
 
     def __init__(self, bundle: Bundle) -> None:
         """Begin without events."""
-        self.events = LiveHistory(bundle)
+        self.history = LiveHistory(bundle)
         self.count = 0
 
 
@@ -105,12 +105,12 @@ def take(pairs: Sequence[tuple[Taken, Sequence[ItemId]]]) -> Iterator[int]:
         The place of each session as soon as all its events are in.
     """
     for taken, item_ids in pairs:
-        _spare(taken.events, item_ids)
+        _spare(taken.history, item_ids)
     step, going = 0, list(range(len(pairs)))
     while going:
         yield from (place for place in going if len(pairs[place][1]) == step)
         going = [place for place in going if len(pairs[place][1]) > step]
-        add_together([pairs[place][0].events for place in going], [pairs[place][1][step] for place in going])
+        add_together([pairs[place][0].history for place in going], [pairs[place][1][step] for place in going])
         for place in going:
             pairs[place][0].count += 1
         step += 1
