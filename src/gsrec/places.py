@@ -21,6 +21,18 @@ def check_file(path: Path) -> None:
     check_parent(path)
 
 
+def check_page(path: Path, suffix: str) -> None:
+    """Make sure that a page can be written, before anything is done for it, and does not take something else's place.
+
+    Raises:
+        ConfigError: if its name ends otherwise.
+        DataError: as `check_file`.
+    """
+    if path.suffix.lower() != suffix:
+        raise ConfigError(f"{path}: the page is {suffix}, and what has another name could be lost. Give one {suffix}.")
+    check_file(path)
+
+
 def check_parent(path: Path) -> None:
     """Make sure that something can be put at a path, before anything is done for it.
 

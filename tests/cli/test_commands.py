@@ -274,6 +274,7 @@ def test_a_run_answers_the_users_of_a_log_that_has_grown(gsrec: Gsrec, run_folde
     code, out, _ = gsrec("recommend", run_folder, "--users", "users.txt", *log, "--json")
     of_u1, of_ann = json.loads(out)["recommendations"]
     assert (code, of_ann["items"]) == (0, _next(gsrec, run_folder, "i2"))
+    assert [of_u1["num_unknown"], of_ann["num_unknown"]] == [1, 0]
     Path("users.txt").write_text("u1\n", encoding="utf-8")
     [before] = json.loads(gsrec("recommend", run_folder, "--users", "users.txt", "--json")[1])["recommendations"]
     assert before["items"] == of_u1["items"]
@@ -283,6 +284,32 @@ def _next(gsrec: Gsrec, run: Path, history: str) -> list[str]:
     [answer] = json.loads(gsrec("recommend", run, "--history", history, "--json")[1])["recommendations"]
     items: list[str] = answer["items"]
     return items
+
+
+def test_of_a_runs_columns_those_not_named_again_still_hold(gsrec: Gsrec, small_log: Path) -> None:
+    text = small_log.read_text(encoding="utf-8").replace("user_id,item_id,timestamp", "who,what,when")
+    Path("named.csv").write_text(text, encoding="utf-8")
+    named = ("--user-column", "who", "--item-column", "what", "--time-column", "when")
+    assert gsrec("train", "named.csv", "--model", "poprec", *named, "--out", "named")[0] == 0
+    assert gsrec("recommend", "named", "--everybody", "named.csv", *named[-2:], "--out", "next.csv")[0] == 0
+
+
+def test_a_page_takes_no_other_files_place(gsrec: Gsrec, run_folder: Path, small_log: Path) -> None:
+    assert gsrec("compare", small_log, "--models", "poprec", "--out", "results")[0] == 0
+    before = (run_folder / "run.json").read_bytes()
+    for command in (("drift", run_folder, small_log), ("report", "results")):
+        code, _, err = gsrec(*command, "--out", run_folder / "run.json")
+        assert (code, "what has another name could be lost" in err) == (2, True)
+    assert (run_folder / "run.json").read_bytes() == before
+
+
+def test_a_comparison_is_no_model(gsrec: Gsrec, small_log: Path) -> None:
+    assert gsrec("compare", small_log, "--models", "poprec", "--out", "results")[0] == 0
+    code, _, err = gsrec("recommend", "results", "--history", "i1")
+    assert (code, "results is a comparison of several models. Name the folder of one, in results/runs" in err) == (
+        1,
+        True,
+    )
 
 
 def test_a_runs_own_model_is_not_overwritten(gsrec: Gsrec, run_folder: Path) -> None:
@@ -324,7 +351,7 @@ def test_the_table_of_a_folder_has_all_that_was_compared_there(gsrec: Gsrec, sma
 def test_what_is_there_is_not_written_over(gsrec: Gsrec, small_log: Path, run_folder: Path) -> None:
     assert gsrec("compare", small_log, "--models", "poprec", "--out", "results")[0] == 0
     recorded = Path("results/results.jsonl").read_bytes()
-    for given in (("--out", "results/results.jsonl"), ("--out", "page.md", "--fill", "results/table.md")):
+    for given in (("--out", "results/table.md"), ("--out", "page.md", "--fill", "results/table.md")):
         code, _, err = gsrec("report", "results", *given)
         assert (code, "is a part of a comparison, which would be lost" in err) == (2, True)
     assert Path("results/results.jsonl").read_bytes() == recorded

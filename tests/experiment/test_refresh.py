@@ -106,6 +106,7 @@ def test_new_events_and_items_make_it_better(bundle: Bundle, tmp_path: Path) -> 
     found = refresh(bundle, log_of(OLD, NEW), tmp_path / "new.gsrec")
     assert found.is_better
     assert (found.new_items, found.new_events) == (6, NEW.height)
+    assert found.learned_events == pytest.approx(0.6 * NEW.height, rel=0.05)
     assert found.challenger.metrics["NDCG@10"] > found.champion.metrics["NDCG@10"] + 0.02
     kept = load_bundle(tmp_path / "new.gsrec")
     assert kept.vocabulary.ids[: len(bundle.vocabulary)].to_list() == bundle.vocabulary.ids.to_list()
@@ -147,6 +148,7 @@ def test_a_log_without_clock_times_is_judged_by_last_events(bundle: Bundle, tmp_
     found = refresh(timeless, positions, tmp_path / "new", RefreshPlan(epochs=1))
     assert found.new_events == log.num_interactions - bundle.data.num_interactions
     assert training_of(found.bundle).data.split == "leave-one-out"
+    assert found.learned_events == int(found.bundle.counts.sum() - timeless.counts.sum())
     old = log_from_frame(log_of(OLD).frame.select("user_id", "item_id"), name="old")
     with pytest.raises(DataError, match="has no more events than before"):
         refresh(timeless, old, tmp_path / "new")

@@ -273,6 +273,13 @@ def test_a_run_is_written_into_a_folder_of_its_own(runs: dict[str, Run], out: Pa
         claim(out / "gsrec")
     with pytest.raises(ConfigError, match="is not empty"):
         claim(out)
+    stopped = tmp_path / "stopped"
+    (stopped / "checkpoints").mkdir(parents=True)
+    for name in ("history.jsonl", "mine.log"):
+        (stopped / name).touch()
+    with pytest.raises(ConfigError, match="continue it with --resume"):
+        claim(stopped)
+    claim(stopped, unfinished=True)
 
 
 def test_nothing_is_left_where_there_is_nothing_to_learn(tmp_path: Path) -> None:

@@ -98,6 +98,9 @@ def test_a_frame_for_every_user_of_a_log(bundle: Bundle) -> None:
         assert rows["score"].to_list() == pytest.approx(expected.scores, abs=1e-6)
         assert rows["rank"].to_list() == [1, 2, 3, 4]
     assert recommender.recommend_users(log, 4).equals(frame)
+    assert recommender.recommend_users(log.frame.to_pandas(), 4).equals(frame)
+    with pytest.raises(DataError, match="expected a data frame"):
+        recommender.recommend_users("log.csv", 4)  # type: ignore[arg-type]
 
 
 def test_no_more_items_are_asked_for_than_there_are(bundle: Bundle) -> None:

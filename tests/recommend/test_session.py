@@ -120,6 +120,19 @@ def test_unknown_items_are_counted_and_left_out() -> None:
     assert recommender.resume(session.to_bytes()).recommend(3) == session.recommend(3)
 
 
+def test_events_are_given_one_by_one() -> None:
+    recommender = RECOMMENDERS["gsrec"]
+    first, second = recommender.bundle.vocabulary.ids[:2].to_list()
+    session = recommender.session()
+    assert session.add(first, np.int64(second)) == 0  # type: ignore[arg-type]
+    for wrong in ([first], np.array([first]), None, 3.5):
+        with pytest.raises(
+            ConfigError, match=r"an event is an item id, found one \w+\. Of a history: session\.add\(\*"
+        ):
+            session.add(first, wrong)  # type: ignore[arg-type]
+    assert session.item_ids == [first, second]
+
+
 def test_what_is_not_wanted_is_left_out() -> None:
     recommender = RECOMMENDERS["gsrec"]
     ids = recommender.bundle.vocabulary.ids.to_list()

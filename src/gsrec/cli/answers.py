@@ -81,8 +81,8 @@ def _sequences(path: Path, log: str | None, columns: ColumnOptions, output: Outp
     bundle = any_bundle(path)
     if log is None:
         raise ConfigError(f"{path} is a model by itself, not a run folder: say with --log whose users are meant")
-    whole = opened(log, columns, output, trained=path)
-    return bundle.known_events(whole).to_sequences(bundle.vocabulary)
+    counted = bundle.usage.cleaned(opened(log, columns, output, trained=path))
+    return counted.to_sequences(counted.vocabulary())
 
 
 def _recommender(path: Path, index: Path | None) -> Recommender:

@@ -17,7 +17,10 @@ def refresh(
     out: Annotated[Path, typer.Option(help="Where the new bundle goes if it is better: a folder, or NAME.gsrec.")],
     window: Annotated[
         float,
-        typer.Option(help="The newest share of the new events, by which both models are judged."),
+        typer.Option(
+            help="The newest share of the new events, by which both models are judged. As many before them choose the "
+            "epoch, and neither are learned from."
+        ),
     ] = 0.2,
     replay: Annotated[
         float | None, typer.Option(help="Old training rows replayed for every new one; without it all of them.")
@@ -59,7 +62,8 @@ def refresh(
     print_table(title, rows, header=("model", "HR@10", "NDCG@10", "MRR"))
     (low, high), p_value = found.test.interval, p_value_text(found.test.p_value)
     typer.echo(
-        f"new events {found.new_events:,}, new items {found.new_items:,}; {found.epochs} epochs, {found.seconds:,.1f} s"
+        f"new events {found.new_events:,}, {found.learned_events:,} of them learned from; new items "
+        f"{found.new_items:,}; {found.epochs} epochs, {found.seconds:,.1f} s"
     )
     typer.echo(f"NDCG@10 {found.test.difference:+.4f} ({low:+.4f} to {high:+.4f}, 95%; p {p_value})")
     few = f"; {found.challenger.ranks.size:,} targets can hardly decide, a larger --window has more"

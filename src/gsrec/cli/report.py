@@ -25,11 +25,11 @@ def report(
     from gsrec.cli.console import print_json
     from gsrec.experiment.config import as_now
     from gsrec.reporting.overview import read_published
-    from gsrec.reporting.pages import check_page, fill_results_block, write_results_page
+    from gsrec.reporting.pages import check_results_page, fill_results_block, write_results_page
 
     theirs = read_published(published) if published else ()
     for page in (out, fill or out):
-        check_page(folders, page)
+        check_results_page(folders, page)
     if fill is not None:
         fill_results_block(folders, fill, published=theirs, as_now=as_now)
     write_results_page(folders, out, published=theirs, as_now=as_now)

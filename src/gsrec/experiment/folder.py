@@ -15,6 +15,7 @@ from gsrec.experiment.config import RunConfig
 from gsrec.files import LOCK, is_leftover
 from gsrec.places import check_folder
 from gsrec.reporting.ranks import RANKS_FILE
+from gsrec.reporting.results import RESULTS_FILE
 
 HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER = "history.jsonl", "metrics.json", "checkpoints"
 OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, RANKS_FILE, LOCK}
@@ -41,7 +42,7 @@ class LogReference(Description):
         if not isinstance(log, str | Path):
             raise ConfigError(
                 f"a run opens its log again, so it needs a path or the name of a source, found {type(log).__name__}. "
-                "Write a log in memory with `log.frame.write_parquet('my.parquet')` and give 'my.parquet'."
+                "Write it to a file first, a log in memory with `log.frame.write_parquet('my.parquet')`, and give that."
             )
         log = str(log)
         place = str(Path(log).resolve()) if Path(log).is_file() else log
@@ -109,9 +110,13 @@ def any_bundle(path: Path) -> Bundle:
     """The trained model of a run folder, or of a bundle by itself.
 
     Raises:
-        BundleError: if it is neither, or damaged.
+        BundleError: if it is neither, or damaged, or a whole comparison.
     """
-    return open_bundle(path) if is_run(path) else load_bundle(path)
+    if is_run(path):
+        return open_bundle(path)
+    if (path / RESULTS_FILE).exists():
+        raise BundleError(f"{path} is a comparison of several models. Name the folder of one, in {path / 'runs'}.")
+    return load_bundle(path)
 
 
 def training_of(bundle: Bundle) -> RunConfig:
@@ -128,12 +133,15 @@ def training_of(bundle: Bundle) -> RunConfig:
 
 
 def columns_of(path: Path, given: Columns) -> Columns:
-    """The columns that are given, or else those that a run folder was told of its own log.
+    """The columns that are given, and for the others what a run folder was told of its own log.
 
     Raises:
         BundleError: if the run folder is damaged.
     """
-    return given if given != Columns() or not (path / RUN_FILE).exists() else read_record(path).log.columns
+    if not (path / RUN_FILE).exists():
+        return given
+    own = read_record(path).log.columns
+    return Columns(given.user or own.user, given.item or own.item, given.time or own.time)
 
 
 def claim(out: Path, *, unfinished: bool = False) -> None:
@@ -148,7 +156,8 @@ def claim(out: Path, *, unfinished: bool = False) -> None:
     """
     check_folder(out)
     found = [place for place in out.glob("*") if not is_leftover(place)]
-    if unfinished and not (out / RUN_FILE).exists() and {place.name for place in found} <= OF_A_TRAINING:
+    is_begun = (out / CHECKPOINTS_FOLDER).is_dir() or {place.name for place in found} <= OF_A_TRAINING
+    if unfinished and is_begun and not (out / RUN_FILE).exists():
         return
     if any(not place.is_dir() for folder in found for place in (folder, *folder.rglob("*")) if place.name != LOCK):
         raise ConfigError(f"{out} {_content(out)}. Give another folder with --out, or remove it.")

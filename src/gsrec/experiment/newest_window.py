@@ -80,6 +80,13 @@ def num_new(bundle: Bundle, sequences: Sequences, since: int | None) -> int:
     return int((sequences.timestamps > since).sum())
 
 
+def num_learned(bundle: Bundle, split: Split, since: int | None) -> int:
+    """How many of the new events are learned from: those of the training part."""
+    if since is None or split.sequences.timestamps is None:
+        return max(0, int(split.train_mask().sum()) - int(bundle.counts.sum()))
+    return int((split.sequences.timestamps[split.train_mask()] > since).sum())
+
+
 def _newest(split: Split, ends: np.ndarray) -> int:
     """Unix seconds of the newest event before these ends."""
     times, sequences = split.sequences.timestamps, split.sequences

@@ -16,7 +16,7 @@ from gsrec.evaluation.significance import SIGNIFICANT, PairedTest, paired_test
 from gsrec.evaluation.widened import Widened
 from gsrec.experiment.folder import check_new_place, training_of
 from gsrec.experiment.further_training import RefreshPlan, go_on
-from gsrec.experiment.newest_window import cut_newest, cut_told, num_new
+from gsrec.experiment.newest_window import cut_newest, cut_told, num_learned, num_new
 from gsrec.training.course import Listener
 
 
@@ -28,6 +28,7 @@ class Refreshed:
         bundle: the refreshed model.
         new_items: items the old model did not know.
         new_events: events since the old model's newest; without clock times, by how many there are more than before.
+        learned_events: new events that it learned from; the others judge.
         rows: of training, with new events and without.
         champion: the old model on the newest window; what it does not know is never recommended.
         challenger: the refreshed model.
@@ -39,6 +40,7 @@ class Refreshed:
     bundle: Bundle
     new_items: int
     new_events: int
+    learned_events: int
     rows: tuple[int, int]
     champion: Evaluation
     challenger: Evaluation
@@ -60,6 +62,7 @@ class Refreshed:
             "promoted": self.is_better,
             "new_items": self.new_items,
             "new_events": self.new_events,
+            "learned_events": self.learned_events,
             "rows": {"with new events": self.rows[0], "replayed": self.rows[1]},
             "targets": int(self.challenger.ranks.size),
             "champion": self.champion.record(),
@@ -116,6 +119,7 @@ def refresh(
         bundle=new,
         new_items=len(new.vocabulary) - len(bundle.vocabulary),
         new_events=num_new(bundle, split.sequences, since),
+        learned_events=num_learned(bundle, split, since),
         rows=(further.new_rows, further.replayed_rows),
         champion=champion,
         challenger=challenger,

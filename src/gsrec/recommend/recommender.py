@@ -13,9 +13,11 @@ from typing import Any, overload
 import numpy as np
 import polars as pl
 import torch
+from narwhals.typing import IntoFrame
 from torch.nn import functional
 
 from gsrec.bundle import Bundle, bundle_place, load_bundle
+from gsrec.data.build import log_from_frame
 from gsrec.data.log import InteractionLog
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError, DataError
@@ -159,7 +161,7 @@ class Recommender:
 
     def recommend_users(
         self,
-        log: InteractionLog,
+        log: InteractionLog | IntoFrame,
         k: int = 10,
         *,
         filter_seen: bool | None = None,
@@ -168,8 +170,13 @@ class Recommender:
         rules: Rules | None = None,
         progress: Progress | None = None,
     ) -> pl.DataFrame:
-        """The same for every user of a log, as a frame; see `gsrec.recommend.everyone.recommend_users`."""
+        """The same for every user of a log or a data frame; see `gsrec.recommend.everyone.recommend_users`.
+
+        Raises:
+            DataError: if it is neither, or the model knows no item of it.
+        """
         rules = rules_of(exclude, only, rules)
+        log = log if isinstance(log, InteractionLog) else log_from_frame(log)
         return recommend_users(self.bundle, log, k, filter_seen=filter_seen, rules=rules, progress=progress)
 
     @torch.inference_mode()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -16,7 +17,7 @@ from torch import Tensor
 from gsrec.bundle import Bundle
 from gsrec.bundle.storage import header_of
 from gsrec.data.vocabulary import ItemId
-from gsrec.errors import BundleError
+from gsrec.errors import BundleError, ConfigError
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.recommend.index import ItemIndex
 from gsrec.recommend.recommendation import Recommendation
@@ -55,7 +56,15 @@ class Session:
         return self.history.state is not None
 
     def add(self, *item_ids: ItemId) -> int:
-        """Take in events, oldest first; gives how many of them the model did not know and left out."""
+        """Take in events, oldest first; gives how many of them the model did not know and left out.
+
+        Raises:
+            ConfigError: if one is no item id.
+        """
+        for item_id in item_ids:
+            if not isinstance(item_id, int | str | np.integer):
+                kind = type(item_id).__name__
+                raise ConfigError(f"an event is an item id, found one {kind}. Of a history: session.add(*history).")
         return sum(not add_together([self.history], [item_id])[0] for item_id in item_ids)
 
     def scores(self) -> Tensor:

@@ -31,7 +31,8 @@ def user_histories(sequences: Sequences, users: Path) -> list[tuple[ItemId, list
     places = {str(user): place for place, user in enumerate(sequences.user_ids.to_list())}
     for number, user in enumerate(lines, start=1):
         if user and user not in places:
-            raise DataError(f"{users}, line {number}: {sequences.name} has no user {user!r} with enough interactions")
+            told = f"{sequences.name} has no user {user!r}, or left it out for too few or too many interactions"
+            raise DataError(f"{users}, line {number}: {told}")
     named = [places[user] for user in lines if user]
     bounds = zip(sequences.offsets[named], sequences.offsets[1:][named], strict=True)
     histories = [sequences.vocabulary.decode(sequences.items[start:end]) for start, end in bounds]

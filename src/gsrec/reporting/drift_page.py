@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gsrec.extras import check_installed, needed
 from gsrec.files import write_text
-from gsrec.places import check_file
+from gsrec.places import check_page
 from gsrec.reporting.drift import Drift
 
 
@@ -19,10 +19,11 @@ def check_drift_page(page: Path) -> None:
 
     Raises:
         MissingExtraError: if matplotlib or jinja2 is not installed.
+        ConfigError: if its name does not end with `.html`.
         DataError: if there is a folder in its place, or it cannot be written to.
     """
     check_installed("matplotlib", "jinja2")
-    check_file(page)
+    check_page(page, ".html")
 
 
 def write_drift_page(drift: Drift, page: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gsrec.errors import ConfigError, DataError
 from gsrec.files import write_text
+from gsrec.places import check_page
 from gsrec.reporting.comparison import compare_runs
 from gsrec.reporting.overview import Published, overview_tables
 from gsrec.reporting.plots import plots_available
@@ -50,12 +51,14 @@ def write_results_page(
     write_text(page, "\n".join([HEAD, *([overview] if overview else []), *texts]))
 
 
-def check_page(folders: Sequence[Path], page: Path) -> None:
-    """Make sure that a page does not take the place of what it is written out of.
+def check_results_page(folders: Sequence[Path], page: Path) -> None:
+    """Make sure that a page can be written and does not take the place of what it is written out of, or of else.
 
     Raises:
-        ConfigError: if it would.
+        ConfigError: if it would, or its name does not end with `.md`.
+        DataError: if it cannot be written to.
     """
+    check_page(page, ".md")
     own = {(folder / name).resolve() for folder in folders for name in (RESULTS_FILE, "comparison.json", TABLE_FILE)}
     if page.resolve() in {*own, *(folder.resolve() for folder in folders)}:
         raise ConfigError(f"{page} is a part of a comparison, which would be lost. Give another name.")
