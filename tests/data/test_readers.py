@@ -194,6 +194,7 @@ BAD = [
     ("log.csv", "user,item\n", "there are columns (user, item) but no rows"),
     ("log.csv", "user,item\n\n\n", "there are columns (user, item) but no rows"),
     ("log.txt", "\n\n", "there are columns (user_id, item_id) but no rows"),
+    ("log.csv", "1,5,1\n2,6,3\n", "none of its columns looks like the user: '1', '5', '1'"),
     ("log.csv", "who,item\n1,2\n", "none of its columns looks like the user: 'who', 'item'"),
     ("log.csv", "user,item,time\n1,2,3\n1,,3\n", "column 'item' has no id in row 2 (rows without one: 1)"),
     ("log.csv", "user,item,time\n1,2,3\nNaN,2,3\n", "column 'user' has no id in row 2"),

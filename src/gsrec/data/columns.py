@@ -100,6 +100,9 @@ TITLE_NAMES = (
     "headline",
 )
 
+SECOND = re.compile(r"_duplicated_\d+$")
+"""What Polars adds to the name of a column that another one has already."""
+
 STRENGTH_NAMES = ("rating", "ratings", "score", "stars", "overall")
 """Columns that say how much somebody liked an item, which is nothing to us."""
 
@@ -163,7 +166,7 @@ def find_roles(columns: Columns, names: Sequence[str], where: str) -> Roles:
     if len({user, item, time}) < 3:
         raise DataError(f"{where}: user {user!r}, item {item!r} and time {time!r} must be different columns")
     for name in (user, item, time):
-        if f"{name}_duplicated_0" in names:  # so Polars calls the second of two
+        if f"{name}_duplicated_0" in names:
             raise DataError(f"{where}: two columns are called {name!r}. Give one of them another name.")
     return Roles(user, item, time, _notes(columns, names, user, item, time))
 
@@ -196,8 +199,9 @@ def is_header(names: Sequence[str]) -> bool:
 def _required(role: str, name: str | None, usual: Sequence[str], names: Sequence[str], where: str) -> str:
     found = _named(role, name, names, where) or _guessed(usual, names)
     if found is None:
+        shown = ", ".join(repr(SECOND.sub("", str(name))) for name in names)
         raise DataError(
-            f"{where}: none of its columns looks like the {role}: {', '.join(map(repr, names))}. "
+            f"{where}: none of its columns looks like the {role}: {shown}. "
             f"Name it with --{role}-column or Columns({role}=...); the first line must hold the column names."
         )
     return found
