@@ -8,6 +8,7 @@ from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
 from gsrec.cli.metrics import print_metrics
 from gsrec.cli.narrators import TrainingDisplay, narrator
 from gsrec.experiment.configure import run_config
+from gsrec.reporting.results import RunResult
 from gsrec.training.course import Epoch, TrainingStep
 
 
@@ -83,12 +84,14 @@ def test_metrics_without_intervals_and_shares_unknown(capsys: pytest.CaptureFixt
         "metrics": dict.fromkeys(("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"), 0.25),
         "intervals": {"MRR": [0.2, 0.3]},
         "protocol": {"split": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"},
-        "data": {"name": "log", "num_users": 1234, "num_items": 5, "num_interactions": 67890},
+        "data": {"name": "log", "num_users": 1234, "num_items": 5, "num_interactions": 67890, "fingerprint": "f"},
+        "training": {"epochs": 1, "seconds": 1.0, "num_parameters": 1},
+        **{"model": "gsrec", "label": "gsrec", "seed": 1},
         "split": "leave-one-out",
         "num_users_evaluated": 1234,
         "audit": {"leakage": None, "cold": 0.5},
     }
-    print_metrics("gsrec on log", record)
+    print_metrics("gsrec on log", RunResult.model_validate(record))
     out = capsys.readouterr().out
     assert [line.split() for line in out.splitlines()[2:7]] == [
         ["HR@5", "0.2500"],
@@ -100,7 +103,7 @@ def test_metrics_without_intervals_and_shares_unknown(capsys: pytest.CaptureFixt
     assert "data: log, 1,234 users, 5 items, 67,890 interactions\n" in out
     assert "Audit, of the targets: an unknown share older than some training event; 50.0% of an item" in out
     assert "fewer than" not in out
-    print_metrics("gsrec on log", record | {"num_users_evaluated": 99})
+    print_metrics("gsrec on log", RunResult.model_validate(record | {"num_users_evaluated": 99}))
     assert "fewer than 100 users judge it: the intervals are rough" in capsys.readouterr().out
 
 

@@ -33,10 +33,11 @@ def evaluate(
     place = folder / f"{protocol.name}.json"
     check_file(place)
     with progress_bar("ranking", quiet=output.quiet) as progress:
-        record = run.result_record(opened, opened.evaluate(protocol, progress=progress))
+        result = opened.result(opened.evaluate(protocol, progress=progress))
+    record = result.model_dump(mode="json", exclude_unset=True)
     write_json(place, record)
     if output.as_json:
         print_json(record)
     else:
-        print_metrics(f"{record['label']} on {opened.split.sequences.name}", record)
+        print_metrics(f"{result.label} on {result.data.name}", result)
         typer.echo(f"written: {place}")

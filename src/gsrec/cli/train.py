@@ -55,8 +55,8 @@ def train(
             stop=stop,
             listener=listener,
         )
-    record = run.result_record(trained, trained.validation)
+    result = trained.result(trained.validation)
     if output.as_json:
-        print_json({**record, "out": str(out)})
+        print_json({**result.model_dump(mode="json", exclude_unset=True), "out": str(out)})
     else:
-        print_metrics(f"{chosen.label} on {split.sequences.name}, written to {out}", record)
+        print_metrics(f"{result.label} on {result.data.name}, written to {out}", result)

@@ -18,7 +18,7 @@ from gsrec.experiment.config import DataConfig, RunConfig, as_now
 from gsrec.experiment.cost import event_seconds
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.prepare import prepare
-from gsrec.experiment.run import Run, is_begun, result_record, train, trained_run
+from gsrec.experiment.run import Run, is_begun, train, trained_run
 from gsrec.files import held
 from gsrec.places import check_own
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
@@ -208,9 +208,12 @@ class _Task:
             )
         test = trained.evaluate(self.config.data.protocol("test", candidates=self.candidates))
         keep_ranks(test, out / folder)
-        costs = {"event_seconds": event_seconds(trained.model, self.config, self.split)}
-        record = result_record(trained, test) | {"validation": trained.validation.metrics, "run": str(folder), **costs}
-        return append_result(out / RESULTS_FILE, record)
+        more = {
+            "validation": trained.validation.metrics,
+            "run": str(folder),
+            "event_seconds": event_seconds(trained.model, self.config, self.split),
+        }
+        return append_result(out / RESULTS_FILE, trained.result(test).model_copy(update=more))
 
     def _trained(self, comparison: Path) -> Run | None:
         """This very run among those of a comparison, by what it says: a new setting changes the name, not the run."""

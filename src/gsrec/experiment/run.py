@@ -34,6 +34,7 @@ from gsrec.experiment.prepare import batches_of, new_model, prepare
 from gsrec.files import held, remove_leftovers, write_json, write_text
 from gsrec.models import Model, PopRec, num_parameters
 from gsrec.progress import Progress
+from gsrec.reporting.results import RunResult
 from gsrec.training.checkpoint import clear_states, kept_identity
 from gsrec.training.course import CHECKPOINT_SECONDS, Epoch, Fit, Keeping, Listener
 from gsrec.training.trainer import fit
@@ -55,6 +56,27 @@ class Run:
     def evaluate(self, protocol: Protocol, *, progress: Progress | None = None) -> Evaluation:
         """Judge the model."""
         return Evaluator(self.split, protocol).evaluate(self.model, progress=progress)
+
+    def result(self, evaluation: Evaluation) -> RunResult:
+        """The run and how it was judged: a line of a results file."""
+        record = self.record
+        return RunResult.model_validate(
+            {
+                "model": record.config.model.name,
+                "preset": record.config.preset,
+                "label": record.config.label,
+                "data": record.data.model_dump(),
+                "split": self.split.name,
+                "seed": record.config.seed,
+                **evaluation.record(),
+                "config": record.config.model_dump(),
+                "training": record.training,
+                "history": record.history,
+                "threads": record.threads,
+                "version": record.version,
+                "commit": record.commit,
+            }
+        )
 
     @cached_property
     def validation(self) -> Evaluation:
@@ -202,26 +224,6 @@ def _difference(found: DataFacts, expected: DataFacts) -> str:
 
 def _sizes(facts: DataFacts) -> str:
     return f"{facts.num_users:,} users, {facts.num_items:,} items and {facts.num_interactions:,} interactions"
-
-
-def result_record(run: Run, evaluation: Evaluation) -> dict[str, Any]:
-    """A run and how it was judged, as one JSON object: a line of a results file."""
-    record = run.record
-    return {
-        "model": record.config.model.name,
-        "preset": record.config.preset,
-        "label": record.config.label,
-        "data": record.data.model_dump(),
-        "split": run.split.name,
-        "seed": record.config.seed,
-        **evaluation.record(),
-        "config": record.config.model_dump(),
-        "training": record.training,
-        "history": record.history,
-        "threads": record.threads,
-        "version": record.version,
-        "commit": record.commit,
-    }
 
 
 def _fit(model: Model, split: Split, config: RunConfig, keeping: Keeping, listener: Listener) -> Fit | None:
