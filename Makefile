@@ -24,7 +24,7 @@ AMONG_F = --candidates popularity:100 --trained $(RESULTS)/A
 AMONG_G = --candidates popularity:100 --trained $(RESULTS)/E
 SPLIT_H := --set split=temporal
 PARTS_A := sasrec:one-negative,sasrec:neighbours,sasrec:wide
-PARTS_F := sasrec:neighbours,sasrec:wide,bert4rec:longer,gsrec:beyond-popularity,sasrec:beyond-popularity,gru4rec:beyond-popularity
+PARTS_F := sasrec:neighbours,sasrec:wide,gsrec:beyond-popularity,sasrec:beyond-popularity,gru4rec:beyond-popularity
 TUNED_A := gru4rec:tuned
 TUNED_F := $(TUNED_A)
 PARTS_D := sasrec:neighbours,sasrec:cosines-neighbours
