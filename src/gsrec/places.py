@@ -7,7 +7,6 @@ from collections.abc import Collection
 from pathlib import Path
 
 from gsrec.errors import ConfigError, DataError
-from gsrec.files import LOCK, is_leftover
 
 
 def check_file(path: Path) -> None:
@@ -57,6 +56,11 @@ def check_folder(out: Path) -> None:
         raise ConfigError(f"{out} cannot be written: {nearest} does not allow it. Give another folder with --out.")
 
 
+def shown(folder: Path) -> list[Path]:
+    """What is in a folder, without what is hidden: locks, what killed processes left, and what file managers keep."""
+    return [place for place in folder.glob("*") if not place.name.startswith(".")]
+
+
 def check_own(out: Path, ours: Collection[str], *, proof: str | None = None) -> None:
     """Make sure that a folder to be written into holds nothing of somebody else's, which could be written over.
 
@@ -69,7 +73,7 @@ def check_own(out: Path, ours: Collection[str], *, proof: str | None = None) -> 
         ConfigError: if something else is there, or it cannot be written to.
     """
     check_folder(out)
-    found = {place.name for place in out.glob("*") if not is_leftover(place)} - {LOCK}
+    found = {place.name for place in shown(out)}
     if proof not in found and (strange := sorted(found - set(ours))):
         told = f"{out} holds {strange[0]}, which does not belong there and could be written over"
         raise ConfigError(f"{told}. Give another folder with --out.")

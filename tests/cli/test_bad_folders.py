@@ -246,6 +246,7 @@ def test_a_folder_of_something_else_is_left_alone(
 
 def test_an_empty_folder_is_taken(gsrec: Gsrec, small_log: Path) -> None:
     Path("out/checkpoints").mkdir(parents=True)  # as a full disk leaves it
+    Path("out/.DS_Store").touch()  # as a file manager does
     assert gsrec("train", small_log, "--model", "poprec", "--out", "out")[0] == 0
 
 

@@ -12,13 +12,12 @@ from gsrec.data.columns import Columns
 from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError
 from gsrec.experiment.config import RunConfig
-from gsrec.files import LOCK, is_leftover
-from gsrec.places import check_folder
+from gsrec.places import check_folder, shown
 from gsrec.reporting.ranks import RANKS_FILE
 from gsrec.reporting.results import RESULTS_FILE
 
 HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER = "history.jsonl", "metrics.json", "checkpoints"
-OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, RANKS_FILE, LOCK}
+OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, RANKS_FILE}
 """What the folder of a run may hold before it is done, or done again."""
 
 
@@ -155,11 +154,11 @@ def claim(out: Path, *, unfinished: bool = False) -> None:
         ConfigError: if the folder holds a file already, or cannot be made or written to.
     """
     check_folder(out)
-    found = [place for place in out.glob("*") if not is_leftover(place)]
+    found = shown(out)
     is_begun = (out / CHECKPOINTS_FOLDER).is_dir() or {place.name for place in found} <= OF_A_TRAINING
     if unfinished and is_begun and not (out / RUN_FILE).exists():
         return
-    if any(not place.is_dir() for folder in found for place in (folder, *folder.rglob("*")) if place.name != LOCK):
+    if any(not place.is_dir() for folder in found for place in (folder, *folder.rglob("*"))):
         raise ConfigError(f"{out} {_content(out)}. Give another folder with --out, or remove it.")
 
 
