@@ -126,7 +126,7 @@ def train(
     with held(out):
         claim(out, unfinished=resume)  # another process may have been quicker
         remove_leftovers(out)
-        return _train(reference, config, split, keeping, listener or Listener())
+        return _train(reference, config, split, out, keeping, listener or Listener())
 
 
 def is_begun(folder: Path, config: RunConfig, split: Split) -> bool:
@@ -144,11 +144,12 @@ def _as_now(identity: Any) -> Any:
     return {**identity, "config": as_now(identity.get("config"))} if isinstance(identity, dict) else identity
 
 
-def _train(reference: LogReference, config: RunConfig, split: Split, keeping: Keeping, listener: Listener) -> Run:
-    out = keeping.folder.parent
+def _train(
+    reference: LogReference, config: RunConfig, split: Split, out: Path, keeping: Keeping, listener: Listener
+) -> Run:
     model = new_model(config, split)
     begin = time.perf_counter()
-    fitted = _fit(model, split, config, keeping, listener)
+    fitted = _fit(model, split, config, out, keeping, listener)
     record = RunRecord(
         log=reference,
         config=config,
@@ -226,7 +227,7 @@ def _sizes(facts: DataFacts) -> str:
     return f"{facts.num_users:,} users, {facts.num_items:,} items and {facts.num_interactions:,} interactions"
 
 
-def _fit(model: Model, split: Split, config: RunConfig, keeping: Keeping, listener: Listener) -> Fit | None:
+def _fit(model: Model, split: Split, config: RunConfig, out: Path, keeping: Keeping, listener: Listener) -> Fit | None:
     """Train a model, telling the folder and the listener of every epoch; None for a model that only counts."""
     if isinstance(model, PopRec):
         model.count(split)
@@ -236,7 +237,7 @@ def _fit(model: Model, split: Split, config: RunConfig, keeping: Keeping, listen
 
     def on_epoch(epoch: Epoch) -> None:
         epochs.append(epoch)
-        write_text(keeping.folder.parent / HISTORY_FILE, "".join(json.dumps(asdict(epoch)) + "\n" for epoch in epochs))
+        write_text(out / HISTORY_FILE, "".join(json.dumps(asdict(epoch)) + "\n" for epoch in epochs))
         listener.on_epoch(epoch)
 
     return fit(
