@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
@@ -280,6 +280,21 @@ def test_a_run_is_written_into_a_folder_of_its_own(runs: dict[str, Run], out: Pa
     with pytest.raises(ConfigError, match="continue it with --resume"):
         claim(stopped)
     claim(stopped, unfinished=True)
+
+
+def test_of_two_processes_that_write_one_run_the_slower_is_refused(
+    small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def held_too_late(folder: Path) -> Iterator[None]:
+        folder.mkdir()
+        (folder / "run.json").write_text("another process's", encoding="utf-8")
+        yield
+
+    monkeypatch.setattr("gsrec.experiment.run.held", held_too_late)
+    with pytest.raises(ConfigError, match="holds a run already"):
+        train(small_log, run_config("poprec"), tmp_path / "run")
+    assert (tmp_path / "run" / "run.json").read_text(encoding="utf-8") == "another process's"
 
 
 def test_nothing_is_left_where_there_is_nothing_to_learn(tmp_path: Path) -> None:
