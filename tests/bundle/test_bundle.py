@@ -328,6 +328,15 @@ def test_contents_that_do_not_fit_together(folder: Path, content: str, message: 
     assert message in str(told.value)
 
 
+def test_settings_of_its_data_that_are_none(folder: Path) -> None:
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest["settings"]["data"] = {"max_user_interactions": 0}
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    _sign(folder, files=False)
+    with pytest.raises(BundleError, match=r"settings of its data cannot be read: max_user_interactions"):
+        load_bundle(folder)
+
+
 def test_weights_of_another_kind_of_numbers(folder: Path) -> None:
     weights = {name: one.double() for name, one in load((folder / WEIGHTS).read_bytes()).items()}
     (folder / WEIGHTS).write_bytes(save(weights))

@@ -174,6 +174,7 @@ def load_bundle(path: Path) -> Bundle:
     manifest = read_manifest(path, files[MANIFEST])
     manifest.check(path, files)
     try:
+        Usage.of(manifest.settings)  # what cannot be used is better known now
         vocabulary = Vocabulary.of(json.loads(files[VOCABULARY]))
         model = _with_weights(manifest.model, len(vocabulary), load(files[WEIGHTS]))
         counts = load(files[POPULARITY])[COUNTS]
