@@ -117,7 +117,7 @@ tuned: $(VENV)/.test ## tune every model of line T alike, for its settings in ex
 		cp runs/tuned/$$model/best.toml experiments/$(LOG_T)/$$model.toml && \
 		cp runs/tuned/$$model/trials.json $(RESULTS)/tuned/$$model.json || exit 1; done
 
-thesis: $(VENV)/.run ## run what is not recorded yet of the thesis's experiment: cut down to minutes, then at full size (a day), or only some of it (OF=sasrec,gsrec)
+thesis: $(VENV)/.run ## run what is not recorded yet of the thesis's experiment: cut down to minutes, then at full size (half a day), or only some of it (OF=sasrec,gsrec)
 	$(BIN)/gsrec thesis --small --out results/thesis-small
 	$(BIN)/gsrec thesis --out results/thesis $(if $(OF),--models $(OF))
 

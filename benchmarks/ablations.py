@@ -35,10 +35,10 @@ best on Beauty; on ml-1m most would go on learning. So what only learns slowly (
 look worse here than it is in the end.
 
 Nor is one change always one thing. Losses other than softmax keep the temperature that was found with it. Without
-the way past the recurrence its norm, the feed-forward behind it and the norm at the end are gone too; what has no
-feed-forward in its attention blocks keeps the one behind the recurrence, which the thesis lacks as well. The
-hybrids have cosines and start as GSRec has them, but the attention of their papers, over the whole row by
-position, and no feed-forward behind the recurrence; GAT4Rec and FDG-Trans have other parts besides.
+the way past the recurrence the feed-forward behind it and the norm at the end are gone too; what has no feed-forward
+in its attention blocks keeps the one behind the recurrence, which the thesis lacks as well. The hybrids have cosines
+and start as GSRec has them, but the attention of their papers, over the whole row by position, and no feed-forward
+behind the recurrence; GAT4Rec and FDG-Trans have other parts besides.
 
 Differences are to GSRec as it is, over the same users, with 95% intervals; bold: p below {significant} by the
 paired randomisation test after Holm's correction for all {tests} tests of a data set. They are about these trained

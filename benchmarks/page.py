@@ -173,9 +173,9 @@ def page(folder: Path) -> str:
             "What is trained and ranked side by side is SASRec, which every system has: width 64, 2 blocks, 1 head, "
             "dropout 0.2 and batches of 128, each user's newest 200 (ml-1m) or 50 (Beauty: amazon-beauty-bert4rec) "
             "events. This library takes products in bfloat16 where the processor is fast at it, as this one is; the "
-            "peers take them in float32 unless they are told otherwise, and are not: of the factors of training some "
-            "1.4 is that alone ([research log](research-log.md)). Goals are those that this project set itself before. "
-            "An epoch is worked out from some of its steps. RecBole has a row a prefix, so that its epoch is longer "
+            "peers take them in float32 unless they are told otherwise, and are not: bfloat16 alone made some 1.4 of "
+            "the factor on ml-1m on another processor ([research log](research-log.md)). Goals are those that this "
+            "project set itself before. An epoch is worked out from some of its steps. RecBole has a row a prefix, so that its epoch is longer "
             "for the same targets, and does not leave out what users had.",
             "## Against the best peer of each row",
             "\n".join(side_by_side(rows)),

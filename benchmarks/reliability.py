@@ -46,7 +46,7 @@ epoch; asked at each age what users take in the following four weeks (each user'
 out). Stale: as it was, so that what it lacks is that tenth and all since. Refreshed: trained further as `gsrec refresh`
 does, with four fifths of the events since; the last fifth chooses the epoch (the command holds back a fifth more, by
 which it compares). Retrained: from nothing, with the same events. NDCG@10 with 95% intervals; one seed, one thread of
-{processor}. The first training took {first}.
+{processor}. The first training took {first}. Measured by `python benchmarks/refresh.py --out results/refresh`.
 
 | weeks | targets | cold | stale | refreshed | retrained | refreshed minus retrained | refresh | training anew |
 |---:|---:|---:|---|---|---|---|---:|---:|

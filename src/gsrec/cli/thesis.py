@@ -14,7 +14,7 @@ def thesis(
     *,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the report; what is in it is not redone.")],
     small: Annotated[
-        bool, typer.Option("--small", help="Width 32, length 50 and 10 epochs, told in the table: minutes, not days.")
+        bool, typer.Option("--small", help="Width 32, length 50 and 10 epochs, told in the table: minutes, not hours.")
     ] = False,
     models: Annotated[
         str | None,

@@ -145,7 +145,7 @@ def _characteristics_verdict(outcomes: Sequence[Outcome]) -> str:
     if len(shares) < 2:
         return "Not answered: it takes runs of GSRec and another model on two data sets."
     if len({frozenset(outcome.headline) for outcome in outcomes if outcome.data in shares}) > 1:
-        return "Not answered yet: GSRec was run beside other models on one data set than on the other."
+        return "Not answered yet: the models run beside GSRec are not the same on both data sets."
     best, *_, worst = sorted(shares, key=lambda data: -shares[data])
     ends = f"{shares[best]:.0%} of the best other model's NDCG@10 on {best}, {shares[worst]:.0%} on {worst}"
     if round(shares[best], 2) == round(shares[worst], 2):
