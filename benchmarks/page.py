@@ -175,8 +175,8 @@ def page(folder: Path) -> str:
             "events. This library takes products in bfloat16 where the processor is fast at it, as this one is; the "
             "peers take them in float32 unless they are told otherwise, and are not: bfloat16 alone made some 1.4 of "
             "the factor on ml-1m on another processor ([research log](research-log.md)). Goals are those that this "
-            "project set itself before. An epoch is worked out from some of its steps. RecBole has a row a prefix, so that its epoch is longer "
-            "for the same targets, and does not leave out what users had.",
+            "project set itself before. An epoch is worked out from some of its steps. RecBole has a row a prefix, so "
+            "that its epoch is longer for the same targets, and does not leave out what users had.",
             "## Against the best peer of each row",
             "\n".join(side_by_side(rows)),
             "### Where a goal is missed",
