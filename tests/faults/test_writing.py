@@ -324,6 +324,7 @@ def test_a_bundle_of_a_longer_name_is_left_where_it_is(tmp_path: Path) -> None:
 
 def test_a_runs_bundle_that_just_makes_place_is_found(tmp_path: Path) -> None:
     save_bundle(bundle(1), tmp_path / "run" / "bundle")
+    (tmp_path / "run" / "run.json").touch()
     (tmp_path / "run" / "bundle").rename(tmp_path / "run" / ".bundle.abcd1234.old")
     assert Recommender.load(tmp_path / "run").bundle.fingerprint == bundle(1).fingerprint
 

@@ -100,8 +100,8 @@ TITLE_NAMES = (
     "headline",
 )
 
-SECOND = re.compile(r"_duplicated_\d+$")
-"""What Polars adds to the name of a column that another one has already."""
+SECOND = re.compile(r"_duplicated_\d+'$")
+"""How the name of a column ends, in quotes, to which Polars added that another one has it already."""
 
 STRENGTH_NAMES = ("rating", "ratings", "score", "stars", "overall")
 """Columns that say how much somebody liked an item, which is nothing to us."""
@@ -199,7 +199,7 @@ def is_header(names: Sequence[str]) -> bool:
 def _required(role: str, name: str | None, usual: Sequence[str], names: Sequence[str], where: str) -> str:
     found = _named(role, name, names, where) or _guessed(usual, names)
     if found is None:
-        shown = ", ".join(repr(SECOND.sub("", str(name))) for name in names)
+        shown = ", ".join(SECOND.sub("'", repr(name)) for name in names)
         raise DataError(
             f"{where}: none of its columns looks like the {role}: {shown}. "
             f"Name it with --{role}-column or Columns({role}=...); the first line must hold the column names."
