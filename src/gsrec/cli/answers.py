@@ -56,7 +56,8 @@ def answer_everybody(
     bundle = any_bundle(path)
     rules = _rules(bundle, wishes, output)
     whole = opened(log, columns, output, trained=path)
-    counted, known = bundle.usage.cleaned(whole), bundle.known_events(whole)
+    counted = bundle.usage.cleaned(whole)
+    known = counted.known_items(bundle.vocabulary)
     print_notes(known.notes[len(whole.notes) :], quiet=output.quiet)
     with progress_bar(log, quiet=output.quiet) as progress:
         frame = recommend_users(bundle, whole, wishes.k, filter_seen=wishes.filter_seen, rules=rules, progress=progress)

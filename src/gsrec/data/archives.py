@@ -12,8 +12,8 @@ from typing import IO
 from gsrec.data.compression import CHUNK, DAMAGE, most_bytes, too_much
 from gsrec.errors import DataError
 
-BROKEN = (*DAMAGE, OSError, zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError)
-"""What is raised where an archive is cut short or damaged, or packed in a way that Python does not know."""
+BROKEN = (*DAMAGE, OSError, zipfile.BadZipFile, tarfile.TarError, RuntimeError)
+"""What is raised where an archive is cut short or damaged; RuntimeError: encrypted, or packed in an unknown way."""
 
 
 def extract(archive: Path, patterns: tuple[str, ...], folder: Path) -> list[Path]:

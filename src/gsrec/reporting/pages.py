@@ -13,7 +13,7 @@ from gsrec.reporting.comparison import compare_runs
 from gsrec.reporting.overview import Published, overview_tables
 from gsrec.reporting.plots import plots_available
 from gsrec.reporting.report import TABLE_FILE, write_report
-from gsrec.reporting.results import RESULTS_FILE, AsNow, read_results
+from gsrec.reporting.results import AsNow, read_results
 from gsrec.reporting.tables import to_markdown
 
 BLOCK_START, BLOCK_END = "<!-- results:start -->", "<!-- results:end -->"
@@ -59,8 +59,7 @@ def check_results_page(folders: Sequence[Path], page: Path) -> None:
         DataError: if it cannot be written to.
     """
     check_page(page, ".md")
-    own = {(folder / name).resolve() for folder in folders for name in (RESULTS_FILE, "comparison.json", TABLE_FILE)}
-    if page.resolve() in {*own, *(folder.resolve() for folder in folders)}:
+    if page.resolve() in {(folder / TABLE_FILE).resolve() for folder in folders}:
         raise ConfigError(f"{page} is a part of a comparison, which would be lost. Give another name.")
 
 
