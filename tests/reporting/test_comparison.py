@@ -41,7 +41,7 @@ def test_models_are_compared_over_the_same_users(write_run: WriteRun) -> None:
     sasrec = 1 + 1 / log2(3) + (0.5 + 1) / 2
     assert pair.difference == pytest.approx((sasrec - 1 / log2(5) - 1 / log2(6)) / 3)
     assert comparison.num_users_evaluated == 3
-    assert (comparison.threads, comparison.versions) == ((2,), ("0.1.0 (abc1234)",))
+    assert (comparison.threads, comparison.versions) == ((2,), {"0.1.0": ("abc1234",)})
     assert comparison.notes == ()
     assert repr(comparison) == "Comparison(tiny: 2 models, 3 runs, 1 paired tests)"
 
@@ -60,7 +60,7 @@ def test_the_record_is_json(write_run: WriteRun) -> None:
     assert record["protocol"]["ties"] == "against the model"
     assert record["models"][0]["means"]["HR@5"] == pytest.approx(0.5)
     assert record["significance"]["pairs"][0]["first"] == "sasrec"
-    assert record["versions"] == ["0.1.0 (abc1234)", "0.1.0"]
+    assert record["versions"] == {"0.1.0": ["abc1234"]}
 
 
 def test_models_without_ranks_are_compared_but_not_tested(write_run: WriteRun) -> None:

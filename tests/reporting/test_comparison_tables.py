@@ -2,6 +2,7 @@ import pytest
 
 from gsrec.reporting.comparison import compare_runs
 from gsrec.reporting.comparison_tables import comparison_tables, metrics_table, significance_tables
+from gsrec.reporting.published import Published
 from gsrec.reporting.results import RunResult
 from gsrec.reporting.tables import Cell, to_markdown
 
@@ -46,7 +47,30 @@ def test_what_qualifies_the_numbers_is_below(write_run: WriteRun) -> None:
 
 def test_code_that_was_not_committed_is_explained(write_run: WriteRun) -> None:
     table = metrics_table(compare_runs([write_run("sasrec", [1, 2], commit="abc1234-dirty")]))
-    assert "code 0.1.0 (abc1234-dirty) (dirty: with changes that were not committed)." in table.below[0]
+    assert table.below[0].endswith("; code 0.1.0 (abc1234-dirty); dirty: with changes that were not committed.")
+
+
+def test_commits_of_one_version_stand_together(write_run: WriteRun) -> None:
+    commits = {"sasrec": "abc", "gsrec": "def", "poprec": None}
+    runs = [write_run(label, [1, 2], commit=commit) for label, commit in commits.items()]
+    assert metrics_table(compare_runs(runs)).below[0].endswith("; code 0.1.0 (abc, def).")
+
+
+def test_what_others_published_stands_below_in_its_columns(write_run: WriteRun) -> None:
+    comparison = compare_runs([write_run("gsrec", [1, 2]), write_run("sasrec", [1, 20])])
+    published = [
+        Published(model="LRURec", data="tiny", metrics={"NDCG@10": 0.9, "HR@10": 0.1}, source="a paper"),
+        Published(model="HSTU", data="tiny", metrics={"HR@10": 1.0}, source="another"),
+    ]
+    table = metrics_table(comparison, published)
+    assert [row[0].text for row in table.rows] == ["gsrec", "sasrec", "LRURec, published", "HSTU, published"]
+    columns = [
+        [f"{cell.text}*" if cell.bold else cell.text for cell in column] for column in zip(*table.rows, strict=True)
+    ]
+    assert columns[2] == ["1.0000*", "0.5000", "0.1000", "1.0000*"]
+    assert columns[4] == ["0.8155", "0.5000", "0.9000*", "–"]  # noqa: RUF001
+    assert {cells[2:] for cells in (tuple(column) for column in columns[6:])} == {("–", "–")}  # noqa: RUF001
+    assert "LRURec from a paper; HSTU from another." in table.below[1]
 
 
 def test_tests_of_unequal_numbers_of_seeds_are_called_approximate(write_run: WriteRun) -> None:

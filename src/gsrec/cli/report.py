@@ -24,8 +24,8 @@ def report(
     """Write one page of several comparisons: what they come to, tables, tests and plots."""
     from gsrec.cli.console import print_json
     from gsrec.experiment.config import as_now
-    from gsrec.reporting.overview import read_published
     from gsrec.reporting.pages import check_results_page, fill_results_block, write_results_page
+    from gsrec.reporting.published import read_published
 
     theirs = read_published(published) if published else ()
     for page in (out, fill or out):

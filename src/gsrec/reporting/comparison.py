@@ -77,7 +77,7 @@ class Comparison:
         significance: the paired tests.
         notes: what could not be done, and why.
         threads: of the trainings, each number once.
-        versions: the code versions of the runs, each once.
+        versions: the code versions of the runs, and the commits of each where it was a checkout.
     """
 
     data: DataRecord
@@ -89,7 +89,7 @@ class Comparison:
     significance: Significance
     notes: tuple[str, ...]
     threads: tuple[int, ...]
-    versions: tuple[str, ...]
+    versions: Mapping[str, tuple[str, ...]]
 
     def __repr__(self) -> str:
         """Print the sizes."""
@@ -135,7 +135,7 @@ def compare_runs(
         significance=paired_tests(values, metric=metric, reference=reference, seed=seed),
         notes=_notes(groups),
         threads=tuple(sorted({run.threads for run in runs if run.threads is not None})),
-        versions=tuple(dict.fromkeys(_version(run) for run in runs)),
+        versions=_versions(runs),
     )
 
 
@@ -251,5 +251,8 @@ def _was_cut_short(run: RunResult) -> bool:
     return waited == 0 or waited < patience
 
 
-def _version(run: RunResult) -> str:
-    return " ".join([run.version, f"({run.commit})"] if run.commit else [run.version])
+def _versions(runs: Sequence[RunResult]) -> dict[str, tuple[str, ...]]:
+    of_version: dict[str, dict[str, None]] = {}
+    for run in runs:
+        of_version.setdefault(run.version, {}).update({run.commit: None} if run.commit else {})
+    return {version: tuple(commits) for version, commits in of_version.items()}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from gsrec.evaluation.significance import SIGNIFICANT
 from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary
 from gsrec.reporting.pairs import Pair
 from gsrec.reporting.phrases import audit_sentence, conditions, duration, headline, p_value_text, sampling_warning
+from gsrec.reporting.published import Published, sources_told
 from gsrec.reporting.tables import NOT_RUN, Cell, Column, Table
 
 METRICS = ("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR")
@@ -17,16 +20,21 @@ COSTS = ("Parameters", "Epoch", "Best epoch", "To best", "Event")
 DECIMALS = 4
 
 
-def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
+def comparison_tables(comparison: Comparison, published: Sequence[Published] = ()) -> tuple[Table, ...]:
     """All tables of a comparison; there is one of significance only if a test was made."""
-    return (metrics_table(comparison), *significance_tables(comparison))
+    return (metrics_table(comparison, published), *significance_tables(comparison))
 
 
-def metrics_table(comparison: Comparison) -> Table:
-    """Models as rows, the best first, metrics as columns: mean over seeds, with its deviation; the best is bold."""
+def metrics_table(comparison: Comparison, published: Sequence[Published] = ()) -> Table:
+    """Models as rows, the best first, metrics as columns: mean over seeds, with its deviation; the best is bold.
+
+    Args:
+        comparison: whose models.
+        published: what others came to by the same protocol; it stands below.
+    """
     count = len(comparison.models)
     names = [name for name in METRICS if all(name in model.means for model in comparison.models)]
-    best = {name: max(rounded(model, name) for model in comparison.models) for name in names}
+    best = {name: _best(name, comparison, published) for name in names}
     columns = [Column("Model", is_number=False), *(Column(name) for name in names)]
     columns += [Column(heading) for heading in ("Seeds", *COSTS)]
     rows = [
@@ -41,9 +49,10 @@ def metrics_table(comparison: Comparison) -> Table:
         title=f"{headline(comparison)}: {count} {'model' if count == 1 else 'models'}",
         above=conditions(comparison),
         columns=tuple(columns),
-        rows=tuple(rows),
+        rows=(*rows, *(_published_row(one, best) for one in published)),
         below=(
             _reading(comparison),
+            *sources_told(published),
             audit_sentence(comparison.audit),
             *sampling_warning(comparison),
             *comparison.notes,
@@ -85,6 +94,21 @@ def rounded(model: ModelSummary, metric: str) -> float:
     return round(model.means[metric], DECIMALS)
 
 
+def _best(metric: str, comparison: Comparison, published: Sequence[Published]) -> float:
+    theirs = [round(one.metrics[metric], DECIMALS) for one in published if metric in one.metrics]
+    return max([*(rounded(model, metric) for model in comparison.models), *theirs])
+
+
+def _published_row(one: Published, best: Mapping[str, float]) -> tuple[Cell, ...]:
+    """What of the columns is known of it, as tables show it."""
+    cells = []
+    for name, highest in best.items():
+        value = one.metrics.get(name)
+        is_best = value is not None and round(value, DECIMALS) == highest
+        cells.append(Cell(NOT_RUN if value is None else f"{value:.{DECIMALS}f}", bold=is_best))
+    return (Cell(one.label), *cells, *(Cell(NOT_RUN) for _ in ("Seeds", *COSTS)))
+
+
 def _cost_cells(model: ModelSummary) -> tuple[Cell, ...]:
     costs = model.costs
     texts = (
@@ -114,8 +138,13 @@ def _reading(comparison: Comparison) -> str:
     spread = "Mean ± standard deviation over seeds" if several else "One seed a model, so no deviation"
     threads = " or ".join(str(count) for count in comparison.threads)
     on = f" on {threads} {'thread' if threads == '1' else 'threads'}" if threads else ""
-    code = f"; code {', '.join(comparison.versions)}" if any(comparison.versions) else ""
-    if any("dirty" in version for version in comparison.versions):
-        code += " (dirty: with changes that were not committed)"
     costs = f"Costs{on} are means over seeds: an epoch, training up to the best epoch, an event of a session"
-    return f"{spread}; bold: the best. {costs}{code}."
+    return f"{spread}; bold: the best. {costs}{_code(comparison.versions)}."
+
+
+def _code(versions: Mapping[str, Sequence[str]]) -> str:
+    told = [f"{one} ({', '.join(commits)})" if commits else one for one, commits in versions.items() if one]
+    if not told:
+        return ""
+    is_dirty = any(commit.endswith("dirty") for commits in versions.values() for commit in commits)
+    return f"; code {', '.join(told)}" + ("; dirty: with changes that were not committed" if is_dirty else "")

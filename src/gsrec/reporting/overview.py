@@ -1,126 +1,92 @@
-"""Several comparisons at a glance, beside what others published."""
+"""Several comparisons at a glance, beside the best that others published."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from pydantic import ValidationError
-
-from gsrec.description import Description, first_problem
-from gsrec.errors import DataError
-from gsrec.reporting.comparison import Comparison
+from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison
 from gsrec.reporting.comparison_tables import DECIMALS, mean_and_deviation, rounded
-from gsrec.reporting.phrases import COMMON, column_heading, list_in_words
-from gsrec.reporting.results import Metrics
+from gsrec.reporting.phrases import COMMON, short_headline
+from gsrec.reporting.published import Published, published_beside
 from gsrec.reporting.tables import NOT_RUN, Cell, Column, Table
 
 METRICS = ("NDCG@10", "HR@10")
 """What is told of every comparison, a table each."""
 
+OTHERS = ("Best other preset", "Best published")
+"""The last two columns, each with the name of what it tells of."""
+
 READING = (
-    f"{' over the '.join(COMMON).capitalize()} where a column says nothing else. "
-    "Mean ± standard deviation where there are several seeds, else one; –: not run. Bold: the best of a column, be it "  # noqa: RUF001
-    "by chance or not: that, costs, and how many targets are of items never trained on, stand with each comparison."
+    f"{' over the '.join(COMMON).capitalize()} where a row says nothing else. Mean ± standard deviation where there "
+    "are several seeds, else one; –: not run. Bold: the best of a row, be it by chance or not."  # noqa: RUF001
 )
 
 
-class Published(Description):
-    """What somebody else's model came to, on the test part.
+@dataclass(frozen=True)
+class _Entry:
+    """What one model came to, and how it is told."""
 
-    Attributes:
-        data: our name of the log.
-        split: how it was cut, as results call it.
-        candidates: what targets were ranked among, as in a protocol.
-        source: where it stands.
-    """
-
-    model: str
-    data: str
-    split: str = "leave-one-out"
-    candidates: str = "full"
-    metrics: Metrics
-    source: str
-
-    @property
-    def label(self) -> str:
-        """What its row is called."""
-        return f"{self.model}, published"
-
-    def is_of(self, comparison: Comparison) -> bool:
-        """Whether it can stand beside a comparison."""
-        protocol = (comparison.data.name, comparison.split, comparison.protocol.candidates)
-        return comparison.protocol.split == "test" and protocol == (self.data, self.split, self.candidates)
-
-
-class _PublishedFile(Description):
-    published: tuple[Published, ...]
-
-
-def read_published(file: Path) -> tuple[Published, ...]:
-    """What is in a TOML file of `[[published]]` entries.
-
-    Raises:
-        DataError: if it cannot be read, or an entry lacks something or has something unknown.
-    """
-    try:
-        return _PublishedFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8"))).published
-    except ValidationError as error:
-        raise DataError(f"{file}: {first_problem(error)}") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {file}: {error}") from error
+    value: float
+    text: str
 
 
 def overview_tables(comparisons: Sequence[Comparison], published: Iterable[Published] = ()) -> tuple[Table, ...]:
-    """A table a metric: models as rows, a comparison a column; who stands in all of them comes first, by mean place.
+    """A table a metric: comparisons as rows; as columns the models by their default presets, and the best of others.
 
     Args:
-        comparisons: of any data and protocols.
+        comparisons: of any data and protocols. Where none has a model by its default preset, all have a column.
         published: what is of none of the comparisons is left out.
     """
-    told = [one for one in published if any(map(one.is_of, comparisons))]
-    return tuple(_table(metric, comparisons, [one for one in told if metric in one.metrics]) for metric in METRICS)
+    told, labels = tuple(published), _labels(comparisons)
+    return tuple(_table(metric, comparisons, labels, told) for metric in METRICS)
 
 
-def _table(metric: str, comparisons: Sequence[Comparison], published: Sequence[Published]) -> Table:
-    columns = [_column(metric, comparison, published) for comparison in comparisons]
-    theirs = list(dict.fromkeys(one.label for one in published))
-    ours = {label for column in columns for label in column} - set(theirs)
-    rows = [*sorted(ours, key=lambda label: _order(label, columns)), *theirs]
-    return Table(
-        title=f"At a glance: {metric}",
-        columns=(Column("Model", is_number=False), *(Column(column_heading(comparison)) for comparison in comparisons)),
-        rows=tuple((Cell(label), *(column.get(label, Cell(NOT_RUN)) for column in columns)) for label in rows),
-        below=(READING, *_told(published)),
-    )
+def _table(
+    metric: str, comparisons: Sequence[Comparison], labels: Sequence[str], published: Sequence[Published]
+) -> Table:
+    found = [_row(metric, comparison, labels, published) for comparison in comparisons]
+    headings = (*labels, *OTHERS)
+    shown = [place for place in range(len(headings)) if any(row[place] for row in found)]
+    rows = [
+        (Cell(short_headline(comparison)), *_cells([row[place] for place in shown]))
+        for comparison, row in zip(comparisons, found, strict=True)
+    ]
+    columns = (Column("Log", is_number=False), *(Column(headings[place]) for place in shown))
+    return Table(title=f"At a glance: {metric}", columns=columns, rows=tuple(rows), below=(READING,))
 
 
-def _order(label: str, columns: Sequence[Mapping[str, Cell]]) -> tuple[bool, float, str]:
-    """Whether a row has gaps, and its mean place in the columns where it stands."""
-    places = [list(column).index(label) for column in columns if label in column]
-    return len(places) < len(columns), sum(places) / len(places), label
+def _labels(comparisons: Sequence[Comparison]) -> list[str]:
+    """The models that have a column, by their mean place."""
+    places: dict[str, list[int]] = {}
+    for comparison in comparisons:
+        by_default = [model for model in comparison.models if model.label == model.model]
+        for place, model in enumerate(sorted(by_default, key=lambda one: -one.means.get(HEADLINE_METRIC, 0.0))):
+            places.setdefault(model.label, []).append(place)
+    if not places:
+        return list(dict.fromkeys(model.label for comparison in comparisons for model in comparison.models))
+    return sorted(places, key=lambda one: sum(places[one]) / len(places[one]))
 
 
-def _column(metric: str, comparison: Comparison, published: Sequence[Published]) -> dict[str, Cell]:
-    """The cells of a comparison by their rows' labels, the best first, what was published at the end."""
-    models = sorted((one for one in comparison.models if metric in one.means), key=lambda one: -one.means[metric])
-    theirs = {one.label: round(one.metrics[metric], DECIMALS) for one in published if one.is_of(comparison)}
-    best = max([*(rounded(model, metric) for model in models), *theirs.values()], default=None)
-    ours = {one.label: Cell(mean_and_deviation(one, metric), bold=rounded(one, metric) == best) for one in models}
-    return ours | {label: Cell(f"{value:.{DECIMALS}f}", bold=value == best) for label, value in theirs.items()}
+def _row(
+    metric: str, comparison: Comparison, labels: Sequence[str], published: Sequence[Published]
+) -> list[_Entry | None]:
+    """What stands in each column, None where nothing does."""
+    models = [model for model in comparison.models if metric in model.means]
+    ours = {one.label: _Entry(rounded(one, metric), mean_and_deviation(one, metric)) for one in models}
+    others = [_Entry(one.value, f"{one.text} ({label})") for label, one in ours.items() if label not in labels]
+    theirs = [
+        _Entry(round(value, DECIMALS), f"{value:.{DECIMALS}f} ({one.model})")
+        for one in published_beside(comparison, published)
+        if (value := one.metrics.get(metric)) is not None
+    ]
+    return [*(ours.get(label) for label in labels), _best(others), _best(theirs)]
 
 
-def _told(published: Sequence[Published]) -> tuple[str, ...]:
-    if not published:
-        return ()
-    sources = dict.fromkeys(one.source for one in published)
-    of_source = {
-        source: list_in_words(list(dict.fromkeys(one.model for one in published if one.source == source)))
-        for source in sources
-    }
-    told = "; ".join(f"{models} from {source}" for source, models in of_source.items())
-    return (
-        f"Published by others for the same log, split and candidates: {told}. Their protocols "
-        "may differ in what is not told here, such as the order of ties.",
-    )
+def _best(entries: Sequence[_Entry]) -> _Entry | None:
+    return max(entries, key=lambda one: one.value, default=None)
+
+
+def _cells(entries: Sequence[_Entry | None]) -> tuple[Cell, ...]:
+    best = max((entry.value for entry in entries if entry), default=None)
+    return tuple(Cell(entry.text, bold=entry.value == best) if entry else Cell(NOT_RUN) for entry in entries)

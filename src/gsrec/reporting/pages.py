@@ -10,8 +10,9 @@ from gsrec.errors import ConfigError, DataError
 from gsrec.files import write_text
 from gsrec.places import check_page
 from gsrec.reporting.comparison import compare_runs
-from gsrec.reporting.overview import Published, overview_tables
+from gsrec.reporting.overview import overview_tables
 from gsrec.reporting.plots import plots_available
+from gsrec.reporting.published import Published
 from gsrec.reporting.report import TABLE_FILE, write_report
 from gsrec.reporting.results import AsNow, read_results
 from gsrec.reporting.tables import to_markdown
@@ -44,7 +45,8 @@ def write_results_page(
     Raises:
         DataError: if a folder holds no results that can be compared, or the page cannot be written.
     """
-    reports = [write_report(read_results(one, as_now=as_now), one, plots=plots_available()) for one in folders]
+    plots = plots_available()
+    reports = [write_report(read_results(one, as_now=as_now), one, plots=plots, published=published) for one in folders]
     several = [report.comparison for report in reports] if len(reports) > 1 else []
     overview = to_markdown(overview_tables(several, published) if several else ())
     texts = [_linked((folder / TABLE_FILE).read_text(encoding="utf-8"), folder, page) for folder in folders]

@@ -18,7 +18,7 @@ AUDIT_PHRASES = {
 }
 
 COMMON = ("leave-one-out", "full catalogue")
-"""The split and the candidates that columns of several comparisons do not name."""
+"""The split and the candidates that are not named where several comparisons stand together."""
 
 
 def conditions(comparison: Comparison) -> tuple[str, str]:
@@ -38,8 +38,8 @@ def headline(comparison: Comparison) -> str:
     return f"{comparison.data.name}, {comparison.split}, {_candidates_in_short(comparison)}"
 
 
-def column_heading(comparison: Comparison) -> str:
-    """What tells one column from the others: the data, and what is not `COMMON` of split and candidates."""
+def short_headline(comparison: Comparison) -> str:
+    """What tells one comparison from others: the data, and what is not `COMMON` of split and candidates."""
     about = (comparison.split, _candidates_in_short(comparison))
     return ", ".join([comparison.data.name, *(one for one in about if one not in COMMON)])
 

@@ -10,6 +10,7 @@ from gsrec.files import write_json, write_text
 from gsrec.reporting.comparison import Comparison, compare_runs
 from gsrec.reporting.comparison_tables import comparison_tables
 from gsrec.reporting.plots import check_plots_available, write_plots
+from gsrec.reporting.published import Published, published_beside
 from gsrec.reporting.results import RunResult
 from gsrec.reporting.tables import to_markdown
 from gsrec.reporting.thesis_numbers import DATASETS
@@ -35,13 +36,16 @@ class Report:
     paths: tuple[Path, ...]
 
 
-def write_report(results: Iterable[RunResult], folder: Path, *, plots: bool = True) -> Report:
+def write_report(
+    results: Iterable[RunResult], folder: Path, *, plots: bool = True, published: Sequence[Published] = ()
+) -> Report:
     """Write `table.md`, `comparison.json` and the plots; each file is whole or not there.
 
     Args:
         results: runs of the same data and protocol.
         folder: where to; it is made if missing.
         plots: whether to draw; see `plots_available`.
+        published: what others came to; it stands in the table where log, split and candidates are the same.
 
     Raises:
         MissingExtraError: if plots are asked for and matplotlib is not installed; nothing is written then.
@@ -53,7 +57,8 @@ def write_report(results: Iterable[RunResult], folder: Path, *, plots: bool = Tr
     comparison = compare_runs(runs)
     drawn = write_plots(runs, folder) if plots else ()
     links = [f"![{PLOT_TITLES[path.stem]}]({path.name})\n" for path in drawn]
-    write_text(folder / TABLE_FILE, "\n".join([to_markdown(comparison_tables(comparison)), *links]))
+    tables = comparison_tables(comparison, published_beside(comparison, published))
+    write_text(folder / TABLE_FILE, "\n".join([to_markdown(tables), *links]))
     write_json(folder / "comparison.json", comparison.record())
     return Report(comparison, (folder / TABLE_FILE, folder / "comparison.json", *drawn))
 
