@@ -229,7 +229,7 @@ def test_without_a_manifest_there_is_no_bundle(folder: Path) -> None:
     ("content", "message"),
     [
         (b"", "manifest.json is damaged: Expecting value"),
-        (b'{"format": 3, ', "manifest.json is damaged: Expecting property name"),
+        (b'{"format": 4, ', "manifest.json is damaged: Expecting property name"),
         (b"[]", "Input should be a valid dictionary"),
         (b"{}", "version: Field required"),
         (b"\xff", "manifest.json is damaged: 'utf-8' codec can't decode"),
@@ -246,11 +246,11 @@ def test_a_manifest_that_cannot_be_read(folder: Path, content: bytes, message: s
 
 
 def _of_next_format(manifest: dict[str, Any]) -> None:
-    manifest["format"] = 4
+    manifest["format"] = 5
 
 
 def _of_an_old_format(manifest: dict[str, Any]) -> None:
-    manifest["format"] = 2
+    manifest["format"] = 3
 
 
 def _of_no_format(manifest: dict[str, Any]) -> None:
@@ -282,9 +282,9 @@ def _impossible(manifest: dict[str, Any]) -> None:
 
 
 MANIFESTS: dict[Callable[[dict[str, Any]], None], str] = {
-    _of_next_format: "is of format 4, and this version knows format 3. Install a newer gsrec.",
-    _of_an_old_format: "is of format 2, and this version knows format 3. Train it again, or load it with an older",
-    _of_no_format: "manifest.json is damaged: format: Input should be 3",
+    _of_next_format: "is of format 5, and this version knows format 4. Install a newer gsrec.",
+    _of_an_old_format: "is of format 3, and this version knows format 4. Train it again, or load it with an older",
+    _of_no_format: "manifest.json is damaged: format: Input should be 4",
     _with_more: "model.gru4rec.heads: Extra inputs are not permitted",
     _of_an_unknown_model: "Input tag 'transformer' found using 'name' does not match any of the expected tags",
     _without_checksum: "weights.safetensors is missing or does not match its checksum",

@@ -60,7 +60,7 @@ def change_what_weights_do_not_tell(run: Path) -> None:
 
 
 def change_format(run: Path) -> None:
-    replace(run / "bundle/manifest.json", '"format": 3', '"format": 4')
+    replace(run / "bundle/manifest.json", '"format": 4', '"format": 5')
 
 
 def cut_manifest(run: Path) -> None:
@@ -97,7 +97,7 @@ DAMAGES: dict[Callable[[Path], None], str] = {
     change_vocabulary: "run/bundle: vocabulary.json is missing or does not match its checksum",
     change_what_weights_do_not_tell: "run/bundle: manifest.json does not match its checksum",
     change_model_in_record: "run/bundle is not the model that run/run.json tells of",
-    change_format: "run/bundle is of format 4, and this version knows format 3. Install a newer gsrec.",
+    change_format: "run/bundle is of format 5, and this version knows format 4. Install a newer gsrec.",
     cut_manifest: "run/bundle: manifest.json is damaged: ",
     lose_bundle: "run/bundle holds no trained model: there is no such file or folder",
     cut_record: "run/run.json is damaged or of another version: Invalid JSON: EOF",

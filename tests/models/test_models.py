@@ -109,10 +109,10 @@ def test_gsrec_as_in_the_thesis() -> None:
     assert shapes(config) == {
         "items.weight": (8, 6),
         "positions.weight": (9, 6),
-        "blocks.0.attention.project.weight": (18, 6),
-        "blocks.0.attention.project.bias": (18,),
-        "blocks.0.attention.leave.weight": (6, 6),
-        "blocks.0.attention.leave.bias": (6,),
+        "blocks.0.attention.in_projection.weight": (18, 6),
+        "blocks.0.attention.in_projection.bias": (18,),
+        "blocks.0.attention.out_projection.weight": (6, 6),
+        "blocks.0.attention.out_projection.bias": (6,),
         "blocks.0.attention_norm.weight": (6,),
         "blocks.0.attention_norm.bias": (6,),
         "recurrence.norm.weight": (6,),
@@ -136,8 +136,8 @@ def test_gsrecs_output_layer_starts_from_all_items_being_equally_likely() -> Non
 @pytest.mark.parametrize(("recurrent_size", "projected"), [(6, False), (5, True)])
 def test_gsrec_projects_back_only_where_sizes_differ(recurrent_size: int, projected: bool) -> None:
     config = GSRecConfig(embedding_size=6, recurrent_size=recurrent_size, residual=False)
-    assert (shapes(config).get("leave.weight") == (6, 5)) == projected
-    assert ("leave.weight" in shapes(config)) == projected
+    assert (shapes(config).get("out_projection.weight") == (6, 5)) == projected
+    assert ("out_projection.weight" in shapes(config)) == projected
 
 
 def test_gsrec_with_a_window_has_biases_by_distance_and_no_positions() -> None:
@@ -150,7 +150,7 @@ def test_gsrec_with_a_window_has_biases_by_distance_and_no_positions() -> None:
 def test_num_blocks_and_layers_are_obeyed() -> None:
     model = build_model(GSRecConfig(embedding_size=4, num_blocks=3, num_recurrent_layers=2), num_items=3)
     names = [name for name, _ in model.named_parameters()]
-    assert sum(name.endswith("attention.project.weight") for name in names) == 3
+    assert sum(name.endswith("attention.in_projection.weight") for name in names) == 3
     assert sum("weight_hh_l" in name for name in names) == 2
 
 

@@ -50,9 +50,9 @@ def layer_norm(x: np.ndarray, weights: Weights, name: str) -> np.ndarray:
 
 
 def feed_forward(x: np.ndarray, weights: Weights) -> np.ndarray:
-    entered = linear(x, weights, "enter")
+    inner = linear(x, weights, "in_projection")
     gelu = np.vectorize(lambda value: value * (1 + erf(value / np.sqrt(2))) / 2)
-    return linear(gelu(entered), weights, "leave")
+    return linear(gelu(inner), weights, "out_projection")
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ def attention(x: np.ndarray, weights: Weights, *, num_heads: int, window: int | 
     """Every position t by itself: the softmax over positions t - W + 1 to t, weighted by product and distance."""
     length, size = x.shape
     head_size = size // num_heads
-    queries, keys, values = np.split(linear(x, weights, "project"), 3, axis=1)
+    queries, keys, values = np.split(linear(x, weights, "in_projection"), 3, axis=1)
     mixed = np.zeros_like(x)
     for head in range(num_heads):
         columns = slice(head * head_size, (head + 1) * head_size)
@@ -74,7 +74,7 @@ def attention(x: np.ndarray, weights: Weights, *, num_heads: int, window: int | 
                 scores += [weights["window.distance_bias"][head, t - s] for s in seen]
             shares = np.exp(scores) / np.exp(scores).sum()
             mixed[t, columns] = shares @ values[list(seen)][:, columns]
-    return linear(mixed, weights, "leave")
+    return linear(mixed, weights, "out_projection")
 
 
 State = tuple[np.ndarray, np.ndarray]
@@ -162,7 +162,7 @@ def residual_recurrence(hidden: np.ndarray, weights: Weights, config: GSRecConfi
             STEPS[config.cell],
             num_layers=config.num_recurrent_layers,
         )
-        hidden = hidden + linear(states, weights, "leave")
+        hidden = hidden + linear(states, weights, "out_projection")
     hidden = hidden + feed_forward(layer_norm(hidden, weights, "feed_forward_norm"), inner(weights, "feed_forward."))
     return layer_norm(hidden, weights, "norm")
 
@@ -247,7 +247,7 @@ def test_a_recurrence_unlike_the_embedding_is_projected_back_where_scores_are_ti
     weights = randomise(model)
     untied = {**weights, "output.weight": np.eye(5), "output.bias": np.zeros(5)}  # the last state itself
     state = gsrec([3, 1, 4], untied, THESIS)
-    expected = weights["items.weight"] @ linear(state, weights, "leave")
+    expected = weights["items.weight"] @ linear(state, weights, "out_projection")
     np.testing.assert_allclose(model.score(torch.tensor([[3, 1, 4]])).detach().numpy()[0], expected, rtol=1e-9)
 
 

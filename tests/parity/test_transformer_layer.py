@@ -33,12 +33,12 @@ def torch_layer(block: Block, *, inner_size: int, activation: Activation) -> nn.
     assert block.feed_forward is not None
     assert block.feed_forward_norm is not None
     pairs: dict[str, nn.Linear | nn.LayerNorm] = {
-        "self_attn.in_proj_": block.attention.project,
-        "self_attn.out_proj.": block.attention.leave,
+        "self_attn.in_proj_": block.attention.in_projection,
+        "self_attn.out_proj.": block.attention.out_projection,
         "norm1.": block.attention_norm,
         "norm2.": block.feed_forward_norm,
-        "linear1.": block.feed_forward.enter,
-        "linear2.": block.feed_forward.leave,
+        "linear1.": block.feed_forward.in_projection,
+        "linear2.": block.feed_forward.out_projection,
     }
     state = {f"{name}{kind}": getattr(part, kind) for name, part in pairs.items() for kind in ("weight", "bias")}
     layer.load_state_dict(state)
@@ -83,10 +83,10 @@ def test_a_block_without_feed_forward_is_attention_added_to_what_came_in(hidden:
     attention = nn.MultiheadAttention(SIZE, HEADS, batch_first=True)
     attention.load_state_dict(
         {
-            "in_proj_weight": block.attention.project.weight,
-            "in_proj_bias": block.attention.project.bias,
-            "out_proj.weight": block.attention.leave.weight,
-            "out_proj.bias": block.attention.leave.bias,
+            "in_proj_weight": block.attention.in_projection.weight,
+            "in_proj_bias": block.attention.in_projection.bias,
+            "out_proj.weight": block.attention.out_projection.weight,
+            "out_proj.bias": block.attention.out_projection.bias,
         }
     )
     given = block.attention_norm(hidden) if pre_norm else hidden
@@ -124,6 +124,6 @@ def test_bert4rec_is_a_transformer_that_fills_in_a_mask() -> None:
         assert isinstance(block, Block)
         layer = torch_layer(block, inner_size=4 * SIZE, activation="gelu")
         hidden = layer(hidden, src_key_padding_mask=masked == 0)
-    left = model.leave(hidden[torch.arange(2), torch.tensor([6, 2])])
-    expected = left @ model.items.weight[:mask].T + model.bias
+    transformed = model.transform(hidden[torch.arange(2), torch.tensor([6, 2])])
+    expected = transformed @ model.items.weight[:mask].T + model.bias
     torch.testing.assert_close(model.score(ITEMS), expected, rtol=1e-4, atol=1e-4)

@@ -79,10 +79,10 @@ def test_a_part_that_adds_nothing_is_told_so_and_the_model_stays_as_it_was() -> 
     before = bundle.model.score(items)
     assert explain(bundle, [3, 5, 7], 20).recurrence != pytest.approx(0)
     assert bundle.model.score(items).equal(before)
-    leave = bundle.model.recurrence.leave
-    assert isinstance(leave, nn.Linear)
-    nn.init.zeros_(leave.weight)
-    nn.init.zeros_(leave.bias)
+    projection = bundle.model.recurrence.out_projection
+    assert isinstance(projection, nn.Linear)
+    nn.init.zeros_(projection.weight)
+    nn.init.zeros_(projection.bias)
     assert explain(bundle, [3, 5, 7], 20).recurrence == pytest.approx(0, abs=1e-6)
 
 

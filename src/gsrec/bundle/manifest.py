@@ -20,7 +20,7 @@ WEIGHTS, POPULARITY, VOCABULARY = "weights.safetensors", "popularity.safetensors
 CONTENTS = (WEIGHTS, POPULARITY, VOCABULARY)
 """The files of a bundle besides its manifest."""
 
-FORMAT: Literal[3] = 3
+FORMAT: Literal[4] = 4
 
 
 class DataFacts(Description):
@@ -67,7 +67,7 @@ class Manifest(Description):
         digest: SHA-256 of all of the above.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     version: str
     model: Annotated[ModelConfig, Field(discriminator="name")]
     data: DataFacts

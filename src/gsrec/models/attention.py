@@ -15,6 +15,9 @@ from torch.nn import functional as F
 from gsrec.errors import ConfigError
 from gsrec.models.scores import at_places
 
+Apply = Callable[[Tensor], Tensor]
+"""Takes hidden (B, D) to hidden (B, D), or to another width."""
+
 StepOfBlock = Callable[[Tensor, Tensor, Tensor | None], tuple[Tensor, Tensor]]
 """Takes one event further: from a memory (B, 2, H, L, E), hidden (B, D) at the event, and which places of the memory
 have no event yet once this one is taken in, (B, L) bool or None for none, to the memory and hidden (B, D)."""
@@ -45,6 +48,12 @@ def weigh(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor
     """Mix values (B H, L, E) for one query (B H, 1, E) each, by their keys and a bias (B H, 1, L): (B H, 1, E)."""
     fits = torch.baddbmm(bias, queries, keys.transpose(1, 2), alpha=queries.shape[2] ** -0.5)
     return torch.bmm(fits.softmax(-1), values)
+
+
+def projector(layer: nn.Linear) -> Apply:
+    """A linear layer as a function, its weights looked up once."""
+    weight, bias = layer.weight, layer.bias
+    return lambda hidden: F.linear(hidden, weight, bias)
 
 
 class Window(nn.Module):
@@ -90,9 +99,9 @@ class Attention(nn.Module):
         if size % num_heads:
             raise ConfigError(f"embedding_size must be a multiple of num_heads, found {size} and {num_heads}")
         self.num_heads = num_heads
-        self.project = nn.Linear(size, 3 * size)
+        self.in_projection = nn.Linear(size, 3 * size)
         self.window = None if window is None else Window(num_heads, window)
-        self.leave = nn.Linear(size, size)
+        self.out_projection = nn.Linear(size, size)
 
     def forward(self, hidden: Tensor, allowed: Tensor | None = None) -> Tensor:
         """Attend within every history.
@@ -106,29 +115,29 @@ class Attention(nn.Module):
             (B, L, D) float32. With right padding the causal forms never look at padding.
         """
         shape = (*hidden.shape[:2], 3, self.num_heads, -1)
-        queries, keys, values = self.project(hidden).view(shape).permute(2, 0, 3, 1, 4)  # 3 of (B, H, L, E)
+        queries, keys, values = self.in_projection(hidden).view(shape).permute(2, 0, 3, 1, 4)  # 3 of (B, H, L, E)
         mixed = self.window(queries, keys, values) if self.window else attend(queries, keys, values, allowed)
-        left: Tensor = self.leave(mixed.transpose(1, 2).flatten(2))  # (B, L, D)
-        return left
+        projected: Tensor = self.out_projection(mixed.transpose(1, 2).flatten(2))  # (B, L, D)
+        return projected
 
     def start(self, batch: int, max_length: int) -> Tensor:
         """The memory (B, 2, H, L, E) before the first event: keys, then values of the newest events, the newest last.
 
         It has L = W places with a window, else L = `max_length`.
         """
-        size = self.leave.in_features // self.num_heads
+        size = self.out_projection.in_features // self.num_heads
         places = max_length if self.window is None else self.window.size
-        return self.leave.weight.new_zeros(batch, 2, self.num_heads, places, size)
+        return self.out_projection.weight.new_zeros(batch, 2, self.num_heads, places, size)
 
     def stepper(self) -> StepOfBlock:
         """What takes one event further; see `StepOfBlock`. It gives what `forward` gives at the event."""
         heads, window = self.num_heads, self.window
-        enter, leave = (self.project.weight, self.project.bias), (self.leave.weight, self.leave.bias)
+        project_in, project_out = projector(self.in_projection), projector(self.out_projection)
         newest_last = None if window is None else window.distance_bias.flip(1)[None]  # (1, H, W)
 
         def step(memory: Tensor, hidden: Tensor, missing: Tensor | None) -> tuple[Tensor, Tensor]:
             batch = hidden.shape[0]
-            parts = F.linear(hidden, *enter).view(batch, 3, heads, 1, -1)
+            parts = project_in(hidden).view(batch, 3, heads, 1, -1)
             memory = torch.cat([memory[:, :, :, 1:], parts[:, 1:]], 3)
             bias = hidden.new_zeros(1, heads, memory.shape[3]) if newest_last is None else newest_last
             if missing is not None:
@@ -136,15 +145,15 @@ class Attention(nn.Module):
             keys, values = memory.transpose(0, 1).reshape(2, batch * heads, memory.shape[3], -1)
             bias = bias.expand(batch, -1, -1).reshape(batch * heads, 1, -1)
             mixed = weigh(parts[:, 0].reshape(batch * heads, 1, -1), keys, values, bias)
-            return memory, F.linear(mixed.view(batch, -1), *leave)
+            return memory, project_out(mixed.view(batch, -1))
 
         return step
 
     def at(self, hidden: Tensor, places: Tensor, allowed: Tensor | None = None) -> Tensor:
         """What `forward` gives at one place (B,) int64 of every history: (B, D), for a fraction of the work."""
         size = hidden.shape[2]
-        queries, keys_values = self.project.weight.split((size, 2 * size))
-        query_bias, bias = self.project.bias.split((size, 2 * size))
+        queries, keys_values = self.in_projection.weight.split((size, 2 * size))
+        query_bias, bias = self.in_projection.bias.split((size, 2 * size))
         own = F.linear(at_places(hidden, places), queries, query_bias)
         queries = own.view(own.shape[0], 1, self.num_heads, -1).transpose(1, 2)  # (B, H, 1, E)
         shape = (*hidden.shape[:2], 2, self.num_heads, -1)
@@ -152,5 +161,5 @@ class Attention(nn.Module):
         if allowed is None:
             allowed = (torch.arange(hidden.shape[1], device=hidden.device) <= places[:, None])[:, None, None]
         mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=allowed)
-        left: Tensor = self.leave(mixed.flatten(1))  # (B, D)
-        return left
+        projected: Tensor = self.out_projection(mixed.flatten(1))  # (B, D)
+        return projected

@@ -61,14 +61,14 @@ class BERT4Rec(nn.Module):
             )
             for _ in range(config.num_blocks)
         )
-        self.leave = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.LayerNorm(size))
+        self.transform = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.LayerNorm(size))
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64, [MASK] among them; every position knows all others."""
-        left: Tensor = self.leave(through(self.blocks, self._enter(items), _allowed(items)))
-        return left
+        transformed: Tensor = self.transform(through(self.blocks, self._embed(items), _allowed(items)))
+        return transformed
 
-    def _enter(self, items: Tensor) -> Tensor:
+    def _embed(self, items: Tensor) -> Tensor:
         return drop(self.norm(self.positions(self.items(items))), self.dropout, self.training)
 
     @property
@@ -85,8 +85,8 @@ class BERT4Rec(nn.Module):
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
         lengths = items.count_nonzero(1)
         masked = F.pad(items, (0, 1)).scatter_(1, lengths[:, None], self.mask_item)
-        at_mask = through_at(self.blocks, self._enter(masked), lengths, _allowed(masked))
-        return item_scores(self.leave(at_mask), self.item_weights, self.item_bias)
+        at_mask = through_at(self.blocks, self._embed(masked), lengths, _allowed(masked))
+        return item_scores(self.transform(at_mask), self.item_weights, self.item_bias)
 
 
 def _allowed(items: Tensor) -> Tensor:

@@ -12,13 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gsrec.models.attention import Attention, StepOfBlock
+from gsrec.models.attention import Apply, Attention, StepOfBlock, projector
 from gsrec.models.scores import at_places
 
 Activation = Literal["relu", "gelu"]
-Apply = Callable[[Tensor], Tensor]
-"""Takes hidden (B, D) to hidden (B, D)."""
-
 StepOfBlocks = Callable[[tuple[Tensor, ...], Tensor, Tensor], tuple[tuple[Tensor, ...], Tensor]]
 """Takes one event further: from what every block keeps, hidden (B, D) and the number (B,) int64 of events before it, to
 what they keep then and hidden (B, D)."""
@@ -85,10 +82,10 @@ class FeedForward(nn.Module):
     The thesis's example (section 3.2.2). Its text writes -0.6 - 0.4 + 0.1 = -0.9:
 
     >>> layer = FeedForward(size=2, inner_size=2)
-    >>> layer.enter.weight.data = torch.tensor([[1.0, 0.5], [-1.0, 2.0]])
-    >>> layer.enter.bias.data = torch.tensor([0.1, 0.1])
-    >>> layer.leave.weight.data = torch.tensor([[1.0, -1.0], [2.0, 0.5]])
-    >>> layer.leave.bias.data = torch.tensor([0.0, 0.2])
+    >>> layer.in_projection.weight.data = torch.tensor([[1.0, 0.5], [-1.0, 2.0]])
+    >>> layer.in_projection.bias.data = torch.tensor([0.1, 0.1])
+    >>> layer.out_projection.weight.data = torch.tensor([[1.0, -1.0], [2.0, 0.5]])
+    >>> layer.out_projection.bias.data = torch.tensor([0.0, 0.2])
     >>> layer(torch.tensor([0.6, -0.2])).round(decimals=4)
     tensor([0.6000, 1.4000], grad_fn=<RoundBackward1>)
     """
@@ -96,20 +93,20 @@ class FeedForward(nn.Module):
     def __init__(self, size: int, inner_size: int, *, activation: Activation = "relu") -> None:
         """Make the layers size -> inner_size -> size."""
         super().__init__()
-        self.enter = nn.Linear(size, inner_size)
-        self.leave = nn.Linear(inner_size, size)
+        self.in_projection = nn.Linear(size, inner_size)
+        self.out_projection = nn.Linear(inner_size, size)
         self.activation = F.relu if activation == "relu" else F.gelu
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden (..., D) -> (..., D)."""
-        left: Tensor = self.leave(self.activation(self.enter(hidden)))
-        return left
+        projected: Tensor = self.out_projection(self.activation(self.in_projection(hidden)))
+        return projected
 
     def applier(self) -> Apply:
         """The same as a function, its weights looked up once."""
-        enter, leave = (self.enter.weight, self.enter.bias), (self.leave.weight, self.leave.bias)
+        project_in, project_out = projector(self.in_projection), projector(self.out_projection)
         activation = self.activation
-        return lambda hidden: F.linear(activation(F.linear(hidden, *enter)), *leave)
+        return lambda hidden: project_out(activation(project_in(hidden)))
 
 
 class Block(nn.Module):

@@ -57,14 +57,14 @@ class GRU4Rec(nn.Module):
             num_layers=config.num_recurrent_layers,
             dropout=config.dropout,
         )
-        self.leave = nn.Linear(config.recurrent_size, size)
+        self.out_projection = nn.Linear(config.recurrent_size, size)
         self.cosines = Cosines(config.temperature)
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
         hidden = drop(self.items(items), self.dropout, self.training)
         hidden = drop(self.recurrence(hidden), self.dropout, self.training)
-        return self.cosines.of_hidden(self.leave(hidden))
+        return self.cosines.of_hidden(self.out_projection(hidden))
 
     def start(self, batch: int) -> State:
         """The state before the first event: that of the recurrence."""
@@ -72,12 +72,12 @@ class GRU4Rec(nn.Module):
 
     def stepper(self) -> Step:
         """What takes one event further."""
-        recur, items, leave = self.recurrence.stepper(), self.items.weight, self.leave
+        recur, items, project = self.recurrence.stepper(), self.items.weight, self.out_projection
         pointed = self.cosines.of_hidden
 
         def step(state: State, taken: Tensor) -> tuple[State, Tensor]:
             kept, hidden = recur(state.parts[0], items[taken])
-            return State(state.events + 1, (kept,)), pointed(leave(hidden))
+            return State(state.events + 1, (kept,)), pointed(project(hidden))
 
         return step
 

@@ -10,10 +10,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from gsrec.description import Description
-from gsrec.models.attention import Attention
+from gsrec.models.attention import Attention, projector
 from gsrec.models.blocks import (
     Block,
     FeedForward,
@@ -83,13 +82,14 @@ class GSRec(nn.Module):
         self.recurrence = ResidualRecurrence(config) if config.residual else ReplacingRecurrence(config)
         hidden_size = size if config.residual or config.cell == "none" else config.recurrent_size
         self.output = None if config.tied_weights else _output(hidden_size, num_items)
-        self.leave = nn.Linear(hidden_size, size) if config.tied_weights and hidden_size != size else nn.Identity()
+        fits = hidden_size == size or not config.tied_weights
+        self.out_projection = nn.Identity() if fits else nn.Linear(hidden_size, size)
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
         embedded = self.items(items) * self.scale
         hidden = drop(self.positions(embedded), self.dropout, self.training)
-        return self.cosines.of_hidden(self.leave(self.recurrence(through(self.blocks, hidden))))
+        return self.cosines.of_hidden(self.out_projection(self.recurrence(through(self.blocks, hidden))))
 
     def start(self, batch: int) -> State:
         """The state before the first event: keys and values of every block, and the recurrence's state."""
@@ -99,7 +99,7 @@ class GSRec(nn.Module):
     def stepper(self) -> Step:
         """What takes one event further."""
         through_blocks, recur = blocks_stepper(self.blocks), self.recurrence.stepper()
-        items, scale, leave, pointed = self.items.weight, self.scale, self.leave, self.cosines.of_hidden
+        items, scale, project, pointed = self.items.weight, self.scale, self.out_projection, self.cosines.of_hidden
         places = self.positions.weight if isinstance(self.positions, Positions) else None
 
         def step(state: State, taken: Tensor) -> tuple[State, Tensor]:
@@ -108,7 +108,7 @@ class GSRec(nn.Module):
                 hidden = hidden + places[state.events]
             parts, hidden = through_blocks(state.parts[:-1], hidden, state.events)
             recurrent, hidden = recur(state.parts[-1], hidden)
-            return State(state.events + 1, (*parts, recurrent)), pointed(leave(hidden))
+            return State(state.events + 1, (*parts, recurrent)), pointed(project(hidden))
 
         return step
 
@@ -163,7 +163,7 @@ class ResidualRecurrence(nn.Module):
         self.is_there = config.cell != "none"
         if self.is_there:
             self.recurrence_norm = nn.LayerNorm(size)
-            self.leave = nn.Linear(config.recurrent_size, size)
+            self.out_projection = nn.Linear(config.recurrent_size, size)
         self.feed_forward_norm = nn.LayerNorm(size)
         self.feed_forward = FeedForward(size, 4 * size, activation="gelu")
         self.norm = nn.LayerNorm(size)
@@ -171,7 +171,7 @@ class ResidualRecurrence(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden (B, L, D) -> (B, L, D)."""
         if self.is_there:
-            recurrent = self.leave(self.recurrence(self.recurrence_norm(hidden)))
+            recurrent = self.out_projection(self.recurrence(self.recurrence_norm(hidden)))
             hidden = hidden + drop(recurrent, self.dropout, self.training)
         fed = self.feed_forward(self.feed_forward_norm(hidden))
         normed: Tensor = self.norm(hidden + drop(fed, self.dropout, self.training))
@@ -197,11 +197,11 @@ class ResidualRecurrence(nn.Module):
         recur = self.recurrence.stepper()
         if not self.is_there:
             return recur
-        norm, leave = normalizer(self.recurrence_norm), (self.leave.weight, self.leave.bias)
+        norm, project = normalizer(self.recurrence_norm), projector(self.out_projection)
 
         def add(state: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
             state, recurrent = recur(state, norm(hidden))
-            return state, hidden + F.linear(recurrent, *leave)
+            return state, hidden + project(recurrent)
 
         return add
 

@@ -114,13 +114,13 @@ class RecurrentThenAttention(nn.Module):
         size = config.embedding_size
         self.long = _recurrence(config, "lstm")
         self.short = Recurrence(config.recurrent_size, config.recurrent_size, cell="gru", num_layers=1)
-        self.leave = nn.Linear(config.recurrent_size, size)
+        self.out_projection = nn.Linear(config.recurrent_size, size)
         self.positions = Positions(config.max_length, size)
         self.blocks = _blocks(config)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden (B, L, D) -> (B, L, D)."""
-        return through(self.blocks, self.positions(self.leave(self.short(self.long(hidden)))))
+        return through(self.blocks, self.positions(self.out_projection(self.short(self.long(hidden)))))
 
 
 class SideBySide(nn.Module):

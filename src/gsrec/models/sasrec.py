@@ -71,9 +71,9 @@ class SASRec(nn.Module):
 
     def encode(self, items: Tensor) -> Tensor:
         """Hidden vectors (B, L, D) of items (B, L) int64; position t knows nothing of what comes after t."""
-        return self.cosines.of_hidden(self.norm(through(self.blocks, self._enter(items))))
+        return self.cosines.of_hidden(self.norm(through(self.blocks, self._embed(items))))
 
-    def _enter(self, items: Tensor) -> Tensor:
+    def _embed(self, items: Tensor) -> Tensor:
         return drop(self.positions(self.items(items) * self.scale), self.dropout, self.training)
 
     def start(self, batch: int) -> State:
@@ -104,7 +104,7 @@ class SASRec(nn.Module):
 
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
-        last = through_at(self.blocks, self._enter(items), newest(items))
+        last = through_at(self.blocks, self._embed(items), newest(items))
         return item_scores(self.cosines.of_hidden(self.norm(last)), self.item_weights, self.item_bias)
 
 

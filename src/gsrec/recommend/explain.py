@@ -128,7 +128,7 @@ def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tupl
     blocks = [part for part in model.modules() if isinstance(part, Block)]
     joined = [part for part in model.modules() if isinstance(part, ResidualRecurrence) and part.is_there]
     changes: list[float | None] = []
-    for ways in ([block.attention.leave for block in blocks], [part.leave for part in joined]):
+    for ways in ([block.attention.out_projection for block in blocks], [part.out_projection for part in joined]):
         if not ways:
             changes.append(None)
             continue
