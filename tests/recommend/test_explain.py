@@ -109,6 +109,24 @@ def test_a_single_event() -> None:
     assert found.events[0].change == pytest.approx(found.score - nothing, abs=1e-5)
 
 
+def test_without_an_item_the_one_recommended_first_is_explained() -> None:
+    recommender = Recommender(bundle_of("gsrec"))
+    best = recommender.recommend([3, 5, 7], 1)
+    found = recommender.explain([3, 5, 7])
+    assert found.score == pytest.approx(best.scores[0], abs=1e-5)
+    assert found == recommender.explain([3, 5, 7], best.items[0])
+    with pytest.raises(ConfigError, match=r"the history holds every item: nothing is left to recommend\. Name an item"):
+        recommender.explain(list(recommender.bundle.vocabulary.ids))
+    with pytest.raises(ConfigError, match="found the string 'a'"):
+        recommender.explain("a", 3)
+
+
+def test_it_tells_how_far_it_has_come() -> None:
+    told: list[tuple[int, int | None]] = []
+    explain(bundle_of("gsrec"), [3, 5, 7] * 50, 20, progress=lambda done, total: told.append((done, total)))
+    assert told == [(64, 150), (128, 150), (150, 150)]
+
+
 def test_what_cannot_be_explained() -> None:
     bundle = bundle_of("sasrec")
     with pytest.raises(DataError, match="the model does not know the item 999: there is nothing to explain"):

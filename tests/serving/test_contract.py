@@ -118,6 +118,8 @@ def test_explanations_are_the_librarys(server: Server) -> None:
     record = found.record()
     wanted = {name: pytest.approx(record[name], abs=1e-5) for name in ("item_id", "score", "attention", "recurrence")}
     assert answer == wanted
+    best = server.recommender.recommend([3, 99, 4], 1).items[0]
+    assert server.ask("POST", "/v1/explain", {"history": [3, 99, 4]})["item_id"] == best
 
 
 def test_models_are_told(server: Server) -> None:

@@ -7,29 +7,26 @@ from typing import Annotated
 import typer
 
 from gsrec.cli import options
-from gsrec.errors import ConfigError
 
 
 def explain(
     path: options.ModelArgument,
+    *,
     history: Annotated[str, typer.Option(metavar="ID,ID,...", help="Item ids, oldest first.")],
     item: Annotated[str | None, typer.Option(metavar="ID", help="The item; if not given, the best one.")] = None,
-    as_json: options.Json = False,
+    output: options.Output,
 ) -> None:
     """Tell why an item is recommended after a history: each event is left out once, and each part of the model."""
-    from gsrec.cli.console import print_json, print_table
+    from gsrec.cli.console import print_json, print_table, progress_bar
     from gsrec.experiment.folder import any_bundle
-    from gsrec.recommend.explain import explain
     from gsrec.recommend.recommender import Recommender
 
     bundle = any_bundle(path)
-    vocabulary = bundle.vocabulary
-    given = [vocabulary.parse(text) for text in options.split_ids(history, "--history")]
-    best = Recommender(bundle).recommend(given, 1).items if item is None else (vocabulary.parse(item),)
-    if not best:
-        raise ConfigError("the history holds every item: nothing is left to recommend. Name an item with --item.")
-    found = explain(bundle, given, best[0])
-    if as_json:
+    parse = bundle.vocabulary.parse
+    given = [parse(text) for text in options.split_ids(history, "--history")]
+    with progress_bar("explaining", quiet=output.quiet) as progress:
+        found = Recommender(bundle).explain(given, None if item is None else parse(item), progress=progress)
+    if output.as_json:
         print_json(found.record())
         return
     events = [(str(event.place), str(event.item_id), f"{event.change:+.4f}") for event in found.events]

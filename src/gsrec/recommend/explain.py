@@ -22,6 +22,7 @@ from gsrec.models import Model
 from gsrec.models.blocks import Block
 from gsrec.models.gsrec import ResidualRecurrence
 from gsrec.models.protocols import looked_at
+from gsrec.progress import Progress
 
 AT_ONCE = 64
 """Histories that lack an event each, scored together."""
@@ -70,15 +71,19 @@ class Explanation:
 
 
 @torch.inference_mode()
-def explain(bundle: Bundle, history: Sequence[ItemId], item_id: ItemId) -> Explanation:
+def explain(
+    bundle: Bundle, history: Sequence[ItemId], item_id: ItemId, *, progress: Progress | None = None
+) -> Explanation:
     """Why a model gives an item its score after a history, exactly: every event is left out once.
 
-    Changes need not add up to the score: two events can say the same, and then neither is missed.
+    Changes need not add up to the score: two events can say the same, and then neither is missed. The time grows with
+    the square of the history's length, as the model is asked as often as there are events.
 
     Args:
         bundle: the model.
         history: item ids, oldest first.
         item_id: the item to explain.
+        progress: told how many events are left out so far, and of how many.
 
     Raises:
         DataError: if the model does not know the item.
@@ -92,7 +97,7 @@ def explain(bundle: Bundle, history: Sequence[ItemId], item_id: ItemId) -> Expla
         raise ConfigError("the history has no event that the model knows: popularity alone speaks, nothing explains it")
     newest = looked_at(bundle.model, places)
     score = float(_scores(bundle, encoded[newest][None], item)[0])
-    without = _scores_without(bundle, encoded[places], len(newest), item)
+    without = _scores_without(bundle, encoded[places], len(newest), item, progress)
     shares = zip(newest.tolist(), without.tolist(), strict=True)
     events = bundle.vocabulary.own(history)
     return Explanation(
@@ -109,7 +114,7 @@ def _scores(bundle: Bundle, histories: np.ndarray, item: int) -> Tensor:
     return bundle.model.score(torch.from_numpy(histories))[:, item]
 
 
-def _scores_without(bundle: Bundle, history: np.ndarray, length: int, item: int) -> Tensor:
+def _scores_without(bundle: Bundle, history: np.ndarray, length: int, item: int, progress: Progress | None) -> Tensor:
     """The item's scores (L,) after a history without its Lth newest event, and so on to without its newest one.
 
     A model that looks at the newest L events looks at the one before them instead of one that is missing.
@@ -118,8 +123,13 @@ def _scores_without(bundle: Bundle, history: np.ndarray, length: int, item: int)
         return bundle.model.score(torch.zeros(1, 1, dtype=torch.int64))[:, item]
     looked_at = history[-(length + 1) :]
     places = range(looked_at.size - length, looked_at.size)
-    left = np.array([np.delete(looked_at, place) for place in places])
-    return torch.cat([_scores(bundle, left[start : start + AT_ONCE], item) for start in range(0, length, AT_ONCE)])
+    scores = []
+    for start in range(0, length, AT_ONCE):
+        left = np.array([np.delete(looked_at, place) for place in places[start : start + AT_ONCE]])
+        scores.append(_scores(bundle, left, item))
+        if progress is not None:
+            progress(min(start + AT_ONCE, length), length)
+    return torch.cat(scores)
 
 
 def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tuple[float | None, float | None]:

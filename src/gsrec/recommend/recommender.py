@@ -27,6 +27,7 @@ from gsrec.progress import Progress
 from gsrec.ranking import check_k, mask_seen, tiles, top_k
 from gsrec.recommend.answering import answers, rows_of
 from gsrec.recommend.everyone import recommend_users
+from gsrec.recommend.explain import Explanation, explain
 from gsrec.recommend.index import ItemIndex, query_of
 from gsrec.recommend.index_files import load_index_of
 from gsrec.recommend.recommendation import Recommendation, named
@@ -145,10 +146,6 @@ class Recommender:
                 `exclude` or `only` are given beside `rules`, or these leave no item that the model knows.
         """
         check_k(k)
-        if isinstance(history, str):
-            raise ConfigError(
-                f"a history must be a sequence of item ids, found the string {history!r}. Use [{history!r}]."
-            )
         rules = rules_of(exclude, only, rules)
         of_items = rules.for_vocabulary(self.bundle.vocabulary) if rules else NO_RULES
         given = [_plain(one) for one in _in_order(history)]
@@ -199,6 +196,27 @@ class Recommender:
         values, items = top_k(cosines, min(k, len(self.bundle.vocabulary)))
         return named(self.bundle.vocabulary, items[0], values[0])
 
+    def explain(
+        self, history: Sequence[ItemId], item_id: ItemId | None = None, *, progress: Progress | None = None
+    ) -> Explanation:
+        """Why an item has its score after a history; see `gsrec.recommend.explain.explain`.
+
+        Args:
+            history: item ids, oldest first.
+            item_id: the item; None: the one that is recommended first.
+            progress: told how many events are left out so far, and of how many.
+
+        Raises:
+            DataError: if the model does not know the item.
+            ConfigError: if it knows no event of the history, or nothing is left to recommend.
+        """
+        if item_id is None:
+            best = self.recommend(history, 1).items
+            if not best:
+                raise ConfigError("the history holds every item: nothing is left to recommend. Name an item.")
+            item_id = best[0]
+        return explain(self.bundle, _in_order(history), item_id, progress=progress)
+
     def _such_as(self) -> str:
         return (
             f"it was trained on {self.bundle.data.name} with {len(self.bundle.vocabulary):,} items, such as "
@@ -246,6 +264,8 @@ def _in_order(history: Any) -> list[Any]:
     Raises:
         ConfigError: if it is something else.
     """
+    if isinstance(history, str):
+        raise ConfigError(f"a history must be a sequence of item ids, found the string {history!r}. Use [{history!r}].")
     events = _plain(history)
     if isinstance(events, bytes | bytearray | Mapping | Set) or not isinstance(events, Iterable):
         kind = type(history).__name__

@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
-from gsrec.recommend.explain import explain
 from gsrec.serving import schemas
 from gsrec.serving.answers import answer, as_json, explanation, named_items, session_state
 from gsrec.serving.errors import ApiError
@@ -110,8 +109,9 @@ async def similar_items(
 async def explain_item(wanted: schemas.ExplainRequest, service: Has) -> Response:
     """Why an item has its score after a history: by how much each event raises it."""
     model = service.contents.models.find(wanted.model)
-    model.check_item(wanted.item_id, "body.item_id", 422)
-    found = await service.explain(lambda: explain(model.recommender.bundle, wanted.history, wanted.item_id))
+    if wanted.item_id is not None:
+        model.check_item(wanted.item_id, "body.item_id", 422)
+    found = await service.explain(partial(model.recommender.explain, wanted.history, wanted.item_id))
     return as_json(explanation(model, found, service.contents.titles))
 
 

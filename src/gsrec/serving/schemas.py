@@ -106,10 +106,12 @@ class EventsRequest(Wishes):
 class ExplainRequest(Value):
     """An item, to be explained after a history."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"history": [1, 2, 3], "item_id": 4}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"history": [1, 2, 3], "item_id": 4}, {"history": [1, 2, 3]}]}
+    )
 
     history: Annotated[list[ItemIdValue], Field(min_length=1, max_length=MAX_EXPLAINED)]
-    item_id: ItemIdValue
+    item_id: Annotated[ItemIdValue | None, Field(description="None: the one that is recommended first.")] = None
     model: ModelName = None
 
 
