@@ -53,8 +53,14 @@ class Run:
         config, split = self.record.config, self.split
         return f"Run({config.label}, seed {config.seed}, on {split.sequences.name}, {split.name})"
 
-    def evaluate(self, protocol: Protocol, *, progress: Progress | None = None) -> Evaluation:
-        """Judge the model."""
+    def evaluate(self, protocol: Protocol | None = None, *, progress: Progress | None = None) -> Evaluation:
+        """Judge the model.
+
+        Args:
+            protocol: how; None: on test, as it was judged on validation when it was trained.
+            progress: told after every tile how many targets are done, and of how many.
+        """
+        protocol = protocol or self.record.config.data.protocol("test")
         return Evaluator(self.split, protocol).evaluate(self.model, progress=progress)
 
     def result(self, evaluation: Evaluation) -> RunResult:
