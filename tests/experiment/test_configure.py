@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from gsrec.errors import ConfigError
 from gsrec.experiment.config import DataConfig, RunConfig
-from gsrec.experiment.configure import run_config, run_configs
+from gsrec.experiment.configure import RunRequest, run_config, run_configs
 from gsrec.models import GSRecConfig, PopRecConfig, SASRecConfig
 from gsrec.training.config import TrainingConfig
 
@@ -220,6 +220,29 @@ def test_a_setting_of_a_part_that_is_not_there_is_told(model: str, settings: lis
     with pytest.raises(ConfigError, match=re.escape(told)):
         run_config(model, settings=settings)
     assert len(run_configs([model, "gat4rec"], [1], settings=settings[:1])) == 2
+
+
+def test_models_that_never_have_the_part_are_no_reason_for_its_setting() -> None:
+    with pytest.raises(ConfigError, match="recurrent_size has no effect but with a recurrence"):
+        run_configs(["gsrec", "sasrec", "poprec"], [1], settings=["cell=none", "recurrent_size=8"])
+
+
+def test_a_file_may_name_its_model(tmp_path: Path) -> None:
+    file = tmp_path / "gsrec.toml"
+    file.write_text('[model]\nname = "gsrec"\nwindow = 8\n', encoding="utf-8")
+    assert run_config("gsrec", file=file) == run_configs(["gsrec"], [1], file=file)[0]
+    for asked in (lambda: run_config("sasrec", file=file), lambda: run_configs(["gsrec", "sasrec"], [1], file=file)):
+        with pytest.raises(ConfigError, match="the settings are for the model 'gsrec', and the model of this run is"):
+            asked()
+
+
+def test_the_file_of_a_request_is_read_once(tmp_path: Path) -> None:
+    file = tmp_path / "all.toml"
+    file.write_text("[training]\nepochs = 3\n", encoding="utf-8")
+    request = RunRequest("gsrec", file=file)
+    file.write_text("[training]\nepochs = 4\n", encoding="utf-8")
+    assert request.config().training.epochs == 3
+    assert request.config(drawn={"training": {"epochs": 5}}).training.epochs == 5
 
 
 def test_a_file_may_have_settings_for_another_model(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from gsrec.errors import ConfigError, StoppedError
 from gsrec.experiment.compare import Narrator
 from gsrec.experiment.configure import run_configs
-from gsrec.experiment.thesis import SMALL_SETTINGS, datasets, run_thesis
+from gsrec.experiment.thesis import SMALL, datasets, run_thesis
 from gsrec.reporting.thesis_numbers import THESIS_MODELS
 
 FAST = ("embedding_size=4", "recurrent_size=4", "max_length=5", "epochs=1")
@@ -49,7 +49,8 @@ def test_without_any_beauty_the_raw_ratings_are_to_be_fetched(logs: Path) -> Non
 
 @pytest.mark.parametrize("preset", ["thesis", "thesis-ml-1m"])
 def test_the_small_size_fits_all_models(preset: str) -> None:
-    configs = run_configs([f"{model}:{preset}" for model in THESIS_MODELS.values()], [1], settings=SMALL_SETTINGS)
+    named = [f"{model}:{preset}" for model in THESIS_MODELS.values()]
+    configs = run_configs(named, [1], settings=[f"{key}={value}" for key, value in SMALL.items()])
     assert {config.training.patience for config in configs[1:]} == {0}
     sizes = [config.model.model_dump() for config in configs[1:]]
     assert {(size["embedding_size"], size["max_length"]) for size in sizes} == {(32, 50)}
@@ -90,8 +91,9 @@ def test_some_of_its_models_now_and_others_later(logs: Path, tmp_path: Path) -> 
 
 def test_cuts_are_told_as_they_are(logs: Path, tmp_path: Path) -> None:
     ran = partial(run_thesis, tmp_path / "out", models=[], small=True)
-    assert ran().cuts == ("width 32", "length 50", "10 epochs")
-    assert ran(settings=["training.epochs=2"]).cuts == ("width 32", "length 50", "training.epochs=2")
+    kept = ("embedding_size=32", "recurrent_size=32", "max_length=50")
+    assert ran().cuts == (*kept, "epochs=10", "validate_every=5", "patience=0")
+    assert ran(settings=["training.epochs=2"]).cuts == (*kept, "validate_every=5", "patience=0", "training.epochs=2")
 
 
 def test_a_model_that_only_counts_stays_whatever_the_others_training(logs: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,7 +24,7 @@ from gsrec.experiment.layers import (
     settings_layer,
     unknown,
 )
-from gsrec.models import MODELS, GSRecConfig, ModelConfig, SASRecConfig
+from gsrec.models import MODELS, ModelConfig, SASRecConfig
 from gsrec.training.config import OVER_CATALOGUE
 from gsrec.training.precision import precision_note
 
@@ -31,8 +32,8 @@ AS_PUBLISHED = ("thesis", "thesis-ml-1m")
 """Presets that are what they are, whatever the log."""
 
 
-def _lacks_recurrence(model: ModelConfig) -> bool:
-    return isinstance(model, GSRecConfig) and model.cell == "none"
+def _has_recurrence(model: ModelConfig) -> bool:
+    return hasattr(model, "recurrent_size") and getattr(model, "cell", "gru") != "none"
 
 
 def _has_feed_forward(model: ModelConfig) -> bool:
@@ -43,8 +44,8 @@ BESIDE: Mapping[str, tuple[str, Callable[[RunConfig], bool]]] = {
     "data.held_out": ("split=last-n", lambda config: config.data.split == "last-n"),
     "data.training_until": ("split=at-moments", lambda config: config.data.split == "at-moments"),
     "data.validation_until": ("split=at-moments", lambda config: config.data.split == "at-moments"),
-    "model.recurrent_size": ("a recurrence", lambda config: not _lacks_recurrence(config.model)),
-    "model.num_recurrent_layers": ("a recurrence", lambda config: not _lacks_recurrence(config.model)),
+    "model.recurrent_size": ("a recurrence", lambda config: _has_recurrence(config.model)),
+    "model.num_recurrent_layers": ("a recurrence", lambda config: _has_recurrence(config.model)),
     "model.feed_forward_size": ("feed_forward=true", lambda config: _has_feed_forward(config.model)),
     "model.activation": ("feed_forward=true", lambda config: _has_feed_forward(config.model)),
     "model.latest": ("the model gat4rec", lambda config: config.model.name == "gat4rec"),
@@ -78,15 +79,12 @@ def run_config(
     Raises:
         ConfigError: if a name or a key is unknown, or a value is out of its range.
     """
-    settings = list(settings)
-    config = _laid(model, preset, given_layer(file, settings, [model]), seed, sizes)
-    _check_effect(settings, [config])
-    return config
+    return RunRequest(model, preset, file, tuple(settings), seed).config(sizes)
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """A run as it is asked for, before it is known which log its settings are to suit.
+    """A run as it is asked for, before it is known which log its settings are to suit. Its file is read once.
 
     Attributes:
         model: as for `run_config`, like all that follows.
@@ -108,12 +106,20 @@ class RunRequest:
         Raises:
             ConfigError: if a name or a key is unknown, or a value is out of its range.
         """
-        self.config()
+        _check_effect(self.settings, [self.config()])
 
-    def config(self, sizes: LogSizes | None = None) -> RunConfig:
-        """The configuration, suited to the sizes of a log."""
-        settings, seed = self.settings, self.seed
-        return run_config(self.model, self.preset, file=self.file, settings=settings, seed=seed, sizes=sizes)
+    @cached_property
+    def given(self) -> Layer:
+        """The settings of the file, with the single ones on top."""
+        return given_layer(self.file, self.settings, [self.model])
+
+    def config(self, sizes: LogSizes | None = None, *, drawn: Layer | None = None) -> RunConfig:
+        """The configuration, suited to the sizes of a log, with what was drawn on top.
+
+        Raises:
+            ConfigError: if what was drawn does not fit.
+        """
+        return _laid(self.model, self.preset, over(self.given, drawn or {}), self.seed, sizes)
 
 
 def run_configs(
@@ -145,12 +151,12 @@ def run_configs(
         raise ConfigError(
             f"{':'.join(twice)} is twice among the models. To run a model several times, give more --seeds."
         )
-    keys = {name: model_keys(name) for name, _ in named}
+    keys = {name: model_keys(name) | {"name"} for name, _ in named}
     settings = list(settings)
     layer = given_layer(file, settings, keys)
     for key in layer.get("model", {}):
         if not any(key in known for known in keys.values()):
-            raise ConfigError(unknown("setting of these models", key, sorted(set().union(*keys.values()))))
+            raise ConfigError(unknown("setting of these models", key, sorted(set().union(*keys.values()) - {"name"})))
     fitting = {
         name: layer | {"model": {key: value for key, value in layer.get("model", {}).items() if key in keys[name]}}
         for name, _ in named

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from gsrec.data.sequences import LogSizes
 from gsrec.experiment.config import Layer, RunConfig
 from gsrec.experiment.configure import RunRequest
-from gsrec.experiment.layers import given_layer, model_keys
+from gsrec.experiment.layers import model_keys, over
 
 CHOICES: Mapping[str, tuple[int, ...]] = {"model.embedding_size": (64, 128, 256), "training.batch_size": (64, 128, 256)}
 """What is drawn from, alike for every model that has it, besides the value that would be trained anyway."""
@@ -38,13 +38,9 @@ class Tuning:
     request: RunRequest
     sizes: LogSizes | None = None
 
-    def given(self) -> Layer:
-        """The settings that stay, because they were given."""
-        return given_layer(self.request.file, self.request.settings, [self.request.model])
-
     def drawn(self) -> list[str]:
         """The keys that are drawn: those the model has and nobody has given."""
-        given, of_model = self.given(), model_keys(self.request.model)
+        given, of_model = self.request.given, model_keys(self.request.model)
         keys = (key.split(".") for key in (*CHOICES, *RANGES))
         known = [(section, name) for section, name in keys if section == "training" or name in of_model]
         return [f"{section}.{name}" for section, name in known if name not in given.get(section, {})]
@@ -78,20 +74,24 @@ class Tuning:
 
     def config(self, drawn: Mapping[str, object] | None = None) -> RunConfig:
         """The configuration with these drawn values."""
-        values = (f"{key}={value}" for key, value in (drawn or {}).items())
-        return replace(self.request, settings=(*self.request.settings, *values)).config(self.sizes)
+        return self.request.config(self.sizes, drawn=_layer(drawn or {}))
 
     def file(self, drawn: Mapping[str, object], told: str) -> str:
         """A file for `--config` with these drawn values and what was given, headed by what is told of them."""
-        layer = {section: dict(values) for section, values in self.given().items()}
-        for key, value in drawn.items():
-            section, name = key.split(".")
-            layer.setdefault(section, {})[name] = value
+        layer = over(self.request.given, _layer(drawn))
         preset = "" if self.request.preset == "default" else f", to be used with its preset {self.request.preset}"
         lines = [f"# {self.request.model}{preset}, {told}"]
         for section, values in layer.items():
             lines += ["", f"[{section}]", *(f"{name} = {json.dumps(value)}" for name, value in values.items())]
         return "\n".join(lines) + "\n"
+
+
+def _layer(values: Mapping[str, object]) -> Layer:
+    layer: Layer = {}
+    for key, value in values.items():
+        section, name = key.split(".")
+        layer.setdefault(section, {})[name] = value
+    return layer
 
 
 def _at(key: str, among: Sequence[Any], share: float) -> Any:

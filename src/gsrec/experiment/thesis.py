@@ -24,16 +24,15 @@ CANDIDATES = "popularity:100"
 
 RAW_BEAUTY, PREPARED_BEAUTY = "amazon-beauty", "amazon-beauty-bert4rec"
 
-SMALL_SETTINGS = (
-    "embedding_size=32",
-    "recurrent_size=32",
-    "max_length=50",
-    "epochs=10",
-    "validate_every=5",
-    "patience=0",
-)
-SMALL_CUTS = {"embedding_size": "width 32", "max_length": "length 50", "epochs": "10 epochs"}
-"""What is told of these settings."""
+SMALL = {
+    "embedding_size": 32,
+    "recurrent_size": 32,
+    "max_length": 50,
+    "epochs": 10,
+    "validate_every": 5,
+    "patience": 0,
+}
+"""The settings of the experiment cut down to minutes."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +90,11 @@ def run_thesis(
         raise ConfigError(f"the thesis has no model {strange[0]!r}: expected {', '.join(THESIS_MODELS.values())}")
     given = {text.partition("=")[0].strip().rpartition(".")[2] for text in settings}
     check_own(out, [dataset.log for dataset in datasets()], proof=THESIS_FACTS)
-    cuts = [*(cut for setting, cut in SMALL_CUTS.items() if small and setting not in given), *settings]
+    cuts = [*(f"{key}={value}" for key, value in SMALL.items() if small and key not in given), *settings]
     results: list[RunResult] = []
     for dataset in datasets():
-        texts = [*dataset.settings, *(SMALL_SETTINGS if small else ()), *settings]
-        configs = run_configs([f"{model}:{dataset.preset}" for model in THESIS_MODELS.values()], seeds, settings=texts)
+        named = [f"{model}:{dataset.preset}" for model in THESIS_MODELS.values()]
+        configs = run_configs(named, seeds, settings=[*dataset.settings, *cuts])
         reference, folder = LogReference(log=dataset.log), out / dataset.log
         asked = [config for config in configs if config.model.name in wanted]
         compare_models(reference, asked, folder, candidates=candidates, stop=stop, narrator=narrator)

@@ -150,7 +150,11 @@ class Attention(nn.Module):
         return step
 
     def at(self, hidden: Tensor, places: Tensor, allowed: Tensor | None = None) -> Tensor:
-        """What `forward` gives at one place (B,) int64 of every history: (B, D), for a fraction of the work."""
+        """What `forward` gives at one place (B,) int64 of every history: (B, D), for a fraction of the work.
+
+        Not for attention to a window, of which nobody needs it.
+        """
+        assert self.window is None
         size = hidden.shape[2]
         queries, keys_values = self.in_projection.weight.split((size, 2 * size))
         query_bias, bias = self.in_projection.bias.split((size, 2 * size))

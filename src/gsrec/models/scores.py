@@ -25,6 +25,12 @@ class Cosines:
         self.temperature = temperature
         self._kept: tuple[tuple[int, int], Tensor] | None = None  # one value, since threads share it
 
+    def __deepcopy__(self, memo: dict[int, object]) -> Cosines:
+        """A copy of the same directions, which nobody changes: a copy of them would be as large as the table."""
+        copied = Cosines(self.temperature)
+        copied._kept = self._kept
+        return copied
+
     def of_hidden(self, hidden: Tensor) -> Tensor:
         """Hidden (.., D) -> (.., D)."""
         return F.normalize(hidden.float(), dim=-1) / self.temperature if self.temperature else hidden

@@ -42,7 +42,8 @@ def thesis_table(outcomes: Sequence[Outcome], *, cuts: Sequence[str] = ()) -> Ta
         columns=columns,
         rows=tuple(rows),
         below=(
-            f"Bold: the best of the row; {NOT_RUN}: not run. Ours: mean ± standard deviation where there are several seeds, else one.",
+            f"Bold: the best of the row; {NOT_RUN}: not run. Ours: mean ± standard deviation where there are several "
+            "seeds, else one.",
             *map(_audit, outcomes),
             *_notes(outcomes),
             *CAVEATS,

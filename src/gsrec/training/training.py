@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import GradientAccumulationPlugin
 from torch import Tensor, nn
 from torch.autograd.graph import increment_version
 
@@ -45,7 +46,8 @@ class Training:
         self.batches = batches
         self.config = config
         self.encoder = model
-        self.accelerator = Accelerator(cpu=True)
+        every_step = GradientAccumulationPlugin(num_steps=1)  # said here, since else the environment is asked
+        self.accelerator = Accelerator(cpu=True, gradient_accumulation_plugin=every_step)
         self.generator = torch.Generator().manual_seed(seed)
         self.objective = _objective(config, model)
         self.precision = precision_of(config.precision)
