@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,3 +21,12 @@ def first_problem(error: ValidationError) -> str:
     """What is wrong first with the content of a file: where, and what."""
     problem = error.errors()[0]
     return ": ".join(part for part in (".".join(map(str, problem["loc"])), problem["msg"]) if part)
+
+
+def differences(before: object, now: object, where: str) -> Iterator[str]:
+    """What is not the same in two JSON values, by where it stands."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted({*before, *now}):
+            yield from differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
+    elif before != now:
+        yield f"{where} was {before!r} and is now {now!r}"

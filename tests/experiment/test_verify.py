@@ -159,6 +159,12 @@ def test_a_miss_is_none_of_the_first_ten_where_there_are_fewer_items() -> None:
     assert found.expected["HR@10"] == evaluate(bundle.model, split, Protocol("test")).metrics["HR@10"] < 1
 
 
+def test_without_a_target_there_is_nothing_to_verify(split: Split) -> None:
+    bundle = bundle_of(split, "sasrec")
+    with pytest.raises(DataError, match="has no test target to verify with"):
+        verify(bundle, split, all_ways(bundle), num_targets=0)
+
+
 def test_ties_count_against_every_way(split: Split) -> None:
     model = PopRec(split.sequences.num_items, PopRecConfig())
     model.count(split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ CONFIGS: dict[str, ModelConfig] = {
     "gru4rec": GRU4RecConfig(embedding_size=8, recurrent_size=8),
     "sasrec": SASRecConfig(embedding_size=8, max_length=6),
     "gsrec": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window=3),
+    "cosines": GSRecConfig(embedding_size=8, num_heads=1, recurrent_size=8, window=3, temperature=0.1),
     "gsrec-thesis": GSRecConfig(
         embedding_size=8, num_heads=1, recurrent_size=8, window="all", feed_forward=False, residual=False, max_length=6
     ),
@@ -68,6 +70,7 @@ def test_the_parts_are_those_that_a_model_has() -> None:
         "gru4rec": (False, False),
         "sasrec": (True, False),
         "gsrec": (True, True),
+        "cosines": (True, True),
         "gsrec-thesis": (True, False),
     }
 
@@ -100,6 +103,14 @@ def test_parts_are_silenced_in_a_model_that_nobody_else_uses(name: str, monkeypa
     explain(bundle, [3, 5, 7], 20)
     assert silenced
     assert {id(part) for part in silenced}.isdisjoint(id(part) for part in bundle.model.modules())
+
+
+def test_the_copy_shares_the_directions_of_the_items() -> None:
+    bundle = bundle_of("cosines")
+    assert isinstance(bundle.model, GSRec)
+    with torch.inference_mode():
+        directions = bundle.model.item_weights
+        assert deepcopy(bundle.model.cosines).of_items(bundle.model.items.weight) is directions
 
 
 def test_a_single_event() -> None:

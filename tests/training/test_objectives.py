@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gsrec.training.objectives import MaskedItem, Objective, Task, last_item, next_item
+from gsrec.training.objectives import MaskedItem, Objective, Prediction, last_item, next_item
 
 MASK = 99
 HISTORIES = st.lists(st.lists(st.integers(1, 9), min_size=2, max_size=7), min_size=1, max_size=5)
@@ -25,7 +25,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def pairs(task: Task) -> list[list[tuple[list[int], int]]]:
+def pairs(task: Prediction) -> list[list[tuple[list[int], int]]]:
     """For every row, what is known (the inputs so far) and what is to be predicted from it."""
     return [
         [(known[: place + 1], target) for place, target in enumerate(targets) if target]
@@ -82,7 +82,7 @@ def test_which_item_is_masked_where_only_one_is() -> None:
     assert (task.targets.float().mean(0) - 0.25).abs().max() < 0.03
 
 
-def masked(rows: Tensor, generator: torch.Generator) -> Task:
+def masked(rows: Tensor, generator: torch.Generator) -> Prediction:
     return MaskedItem(MASK, 0.3, 0.1)(rows, generator)
 
 

@@ -145,6 +145,14 @@ def test_the_trainer_is_a_plain_loop(options: dict[str, Any], tmp_path: Path) ->
         torch.testing.assert_close(tensor, averaged[name], rtol=1e-3, atol=1e-4)
 
 
+def test_the_environment_decides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, under_another = small_model(), small_model()
+    train(plain, tmp_path / "plain")
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "4")
+    train(under_another, tmp_path / "under another")
+    assert equal(plain.state_dict(), under_another.state_dict())
+
+
 @pytest.mark.parametrize(
     ("config", "settings"),
     [

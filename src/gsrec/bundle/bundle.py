@@ -35,7 +35,7 @@ from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, GSRecError
 from gsrec.files import checksum
 from gsrec.models import Model, ModelConfig, build_model
-from gsrec.models.protocols import Step, StreamingEncoder
+from gsrec.models.protocols import SequenceEncoder, Step, StreamingEncoder
 
 BUNDLE_FOLDER = "bundle"
 """Where the folder of a run has its bundle."""
@@ -93,6 +93,10 @@ class Bundle:
         """Whether items of the history are no candidates, if nobody asks otherwise: it is used as it was judged."""
         return self.usage.filter_seen
 
+    def filters_seen(self, asked: bool | None) -> bool:
+        """Whether items of the history are no candidates, as somebody asks for it; None: as the model was judged."""
+        return self.filter_seen if asked is None else asked
+
     def known_events(self, log: InteractionLog) -> InteractionLog:
         """A log's events that count, as they did in training, of items that the model knows; `notes` say what went.
 
@@ -100,6 +104,14 @@ class Bundle:
             DataError: if nothing is left.
         """
         return self.usage.cleaned(log).known_items(self.vocabulary)
+
+    @cached_property
+    def item_lengths(self) -> Tensor | None:
+        """(V + 1,), how long the item vectors are, at least a trace; None: the model has none."""
+        if not isinstance(self.model, SequenceEncoder):
+            return None
+        lengths: Tensor = self.model.item_weights.detach().norm(dim=1)
+        return lengths.clamp_min(torch.finfo(torch.float32).tiny)
 
     @cached_property
     def step(self) -> Step | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gsrec.bundle import RUN_FILE
 from gsrec.data.splits import Split
+from gsrec.description import differences
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig, as_now
@@ -23,7 +24,6 @@ from gsrec.files import held
 from gsrec.places import check_own
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, write_ranks
 from gsrec.reporting.results import RESULTS_FILE, RunResult, append_result, but_seed, read_results
-from gsrec.training.checkpoint import differences
 from gsrec.training.course import Listener
 
 RUNS_FOLDER = "runs"
@@ -84,12 +84,12 @@ def compare_models(
     results = []
     with held(out):
         for number, config in enumerate(configs, start=1):
-            task = _Task(reference, config, splits[config.data], candidates, trained)
-            result = task.recorded(out)
+            planned = _PlannedRun(reference, config, splits[config.data], candidates, trained)
+            result = planned.recorded(out)
             if result is None:
                 narrator.on_start(config, number, len(configs))
                 with narrator.listens(config) as listener:
-                    result = task.run(out, listener, stop)
+                    result = planned.run(out, listener, stop)
             else:
                 narrator.on_skip(config)
             results.append(result)
@@ -174,7 +174,7 @@ def _splits(
 
 
 @dataclass(frozen=True, eq=False)
-class _Task:
+class _PlannedRun:
     """One run of a comparison."""
 
     reference: LogReference

@@ -106,6 +106,8 @@ def verify(
     if split.sequences.fingerprint != bundle.data.fingerprint:
         raise DataError(f"{split.sequences.name} is not the log that the model learned from. Give that one.")
     targets, learned = _some(split.targets("test"), num_targets), split.train_counts() > 0
+    if not len(targets):
+        raise DataError(f"{split.sequences.name} has no test target to verify with. Give a log that has one.")
     task = RankingTask(split.sequences, targets, filter_seen=bundle.filter_seen, learned=learned)
     on_stage("the evaluator")
     ranks, best = task.rank(bundle.model)

@@ -15,7 +15,7 @@ from gsrec.description import Description
 from gsrec.models.attention import Attention
 from gsrec.models.blocks import Block, FeedForward, Positions, drop, embedding, through, through_at
 from gsrec.models.config import Layers, Share, Size
-from gsrec.models.scores import item_scores
+from gsrec.models.scores import scores_of
 
 
 class BERT4RecConfig(Description):
@@ -86,7 +86,7 @@ class BERT4Rec(nn.Module):
         lengths = items.count_nonzero(1)
         masked = F.pad(items, (0, 1)).scatter_(1, lengths[:, None], self.mask_item)
         at_mask = through_at(self.blocks, self._embed(masked), lengths, _allowed(masked))
-        return item_scores(self.transform(at_mask), self.item_weights, self.item_bias)
+        return scores_of(self, self.transform(at_mask))
 
 
 def _allowed(items: Tensor) -> Tensor:

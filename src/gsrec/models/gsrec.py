@@ -27,7 +27,7 @@ from gsrec.models.blocks import (
 from gsrec.models.config import Layers, Share, Size, Temperature
 from gsrec.models.protocols import State, Step
 from gsrec.models.recurrence import Cell, NoRecurrence, Recurrence, StepOfRecurrence
-from gsrec.models.scores import Cosines, at_places, item_scores, newest
+from gsrec.models.scores import Cosines, newest_hidden, scores_of
 
 
 class GSRecConfig(Description):
@@ -124,7 +124,7 @@ class GSRec(nn.Module):
 
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
-        return item_scores(at_places(self.encode(items), newest(items)), self.item_weights, self.item_bias)
+        return scores_of(self, newest_hidden(self, items))
 
 
 class ReplacingRecurrence(nn.Module):

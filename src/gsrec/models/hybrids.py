@@ -17,7 +17,7 @@ from gsrec.models.attention import Attention
 from gsrec.models.blocks import Block, FeedForward, Positions, drop, embedding, through
 from gsrec.models.config import Layers, Share, Size, Temperature
 from gsrec.models.recurrence import Recurrence
-from gsrec.models.scores import Cosines, at_places, item_scores, newest
+from gsrec.models.scores import Cosines, newest_hidden, scores_of
 
 
 class HybridConfig(Description):
@@ -73,7 +73,7 @@ class Hybrid(nn.Module):
 
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
-        return item_scores(at_places(self.encode(items), newest(items)), self.item_weights, self.item_bias)
+        return scores_of(self, newest_hidden(self, items))
 
 
 class FilteredByIntent(nn.Module):

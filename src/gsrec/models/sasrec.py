@@ -27,7 +27,7 @@ from gsrec.models.blocks import (
 )
 from gsrec.models.config import Layers, Share, Size, Temperature
 from gsrec.models.protocols import State, Step
-from gsrec.models.scores import Cosines, item_scores, newest
+from gsrec.models.scores import Cosines, newest, scores_of
 
 
 class SASRecConfig(Description):
@@ -105,7 +105,7 @@ class SASRec(nn.Module):
     def score(self, items: Tensor) -> Tensor:
         """Scores (B, V + 1) of what follows the histories (B, L) int64."""
         last = through_at(self.blocks, self._embed(items), newest(items))
-        return item_scores(self.cosines.of_hidden(self.norm(last)), self.item_weights, self.item_bias)
+        return scores_of(self, self.cosines.of_hidden(self.norm(last)))
 
 
 def _block(config: SASRecConfig) -> Block:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gsrec.models.protocols import SequenceEncoder
+
 ITEMS_AT_ONCE, MANY_HISTORIES = 2048, 32
 """Items whose scores are computed together, where there are at least so many histories."""
 
@@ -68,6 +70,16 @@ def at_places(hidden: Tensor, places: Tensor) -> Tensor:
     tensor([[2.]])
     """
     return hidden[torch.arange(hidden.shape[0], device=hidden.device), places]
+
+
+def newest_hidden(encoder: SequenceEncoder, items: Tensor) -> Tensor:
+    """The hidden vectors (B, D) at the newest items of histories (B, L) int64."""
+    return at_places(encoder.encode(items), newest(items))
+
+
+def scores_of(encoder: SequenceEncoder, hidden: Tensor) -> Tensor:
+    """Scores (B, V + 1) of a model's items after its hidden vectors (B, D)."""
+    return item_scores(hidden, encoder.item_weights, encoder.item_bias)
 
 
 def item_scores(hidden: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:

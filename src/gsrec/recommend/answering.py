@@ -48,7 +48,7 @@ def answers(
     """
     check_k(k)
     are_empty, seen = [not history.size for history in histories], rows_of(histories)
-    if not (bundle.filter_seen if filter_seen is None else filter_seen):
+    if not bundle.filters_seen(filter_seen):
         seen = seen[:, :0]
     most = min(k, len(bundle.vocabulary))
     if index is not None and hidden is not None and rules.can_search and not any(are_empty):

@@ -108,7 +108,7 @@ def recommend_users(
         DataError: if the model knows no item of the log.
     """
     sequences = bundle.known_events(log).to_sequences(bundle.vocabulary)
-    filter_seen, k = bundle.filter_seen if filter_seen is None else filter_seen, min(k, len(bundle.vocabulary))
+    filter_seen, k = bundle.filters_seen(filter_seen), min(k, len(bundle.vocabulary))
     of_items = rules.for_vocabulary(bundle.vocabulary) if rules else NO_RULES
     items, scores = top_items(bundle.model, sequences, k, filter_seen=filter_seen, rules=of_items, progress=progress)
     real = items > 0  # (U, K)

@@ -121,11 +121,11 @@ def _scores_without(bundle: Bundle, history: np.ndarray, length: int, item: int,
     """
     if history.size == 1:
         return bundle.model.score(torch.zeros(1, 1, dtype=torch.int64))[:, item]
-    looked_at = history[-(length + 1) :]
-    places = range(looked_at.size - length, looked_at.size)
+    newest = history[-(length + 1) :]
+    places = range(newest.size - length, newest.size)
     scores = []
     for start in range(0, length, AT_ONCE):
-        left = np.array([np.delete(looked_at, place) for place in places[start : start + AT_ONCE]])
+        left = np.array([np.delete(newest, place) for place in places[start : start + AT_ONCE]])
         scores.append(_scores(bundle, left, item))
         if progress is not None:
             progress(min(start + AT_ONCE, length), length)
@@ -134,7 +134,7 @@ def _scores_without(bundle: Bundle, history: np.ndarray, length: int, item: int,
 
 def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tuple[float | None, float | None]:
     """What attention and the recurrence add to the item's score; None for a part that cannot be left out."""
-    model = _own(bundle.model)
+    model = _copy_sharing_weights(bundle.model)
     blocks = [part for part in model.modules() if isinstance(part, Block)]
     joined = [part for part in model.modules() if isinstance(part, ResidualRecurrence) and part.is_there]
     changes: list[float | None] = []
@@ -147,7 +147,7 @@ def _parts(bundle: Bundle, history: np.ndarray, item: int, score: float) -> tupl
     return changes[0], changes[1]
 
 
-def _own(model: Model) -> Model:
+def _copy_sharing_weights(model: Model) -> Model:
     """The same weights in another model, of which parts can be silenced while others use the first one."""
     shared = {id(weights): weights for weights in (*model.parameters(), *model.buffers())}
     return deepcopy(model, shared)

@@ -29,7 +29,7 @@ from gsrec.models import Model, PopRec
 from gsrec.models.attention import Window
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.models.recurrence import Recurrence
-from gsrec.models.scores import item_scores
+from gsrec.models.scores import scores_of
 from gsrec.places import check_own
 from gsrec.recommend.onnx_runtime import EXPORT_FACTS, IDS, SCORES, STEP, Graph, OnnxFacts, Port
 
@@ -113,7 +113,7 @@ class _Step(nn.Module):
         assert isinstance(self.model, StreamingEncoder)
         assert isinstance(self.model, SequenceEncoder)
         state, hidden = self.model.stepper()(State(events, parts), items)
-        return item_scores(hidden, self.model.item_weights, self.model.item_bias), *state.parts
+        return scores_of(self.model, hidden), *state.parts
 
 
 class _OnnxRecurrence(nn.Module):

@@ -19,7 +19,7 @@ from gsrec.data.vocabulary import PADDING
 from gsrec.errors import ConfigError
 from gsrec.extras import needed
 from gsrec.models.protocols import Scorer, SequenceEncoder, StreamingEncoder
-from gsrec.models.scores import at_places, item_scores, newest
+from gsrec.models.scores import item_scores, newest_hidden
 from gsrec.ranking import MEMORY_BUDGET, check_k, mask_seen, newest_rows, top_k
 
 MEASURED_K = 10
@@ -133,7 +133,7 @@ def query_of(model: Scorer, items: Tensor) -> Tensor:
     Raises:
         ConfigError: if the model has none.
     """
-    return at_places(searched(model).encode(items), newest(items))
+    return newest_hidden(searched(model), items)
 
 
 def index_of(bundle: Bundle, log: InteractionLog, *, recall: float = 0.95) -> ItemIndex:

@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 import torch
 from narwhals.typing import IntoFrame
-from torch.nn import functional
 
 from gsrec.bundle import Bundle, bundle_place, load_bundle
 from gsrec.data.build import log_from_frame
@@ -185,13 +184,14 @@ class Recommender:
             DataError: if the model does not know the item.
         """
         check_k(k)
-        if not isinstance(self.bundle.model, SequenceEncoder):
+        model, lengths = self.bundle.model, self.bundle.item_lengths
+        if lengths is None or not isinstance(model, SequenceEncoder):
             raise ConfigError(f"{self.bundle.config.name} has no item vectors to compare. Use another model.")
         item = int(self.bundle.vocabulary.encode([item_id])[0])
         if not item:
             raise DataError(f"the model does not know the item {item_id!r}: {self._such_as()}")
-        vectors = functional.normalize(self.bundle.model.item_weights)  # (V + 1, D)
-        cosines = item_scores(vectors[item][None], vectors, None)  # (1, V + 1)
+        products = item_scores(model.item_weights[item][None], model.item_weights, None)  # (1, V + 1)
+        cosines = products / (lengths[item] * lengths)
         mask_seen(cosines, torch.tensor([[item]]))
         values, items = top_k(cosines, min(k, len(self.bundle.vocabulary)))
         return named(self.bundle.vocabulary, items[0], values[0])

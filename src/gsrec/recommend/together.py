@@ -15,7 +15,7 @@ from torch import Tensor
 from gsrec.bundle import Bundle
 from gsrec.data.vocabulary import ItemId
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder, looked_at
-from gsrec.models.scores import item_scores
+from gsrec.models.scores import scores_of
 from gsrec.ranking import check_k
 from gsrec.recommend.answering import answers
 from gsrec.recommend.index import ItemIndex
@@ -132,8 +132,7 @@ def scores_together(histories: Sequence[LiveHistory]) -> Tensor:
     hidden = [history.hidden for history in histories]
     model = histories[0].bundle.model
     if isinstance(model, SequenceEncoder) and all(one is not None for one in hidden):
-        together = torch.cat([one for one in hidden if one is not None])
-        return item_scores(together, model.item_weights, model.item_bias)
+        return scores_of(model, torch.cat([one for one in hidden if one is not None]))
     return torch.cat([_scores(history) for history in histories])
 
 
@@ -143,7 +142,7 @@ def _scores(history: LiveHistory) -> Tensor:
     if not history.items:
         return history.bundle.counts[None].float()
     if isinstance(model, SequenceEncoder) and history.hidden is not None:
-        return item_scores(history.hidden, model.item_weights, model.item_bias)
+        return scores_of(model, history.hidden)
     return model.score(torch.tensor([looked_at(model, history.items)]))
 
 

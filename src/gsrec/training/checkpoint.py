@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from gsrec.description import differences
 from gsrec.errors import TrainingError
 from gsrec.files import checksum, replacing, write_json
 
@@ -142,12 +143,3 @@ def _states(folder: Path) -> list[tuple[int, Path]]:
 def _remove(path: Path) -> None:
     path.with_suffix(".json").unlink(missing_ok=True)  # first: without it there is no state
     path.unlink(missing_ok=True)
-
-
-def differences(before: object, now: object, where: str) -> Iterator[str]:
-    """What is not the same in two JSON values, by where it stands."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted({*before, *now}):
-            yield from differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
-    elif before != now:
-        yield f"{where} was {before!r} and is now {now!r}"

@@ -17,7 +17,7 @@ ObjectiveName = Literal["next-item", "last-item", "masked-item"]
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class Prediction:
     """What goes in, and what is to come out where.
 
     Attributes:
@@ -29,21 +29,21 @@ class Task:
     targets: Tensor
 
 
-Objective = Callable[[Tensor, torch.Generator], Task]
-"""Makes a task of rows (B, L) int64, oldest event first, right-padded with 0."""
+Objective = Callable[[Tensor, torch.Generator], Prediction]
+"""Makes what is to be predicted out of rows (B, L) int64, oldest event first, right-padded with 0."""
 
 
-def next_item(rows: Tensor, generator: torch.Generator) -> Task:
+def next_item(rows: Tensor, generator: torch.Generator) -> Prediction:
     """Predict at every position the item that comes next.
 
     >>> next_item(torch.tensor([[7, 8, 9], [5, 6, 0]]), torch.Generator()).targets
     tensor([[8, 9],
             [6, 0]])
     """
-    return Task(rows[:, :-1], rows[:, 1:])
+    return Prediction(rows[:, :-1], rows[:, 1:])
 
 
-def last_item(rows: Tensor, generator: torch.Generator) -> Task:
+def last_item(rows: Tensor, generator: torch.Generator) -> Prediction:
     """Predict the newest item of every row from all before it: one target a sequence (the thesis).
 
     >>> last_item(torch.tensor([[7, 8, 9], [5, 6, 0]]), torch.Generator()).targets
@@ -52,7 +52,7 @@ def last_item(rows: Tensor, generator: torch.Generator) -> Task:
     """
     targets = rows[:, 1:]
     is_last = F.pad(targets, (0, 1))[:, 1:] == 0
-    return Task(rows[:, :-1], targets * is_last)
+    return Prediction(rows[:, :-1], targets * is_last)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class MaskedItem:
     share: float
     last_share: float
 
-    def __call__(self, rows: Tensor, generator: torch.Generator) -> Task:
+    def __call__(self, rows: Tensor, generator: torch.Generator) -> Prediction:
         """Hide some items of rows (B, L); the targets are the hidden ones."""
         real = rows != 0
         noise = torch.rand(rows.shape, generator=generator).masked_fill(~real, 2.0)
@@ -77,4 +77,4 @@ class MaskedItem:
         newest = real & (F.pad(rows, (0, 1))[:, 1:] == 0)
         last_only = torch.rand(len(rows), 1, generator=generator) < self.last_share
         hidden = torch.where(last_only, newest, hidden)
-        return Task(rows.masked_fill(hidden, self.mask_item), rows * hidden)
+        return Prediction(rows.masked_fill(hidden, self.mask_item), rows * hidden)

@@ -41,9 +41,9 @@ def fit(
         listener: is told after every step and every epoch.
 
     Raises:
-        TrainingError: if memory runs out, or a loss is not finite; the message names the step and where the best
-            weights so far are. Or if what is to be resumed is another training.
-        StoppedError: if it was told to stop; its state is kept.
+        TrainingError: if memory runs out in a step, or a loss is not finite; the message names the step and where the
+            best weights so far are. Or if what is to be resumed is another training.
+        StoppedError: if it was told to stop; its state is kept, if `keeping` lasts.
     """
     listener = listener or Listener()
     with torch.random.fork_rng(devices=[]):

@@ -156,13 +156,13 @@ class Training:
 
     def step(self, rows: Tensor) -> tuple[float, int]:
         """Learn from one batch of rows (B, L); gives its loss and how many targets it had."""
-        task = self.objective(rows, self.generator)
-        chosen = task.targets > 0
-        narrow = self.precision != torch.float32 and task.inputs.numel() * self.width >= MANY_NUMBERS
+        given = self.objective(rows, self.generator)
+        chosen = given.targets > 0
+        narrow = self.precision != torch.float32 and given.inputs.numel() * self.width >= MANY_NUMBERS
         with torch.autocast("cpu", self.precision, enabled=narrow):
-            hidden = self.encoder.encode(task.inputs)
+            hidden = self.encoder.encode(given.inputs)
         hidden = hidden[chosen].float()  # (T, D)
-        loss = self.criterion(hidden, task.targets[chosen])
+        loss = self.criterion(hidden, given.targets[chosen])
         for table in self.tables if self.config.embedding_l2 else ():
             loss = loss + self.config.embedding_l2 * table.weight.norm()
         value = float(loss.detach())
