@@ -139,7 +139,7 @@ def test_where_no_checkpoint_is_whole_a_training_starts_over_as_if_it_had_never_
     for state in (out / "checkpoints").glob("state-*.safetensors"):
         state.write_bytes(state.read_bytes()[:100])
     again = train(small_log, config, out, resume=True)
-    assert [epoch["loss"] for epoch in again.record.history] == [one["loss"] for one in runs["gsrec"].record.history]
+    assert [epoch.loss for epoch in again.record.history] == [one.loss for one in runs["gsrec"].record.history]
 
 
 def test_another_seed_makes_another_run(
@@ -158,26 +158,25 @@ def test_the_folder_of_a_run(runs: dict[str, Run], out: Path, small_log: str) ->
         "bundle/popularity.safetensors",
         "bundle/vocabulary.json",
         "bundle/weights.safetensors",
-        "checkpoints/best.safetensors",
         "history.jsonl",
         "metrics.json",
         "run.json",
     ]
     history = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert history == record.history
+    assert history == [epoch.model_dump() for epoch in record.history]
     assert [epoch["epoch"] for epoch in history] == [1, 2]
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert metrics == runs["gsrec"].evaluate(Protocol("validation")).record()
     best = max(history, key=lambda epoch: epoch["validation"]["NDCG@10"])
     assert best["validation"] == metrics["metrics"]
-    assert best["epoch"] == record.training["best_epoch"]
+    assert best["epoch"] == record.training.best_epoch
     assert record.log == LogReference(log=small_log)
-    assert record.training["num_parameters"] == sum(part.numel() for part in runs["gsrec"].model.parameters())
+    assert record.training.num_parameters == sum(part.numel() for part in runs["gsrec"].model.parameters())
 
 
 def test_a_model_that_counts_has_no_history(runs: dict[str, Run], out: Path) -> None:
-    assert runs["poprec"].record.training["epochs"] == 0
-    assert runs["poprec"].record.history == []
+    assert runs["poprec"].record.training.epochs == 0
+    assert runs["poprec"].record.history == ()
     assert not (out / "poprec/checkpoints").exists()
     assert not (out / "poprec/history.jsonl").exists()
 
@@ -201,7 +200,7 @@ def test_the_listener_is_told_of_steps_and_epochs(
     config = run_config("gru4rec", settings=[*settings["gru4rec"], "batch_size=16"])
     run = train(small_log, config, tmp_path / "run", listener=Listener(steps.append, epochs.append))
     assert {step.epoch for step in steps} == {1, 2}
-    assert [json.loads(json.dumps(asdict(epoch))) for epoch in epochs] == run.record.history
+    assert [asdict(epoch) for epoch in epochs] == [epoch.model_dump() for epoch in run.record.history]
 
 
 def test_notes_tell_what_was_guessed_and_dropped(spare: str) -> None:

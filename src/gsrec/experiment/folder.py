@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,7 +13,7 @@ from gsrec.errors import BundleError, ConfigError
 from gsrec.experiment.config import RunConfig
 from gsrec.places import check_folder, shown
 from gsrec.reporting.ranks import RANKS_FILE
-from gsrec.reporting.results import RESULTS_FILE
+from gsrec.reporting.results import RESULTS_FILE, EpochRecord, TrainingRecord
 
 HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER = "history.jsonl", "metrics.json", "checkpoints"
 OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, RANKS_FILE}
@@ -59,8 +58,8 @@ class RunRecord(Description):
     log: LogReference
     config: RunConfig
     data: DataFacts
-    training: dict[str, float | int]
-    history: list[dict[str, Any]]
+    training: TrainingRecord
+    history: tuple[EpochRecord, ...]
     threads: int
     version: str
     commit: str | None

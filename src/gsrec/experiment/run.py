@@ -34,8 +34,8 @@ from gsrec.experiment.prepare import batches_of, new_model, prepare
 from gsrec.files import held, remove_leftovers, write_json, write_text
 from gsrec.models import Model, PopRec, num_parameters
 from gsrec.progress import Progress
-from gsrec.reporting.results import RunResult
-from gsrec.training.checkpoint import clear_states, kept_identity
+from gsrec.reporting.results import EpochRecord, RunResult, TrainingRecord
+from gsrec.training.checkpoint import clear_checkpoints, kept_identity
 from gsrec.training.course import CHECKPOINT_SECONDS, Epoch, Fit, Keeping, Listener
 from gsrec.training.trainer import fit
 
@@ -160,8 +160,8 @@ def _train(
         log=reference,
         config=config,
         data=DataFacts.of(split),
-        training=_training_facts(model, fitted, time.perf_counter() - begin),
-        history=fitted.history() if fitted else [],
+        training=_training_record(model, fitted, time.perf_counter() - begin),
+        history=tuple(EpochRecord(**asdict(epoch)) for epoch in fitted.epochs) if fitted else (),
         threads=torch.get_num_threads(),
         version=__version__,
         commit=_commit(),
@@ -170,7 +170,7 @@ def _train(
     save_bundle(_bundle(run), out / BUNDLE_FOLDER)
     write_json(out / METRICS_FILE, run.validation.record())
     write_text(out / RUN_FILE, record.model_dump_json(indent=2) + "\n")
-    clear_states(keeping.folder)
+    clear_checkpoints(keeping.folder)
     return run
 
 
@@ -257,9 +257,9 @@ def _fit(model: Model, split: Split, config: RunConfig, out: Path, keeping: Keep
     )
 
 
-def _training_facts(model: Model, fitted: Fit | None, seconds: float) -> dict[str, float | int]:
+def _training_record(model: Model, fitted: Fit | None, seconds: float) -> TrainingRecord:
     epochs, best, seconds = (len(fitted.epochs), fitted.best_epoch, fitted.seconds) if fitted else (0, 0, seconds)
-    return {"epochs": epochs, "best_epoch": best, "seconds": seconds, "num_parameters": num_parameters(model)}
+    return TrainingRecord(epochs=epochs, best_epoch=best, seconds=seconds, num_parameters=num_parameters(model))
 
 
 def _commit() -> str | None:

@@ -21,6 +21,9 @@ from gsrec.files import checksum, replacing, write_json
 KEPT = 2
 """States that are kept: where the newest is damaged, the one before it is resumed from."""
 
+BEST_WEIGHTS = "best.safetensors"
+"""The weights of the best epoch so far, beside the states, which hold them as well: for whoever wants no more."""
+
 STATE_NAME = re.compile(r"state-(\d+)\.json")
 
 Json = dict[str, Any]
@@ -124,10 +127,13 @@ def kept_identity(folder: Path) -> Any:
     return None
 
 
-def clear_states(folder: Path) -> None:
-    """Remove all states: the training is done."""
+def clear_checkpoints(folder: Path) -> None:
+    """Remove all states and weights: the training is done, and what came of it lies elsewhere."""
     for _, path in _states(folder):
         _remove(path)
+    (folder / BEST_WEIGHTS).unlink(missing_ok=True)
+    with suppress(OSError):  # it is not empty: something there is not ours
+        folder.rmdir()
 
 
 def _path(folder: Path, number: int) -> Path:

@@ -46,10 +46,6 @@ class Fit:
         """Seconds of training, validations left out."""
         return self.epochs[-1].seconds
 
-    def history(self) -> list[dict[str, object]]:
-        """The epochs as JSON."""
-        return [asdict(epoch) for epoch in self.epochs]
-
 
 @dataclass(frozen=True)
 class Listener:

@@ -8,11 +8,11 @@ import torch
 
 from gsrec.data.batches import Batches
 from gsrec.models.protocols import SequenceEncoder
-from gsrec.training.checkpoint import load_state, save_weights
+from gsrec.training.checkpoint import BEST_WEIGHTS, load_state, save_weights
 from gsrec.training.config import TrainingConfig
 from gsrec.training.course import Course, Epoch, Fit, Keeping, Listener
 from gsrec.training.memory import give_back
-from gsrec.training.training import BEST_WEIGHTS, Training
+from gsrec.training.training import Training
 
 MONITORED = "NDCG@10"
 """The validation metric that chooses the best epoch."""

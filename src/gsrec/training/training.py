@@ -21,7 +21,7 @@ from gsrec.data.batches import Batches
 from gsrec.errors import StoppedError, TrainingError
 from gsrec.models.protocols import SequenceEncoder
 from gsrec.training.averaging import Averaging
-from gsrec.training.checkpoint import Snapshot, save_state
+from gsrec.training.checkpoint import BEST_WEIGHTS, Snapshot, save_state
 from gsrec.training.config import TrainingConfig
 from gsrec.training.course import Course, Keeping, Listener, TrainingStep
 from gsrec.training.criterion import Criterion, log_shares
@@ -33,9 +33,6 @@ from gsrec.training.precision import precision_of
 MANY_NUMBERS = 2**18
 """A batch of fewer, events times width, goes through the model in float32: bfloat16 takes longer to prepare for its
 shape than it saves."""
-
-BEST_WEIGHTS = "best.safetensors"
-"""The weights of the best epoch so far, beside the states, which hold them as well."""
 
 
 class Training:
