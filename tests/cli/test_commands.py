@@ -156,7 +156,7 @@ def test_evaluate_holds_what_was_promised(gsrec: Gsrec, run_folder: Path) -> Non
     assert len(record["data"]["fingerprint"]) == 64
     sizes = {"name": "small", "num_users": 30, "num_items": 12, "num_interactions": 180}
     assert sizes.items() <= record["data"].items()
-    protocol = {"split": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"}
+    protocol = {"part": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"}
     assert protocol.items() <= record["protocol"].items()
     assert record["num_users_evaluated"] == 30
     assert {"HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"} <= set(record["metrics"])

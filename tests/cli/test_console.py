@@ -83,7 +83,7 @@ def test_metrics_without_intervals_and_shares_unknown(capsys: pytest.CaptureFixt
     record = {
         "metrics": dict.fromkeys(("HR@5", "HR@10", "NDCG@5", "NDCG@10", "MRR"), 0.25),
         "intervals": {"MRR": [0.2, 0.3]},
-        "protocol": {"split": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"},
+        "protocol": {"part": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"},
         "data": {"name": "log", "num_users": 1234, "num_items": 5, "num_interactions": 67890, "fingerprint": "f"},
         "training": {"epochs": 1, "seconds": 1.0, "num_parameters": 1},
         **{"model": "gsrec", "label": "gsrec", "seed": 1},

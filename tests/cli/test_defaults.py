@@ -41,7 +41,7 @@ def defaults(command: Callable[..., Any]) -> dict[str, object]:
             ["host", "port", "titles", "log", "session_days", "keys", "rate", "durable"],
         ),
         (audit, DataConfig(), ["held_out", "min_user_interactions", "min_item_interactions"]),
-        (evaluate, Protocol("test"), ["split", "candidates", "seed"]),
+        (evaluate, Protocol("test"), ["candidates", "seed"]),
     ],
 )
 def test_the_defaults_of_a_command_are_the_librarys(
@@ -52,5 +52,6 @@ def test_the_defaults_of_a_command_are_the_librarys(
 
 def test_single_defaults_are_the_librarys() -> None:
     assert defaults(train)["checkpoint_every"] == CHECKPOINT_SECONDS
+    assert defaults(evaluate)["split"] == "test"
     assert defaults(thesis)["candidates"] == CANDIDATES
     assert defaults(index)["recall"] == defaults(index_of)["recall"]

@@ -101,7 +101,7 @@ def test_the_record_is_json(split: Split) -> None:
     assert json.loads(json.dumps(record, allow_nan=False)) == record
     assert list(record) == ["protocol", "num_users_evaluated", "metrics", "intervals", "audit"]
     assert record["protocol"] == {
-        "split": "test",
+        "part": "test",
         "candidates": "full",
         "filter_seen": True,
         "seed": 0,

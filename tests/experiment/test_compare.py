@@ -106,7 +106,7 @@ def test_a_line_tells_all_of_a_run(reference: LogReference, settings: list[str],
     } <= set(line)
     assert (line["model"], line["preset"], line["seed"], line["split"]) == ("gru4rec", "default", 3, "leave-one-out")
     assert line["config"] == configs(settings, 3, models=["gru4rec"])[0].model_dump(mode="json")
-    protocol = {"split": "test", "candidates": "full", "filter_seen": True, "seed": 0, "ties": "against the model"}
+    protocol = {"part": "test", "candidates": "full", "filter_seen": True, "seed": 0, "ties": "against the model"}
     assert line["protocol"] == protocol
     assert isinstance(line["history"], list)
     assert [epoch["epoch"] for epoch in line["history"]] == [1, 2]

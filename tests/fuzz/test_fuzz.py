@@ -226,7 +226,7 @@ def state_seed(ending: str) -> list[bytes]:
 
 RESULT = (
     b'{"model": "gsrec", "label": "gsrec", "seed": 1, "split": "leave-one-out", "metrics": {"NDCG@10": 0.1}, '
-    b'"protocol": {"split": "test", "candidates": "full", "filter_seen": true, "ties": "against the model"}}\n'
+    b'"protocol": {"part": "test", "candidates": "full", "filter_seen": true, "ties": "against the model"}}\n'
 )
 EXPORT = (
     b'{"format": 1, "version": "0.1.0", "model": "gsrec", "fingerprint": "0", "num_items": 3, "max_length": null, '

@@ -40,7 +40,7 @@ def make_record() -> MakeRecord:
                 "num_items": 300,
                 "num_interactions": 36000,
             },
-            "protocol": {"split": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"},
+            "protocol": {"part": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"},
             "split": "leave-one-out",
             "seed": seed,
             "config": {"model": {"name": label.split(":")[0]}, "seed": seed},

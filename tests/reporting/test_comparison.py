@@ -128,7 +128,7 @@ def test_other_data_is_an_error_that_names_the_runs(write_run: WriteRun) -> None
 
 
 def test_another_protocol_split_or_number_of_users_is_an_error(write_run: WriteRun) -> None:
-    sampled = {"split": "test", "candidates": "uniform:100", "filter_seen": True, "ties": "against the model"}
+    sampled = {"part": "test", "candidates": "uniform:100", "filter_seen": True, "ties": "against the model"}
     runs = [
         write_run("sasrec", [1, 2]),
         write_run("gsrec", [1, 2], protocol=sampled),
@@ -167,7 +167,7 @@ def test_a_trained_model_that_has_one_list_for_all_is_told(
 
 
 def test_the_seed_of_candidates_matters_only_where_some_are_drawn(write_run: WriteRun) -> None:
-    full = {"split": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"}
+    full = {"part": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"}
     drawn = full | {"candidates": "uniform:100"}
     first = [write_run("sasrec", [1, 2], protocol=full), write_run("gsrec", [1, 2], protocol=full | {"seed": 7})]
     assert len(compare_runs(first).models) == 2

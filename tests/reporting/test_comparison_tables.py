@@ -131,6 +131,6 @@ def test_the_protocol_is_said_above_every_table(write_run: WriteRun) -> None:
 )
 def test_a_title_tells_data_split_and_candidates(make_record: MakeRecord, candidates: str, among: str) -> None:
     record = make_record("sasrec", [1, 2])
-    protocol = {"split": "test", "candidates": candidates, "filter_seen": True, "ties": "against the model"}
+    protocol = {"part": "test", "candidates": candidates, "filter_seen": True, "ties": "against the model"}
     run = RunResult.model_validate({**record, "protocol": protocol, "run": None})
     assert metrics_table(compare_runs([run])).title == f"tiny, leave-one-out, {among}: 1 model"

@@ -71,7 +71,7 @@ def test_what_looks_equal_is_bold_together(comparisons: list[Comparison]) -> Non
 
 
 def test_a_row_names_its_candidates_where_they_are_not_the_full_catalogue(write_run: WriteRun) -> None:
-    protocol = {"split": "test", "candidates": "popularity:100", "filter_seen": True, "ties": "against the model"}
+    protocol = {"part": "test", "candidates": "popularity:100", "filter_seen": True, "ties": "against the model"}
     (ndcg, _) = overview_tables([compare_runs([write_run("gsrec", [1], protocol=protocol)])])
     assert ndcg.rows[0][0].text == "tiny, 100 by popularity"
     assert ndcg.below[0].startswith("Leave-one-out over the full catalogue where a row says nothing else. ")

@@ -180,3 +180,11 @@ def test_a_disk_that_fills_up_leaves_no_half_line(
     with pytest.raises(DataError, match="No space left on device"):
         append_result(path, make_record("gsrec", [1]))
     assert path.read_bytes() == before
+
+
+def test_a_result_of_an_earlier_version_calls_the_part_the_split(make_record: MakeRecord, tmp_path: Path) -> None:
+    record = make_record("sasrec", [1, 2])
+    earlier = {**record, "protocol": {"split": "validation", "candidates": "full", "filter_seen": True, "ties": "none"}}
+    written = append_result(tmp_path / "results.jsonl", earlier)
+    assert written.protocol.part == "validation"
+    assert json.loads((tmp_path / "results.jsonl").read_text(encoding="utf-8"))["protocol"]["part"] == "validation"

@@ -61,7 +61,7 @@ def test_what_the_thesis_leaves_open_stands_below(write_run: WriteRun) -> None:
 
 
 def test_a_sampled_protocol_and_missing_ranks_are_told_below(write_run: WriteRun) -> None:
-    sampled = {"split": "test", "candidates": "popularity:100", "filter_seen": True, "ties": "against the model"}
+    sampled = {"part": "test", "candidates": "popularity:100", "filter_seen": True, "ties": "against the model"}
     outcomes = our_outcomes([write_run("gsrec", [1, 2], protocol=sampled, run=None)], datasets=TINY)
     text = "\n".join(thesis_table(outcomes).below)
     assert "Ours, ML-1M. Metrics of sampled negatives need not keep the order" in text

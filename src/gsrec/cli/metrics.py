@@ -20,7 +20,7 @@ def print_metrics(title: str, result: RunResult) -> None:
     print_table(title, rows, header=("metric", "mean", "95% interval"))
     seen = "seen items left out" if protocol.filter_seen else "seen items are candidates"
     typer.echo(
-        f"{protocol.split} part of {result.split}, {result.num_users_evaluated:,} users, candidates: "
+        f"{protocol.part} part of {result.split}, {result.num_users_evaluated:,} users, candidates: "
         f"{protocol.candidates}, {seen}, ties {protocol.ties}"
     )
     sizes = f"{data.num_users:,} users, {data.num_items:,} items, {data.num_interactions:,} interactions"

@@ -26,13 +26,13 @@ class Protocol:
     """How targets are judged. Ties always count against the model.
 
     Attributes:
-        split: the part of the split whose events are the targets.
+        part: of the split, whose events are the targets.
         candidates: `full`, `popularity:N` or `uniform:N`.
         filter_seen: whether items of a user's history are no candidates.
         seed: of the sampled candidates.
     """
 
-    split: Part
+    part: Part
     candidates: str = "full"
     filter_seen: bool = True
     seed: int = 0
@@ -43,8 +43,8 @@ class Protocol:
         Raises:
             ConfigError: if the part or the candidates are unknown.
         """
-        if self.split not in ("validation", "test"):
-            raise ConfigError(f"the part to evaluate must be validation or test, found {self.split!r}")
+        if self.part not in ("validation", "test"):
+            raise ConfigError(f"the part to evaluate must be validation or test, found {self.part!r}")
         parse_candidates(self.candidates)
 
     @property
@@ -56,7 +56,7 @@ class Protocol:
         """
         seen = "" if self.filter_seen else "-keep-seen"
         seed = f"-seed{self.seed}" if self.seed else ""
-        return f"{self.split}-{self.candidates.replace(':', '-')}{seen}{seed}"
+        return f"{self.part}-{self.candidates.replace(':', '-')}{seen}{seed}"
 
     @property
     def ties(self) -> str:
@@ -93,7 +93,7 @@ class Evaluation:
     def __repr__(self) -> str:
         """Print the protocol and the leading metrics."""
         return (
-            f"Evaluation({self.protocol.split}, candidates={self.protocol.candidates}, targets={self.ranks.size:,}, "
+            f"Evaluation({self.protocol.part}, candidates={self.protocol.candidates}, targets={self.ranks.size:,}, "
             f"HR@10={self.metrics['HR@10']:.4f}, NDCG@10={self.metrics['NDCG@10']:.4f})"
         )
 
@@ -152,13 +152,13 @@ class Evaluator:
 
     @cached_property
     def _audit(self) -> Audit:
-        return audit(self.split, self.protocol.split)
+        return audit(self.split, self.protocol.part)
 
     @cached_property
     def _task(self) -> RankingTask:
-        targets = self.split.targets(self.protocol.split)
+        targets = self.split.targets(self.protocol.part)
         if not len(targets):
-            raise DataError(f"the {self.split.name} split has no {self.protocol.split} target to evaluate")
+            raise DataError(f"the {self.split.name} split has no {self.protocol.part} target to evaluate")
         sequences, rule = self.split.sequences, parse_candidates(self.protocol.candidates)
         drawn = None
         if rule.kind != "full":

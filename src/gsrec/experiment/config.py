@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 from gsrec.bundle.usage import Usage
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
-from gsrec.data.splits import Split, at_moments, global_temporal, last_n, leave_one_out
+from gsrec.data.splits import Part, Split, at_moments, global_temporal, last_n, leave_one_out
 from gsrec.description import Count, Description
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Protocol
@@ -69,13 +69,13 @@ class DataConfig(Usage):
             drop_duplicates=self.drop_duplicates,
         )
 
-    def protocol(self, split: Literal["validation", "test"], *, candidates: str = "full") -> Protocol:
+    def protocol(self, part: Part, *, candidates: str = "full") -> Protocol:
         """How targets are judged.
 
         Raises:
             ConfigError: if there are no such candidates.
         """
-        return Protocol(split, candidates, filter_seen=self.filter_seen)
+        return Protocol(part, candidates, filter_seen=self.filter_seen)
 
     def cut(self, sequences: Sequences) -> Split:
         """Cut histories into train, validation and test.

@@ -28,7 +28,7 @@ def conditions(comparison: Comparison) -> tuple[str, str]:
     seen = _seen_phrase(protocol)
     return (
         f"Data: {data.name} ({sizes}; fingerprint {data.fingerprint[:12]}).",
-        f"Protocol: {comparison.split} split, {protocol.split} part, {comparison.num_users_evaluated:,} users judged; "
+        f"Protocol: {comparison.split} split, {protocol.part} part, {comparison.num_users_evaluated:,} users judged; "
         f"candidates: {candidates_phrase(protocol.candidates)}; {seen}; ties count {protocol.ties}.",
     )
 

@@ -114,7 +114,7 @@ def _breakdown(
         title=f"{run.data.name}: {metric} by {by}",
         subtitle=f"{conditions_in_short(run)}\nbars: 95% intervals; n: targets",
         x_label=x_label,
-        y_label=f"{run.protocol.split.capitalize()} {metric}",
+        y_label=f"{run.protocol.part.capitalize()} {metric}",
     )
     return figures.image(figures.metric_by_bins(by_bin, words), "png")
 

@@ -40,7 +40,7 @@ class Published(Description):
     def is_of(self, comparison: Comparison) -> bool:
         """Whether it can stand beside a comparison."""
         protocol = (comparison.data.name, comparison.split, comparison.protocol.candidates)
-        return comparison.protocol.split == "test" and protocol == (self.data, self.split, self.candidates)
+        return comparison.protocol.part == "test" and protocol == (self.data, self.split, self.candidates)
 
 
 class _PublishedFile(Description):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError
 
 from gsrec.errors import DataError
 from gsrec.reporting.ranks import RANKS_FILE, UserRanks, read_ranks
@@ -34,9 +34,9 @@ class DataRecord(Record):
 
 
 class ProtocolRecord(Record):
-    """How a run was judged."""
+    """How a run was judged; earlier versions called the part of the split the split."""
 
-    split: str
+    part: str = Field(validation_alias=AliasChoices("part", "split"))
     candidates: str
     filter_seen: bool
     ties: str
@@ -66,7 +66,7 @@ class RunResult(Record):
     Attributes:
         label: the name under which runs with different seeds are one model.
         data: the log.
-        protocol: how ranks were taken; `split` is the part judged, validation or test.
+        protocol: how ranks were taken, of which part: validation or test.
         split: how the log was cut, for example "leave-one-out".
         metrics: the metric's name, its mean over targets.
         intervals: the metric's name, its 95% interval over users.
