@@ -3,9 +3,11 @@ from pathlib import Path
 import pytest
 
 from gsrec.errors import DataError
+from gsrec.reporting.comparison import compare_runs
 from gsrec.reporting.pages import fill_results_block, write_results_page
 from gsrec.reporting.plots import plots_available
 from gsrec.reporting.report import write_report
+from gsrec.reporting.results import read_results
 
 from .conftest import WriteRun
 
@@ -40,23 +42,24 @@ def test_a_folder_without_results_is_told(tmp_path: Path) -> None:
 def test_only_what_is_between_the_markers_is_filled(folder: Path) -> None:
     page = folder / "README.md"
     page.write_text("before\n<!-- results:start -->\nyesterday\n<!-- results:end -->\nafter\n")
-    fill_results_block([folder], page)
+    comparisons = [compare_runs(read_results(folder))]
+    fill_results_block(comparisons, page)
     text = page.read_text()
     assert text.startswith("before\n<!-- results:start -->\n### At a glance: NDCG@10")
     assert text.endswith("<!-- results:end -->\nafter\n")
     assert "yesterday" not in text
-    fill_results_block([folder], page)
+    fill_results_block(comparisons, page)
     assert page.read_text() == text
 
 
 def test_a_page_to_fill_that_is_not_there_is_named(folder: Path) -> None:
     with pytest.raises(DataError, match=r"cannot read the page .*nowhere\.md: .*No such file"):
-        fill_results_block([folder], folder / "nowhere.md")
+        fill_results_block([], folder / "nowhere.md")
 
 
 def test_a_page_without_markers_is_left_alone(folder: Path) -> None:
     page = folder / "README.md"
     page.write_text("no place\n<!-- results:end -->\n")
     with pytest.raises(DataError, match="has no place for results"):
-        fill_results_block([folder], page)
+        fill_results_block([], page)
     assert page.read_text() == "no place\n<!-- results:end -->\n"

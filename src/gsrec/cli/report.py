@@ -24,15 +24,17 @@ def report(
     """Write one page of several comparisons: what they come to, tables, tests and plots."""
     from gsrec.cli.console import print_json
     from gsrec.experiment.config import as_now
-    from gsrec.reporting.pages import check_results_page, fill_results_block, write_results_page
+    from gsrec.reporting.pages import around_block, check_results_page, fill_results_block, write_results_page
     from gsrec.reporting.published import read_published
 
     theirs = read_published(published) if published else ()
     for page in (out, fill or out):
         check_results_page(folders, page)
     if fill is not None:
-        fill_results_block(folders, fill, published=theirs, as_now=as_now)
-    write_results_page(folders, out, published=theirs, as_now=as_now)
+        around_block(fill)  # what cannot be filled is better known now
+    comparisons = write_results_page(folders, out, published=theirs, as_now=as_now)
+    if fill is not None:
+        fill_results_block(comparisons, fill, theirs)
     if as_json:
         print_json({"out": str(out), "filled": str(fill) if fill else None})
     else:

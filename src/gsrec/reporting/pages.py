@@ -9,7 +9,7 @@ from pathlib import Path
 from gsrec.errors import ConfigError, DataError
 from gsrec.files import write_text
 from gsrec.places import check_page
-from gsrec.reporting.comparison import compare_runs
+from gsrec.reporting.comparison import Comparison
 from gsrec.reporting.overview import overview_tables
 from gsrec.reporting.plots import plots_available
 from gsrec.reporting.published import Published
@@ -33,7 +33,7 @@ def write_results_page(
     *,
     published: Sequence[Published] = (),
     as_now: AsNow = lambda config: config,
-) -> None:
+) -> list[Comparison]:
     """Write the report of every folder anew, of all that is recorded there, and one page of them all.
 
     Args:
@@ -42,15 +42,21 @@ def write_results_page(
         published: what others came to.
         as_now: as for `read_results`.
 
+    Returns:
+        What was compared, in the order of the folders.
+
     Raises:
         DataError: if a folder holds no results that can be compared, or the page cannot be written.
     """
     plots = plots_available()
-    reports = [write_report(read_results(one, as_now=as_now), one, plots=plots, published=published) for one in folders]
-    several = [report.comparison for report in reports] if len(reports) > 1 else []
-    overview = to_markdown(overview_tables(several, published) if several else ())
+    comparisons = [
+        write_report(read_results(one, as_now=as_now), one, plots=plots, published=published).comparison
+        for one in folders
+    ]
+    overview = to_markdown(overview_tables(comparisons, published) if len(comparisons) > 1 else ())
     texts = [_linked((folder / TABLE_FILE).read_text(encoding="utf-8"), folder, page) for folder in folders]
     write_text(page, "\n".join([HEAD, *([overview] if overview else []), *texts]))
+    return comparisons
 
 
 def check_results_page(folders: Sequence[Path], page: Path) -> None:
@@ -65,23 +71,27 @@ def check_results_page(folders: Sequence[Path], page: Path) -> None:
         raise ConfigError(f"{page} is a part of a comparison, which would be lost. Give another name.")
 
 
-def fill_results_block(
-    folders: Sequence[Path],
-    page: Path,
-    *,
-    published: Sequence[Published] = (),
-    as_now: AsNow = lambda config: config,
-) -> None:
+def fill_results_block(comparisons: Sequence[Comparison], page: Path, published: Sequence[Published] = ()) -> None:
     """Put what several comparisons come to between a page's two markers.
 
     Args:
-        folders: what comparisons wrote.
+        comparisons: of any data and protocols.
         page: a markdown file with the markers `<!-- results:start -->` and `<!-- results:end -->`.
         published: what others came to.
-        as_now: as for `read_results`.
 
     Raises:
-        DataError: if a folder holds no results, or the page cannot be read or has no markers.
+        DataError: if the page cannot be read or written, or has no markers.
+    """
+    before, after = around_block(page)
+    tables = to_markdown(overview_tables(comparisons, published))
+    write_text(page, f"{before}{BLOCK_START}\n{tables}{BLOCK_END}{after}")
+
+
+def around_block(page: Path) -> tuple[str, str]:
+    """What stands before and after a page's two markers.
+
+    Raises:
+        DataError: if the page cannot be read or has no markers.
     """
     try:
         text = page.read_text(encoding="utf-8")
@@ -91,9 +101,7 @@ def fill_results_block(
     _, end, after = rest.partition(BLOCK_END)
     if not (start and end):
         raise DataError(f"{page} has no place for results: expected {BLOCK_START} and {BLOCK_END}, each on a line")
-    comparisons = [compare_runs(read_results(folder, as_now=as_now)) for folder in folders]
-    tables = overview_tables(comparisons, published)
-    write_text(page, f"{before}{start}\n{to_markdown(tables)}{end}{after}")
+    return before, after
 
 
 def _linked(text: str, folder: Path, page: Path) -> str:
