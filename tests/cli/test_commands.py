@@ -536,7 +536,8 @@ def test_report_puts_comparisons_on_a_page(gsrec: Gsrec, small_log: Path) -> Non
     assert "poprec" in Path("readme.md").read_text(encoding="utf-8")
     Path("others.toml").write_text(PUBLISHED, encoding="utf-8")
     gsrec("report", "results", "--out", "page.md", "--fill", "readme.md", "--published", "others.toml")
-    assert "LRURec, published" in Path("readme.md").read_text(encoding="utf-8")
+    assert "0.9000 (LRURec)" in Path("readme.md").read_text(encoding="utf-8")
+    assert "LRURec, published" in Path("page.md").read_text(encoding="utf-8")
 
 
 def test_thesis_is_whole(gsrec: Gsrec, small_log: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
