@@ -11,7 +11,7 @@ from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import ConfigError
 from gsrec.experiment import plan as planning
 from gsrec.experiment.configure import run_config
-from gsrec.experiment.plan import Plan, available_bytes, peak_bytes, plan_training
+from gsrec.experiment.plan import Plan, available_bytes, forget_peak, peak_bytes, plan_training
 from gsrec.models import SASRec, SASRecConfig
 from gsrec.training.training import Training
 
@@ -50,6 +50,15 @@ def test_the_memory_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert available_bytes() is None
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the system cannot forget the peak")
+def test_what_was_freed_before_the_steps_hides_nothing_of_them() -> None:
+    freed = np.ones(2**27)  # a GiB
+    before = peak_bytes()
+    del freed
+    forget_peak()
+    assert peak_bytes() < before - 2**29
+
+
 def test_where_memory_is_unknown_everything_is_tried(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "available_bytes", lambda: None)
     plan = planned(split)
@@ -63,7 +72,7 @@ def test_where_memory_is_unknown_everything_is_tried(split: Split, monkeypatch: 
 def test_what_will_not_fit_is_not_tried(
     settings: tuple[str, ...], first: str, split: Split, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    peaks = iter([1_400, 1_800, 2_600])  # with a row, with an eighth, with a quarter
+    peaks = iter([1_300, 1_400, 1_800, 2_600])  # before, with a row, with an eighth, with a quarter
     sizes: list[int] = []
     monkeypatch.setattr(planning, "peak_bytes", lambda: next(peaks))
     monkeypatch.setattr(planning, "available_bytes", lambda: 3_000)
@@ -82,7 +91,7 @@ def test_what_will_not_fit_is_not_tried(
 
 
 def test_what_does_not_grow_with_a_batch_is_not_multiplied(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
-    peaks = iter([2**40, 2**40 + 10, 2**40 + 20, 2**40 + 40, 2**40 + 80])
+    peaks = iter([0, 2**40, 2**40 + 10, 2**40 + 20, 2**40 + 40, 2**40 + 80])
     monkeypatch.setattr(planning, "peak_bytes", lambda: next(peaks, 2**40 + 80))
     monkeypatch.setattr(planning, "available_bytes", lambda: 2**40 + 80)
     monkeypatch.setattr(Training, "step", lambda self, rows: None)

@@ -9,6 +9,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -110,6 +111,8 @@ def plan_training(split: Split, config: RunConfig, *, on_stage: Callable[[str], 
         sizes = [rows.size * int((batches.ends - batches.starts)[rows].max()) for rows in order]
         training.model.train()
         on_stage("the largest batches")
+        before = peak_bytes()
+        forget_peak()  # of reading the log and of the start, which would hide what steps take
         peak = _approach(training, batches.batch(order[int(np.argmax(sizes))]), available)
         seconds = validation = None
         if available is None or peak <= available:
@@ -118,6 +121,8 @@ def plan_training(split: Split, config: RunConfig, *, on_stage: Callable[[str], 
             on_stage("a part of a validation")
             validation = _seconds_a_validation(training, model, split, filter_seen=config.data.filter_seen)
             peak = max(peak, peak_bytes(), _resident_bytes() + _copied_bytes(training))
+    peak = max(before, peak)
+    fits = available is None or peak <= available
     return Plan(
         num_steps=len(order),
         num_parameters=num_parameters(model),
@@ -127,14 +132,20 @@ def plan_training(split: Split, config: RunConfig, *, on_stage: Callable[[str], 
         seconds_a_validation=validation,
         peak_bytes=peak,
         available_bytes=available,
-        advice=_advice(config, split, fits=available is None or peak <= available),
+        advice=_advice(config, split, fits=fits),
     )
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has had so far."""
+    """The most memory that this process has had so far, or since `forget_peak`."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def forget_peak() -> None:
+    """Have `peak_bytes` count from what this process has now, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def available_bytes() -> int | None:
