@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gsrec.experiment.folder import CHECKPOINTS_FOLDER
+from gsrec.bundle import CHECKPOINTS_FOLDER
 
 Tally = Callable[[str, int, int], None]
 

@@ -260,3 +260,6 @@ def test_a_recommender_of_a_bundle_or_a_run(tmp_path: Path) -> None:
         assert Recommender.load(folder).recommend(["tea"], 1).items == ("ham",)
     with pytest.raises(BundleError, match="holds no trained model"):
         Recommender.load(tmp_path)
+    (tmp_path / "begun" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(BundleError, match="begun holds a training that was not finished"):
+        Recommender.load(tmp_path / "begun")

@@ -40,6 +40,9 @@ from gsrec.models.protocols import SequenceEncoder, Step, StreamingEncoder
 BUNDLE_FOLDER = "bundle"
 """Where the folder of a run has its bundle."""
 
+CHECKPOINTS_FOLDER = "checkpoints"
+"""Where the folder of a run keeps its training as long as it goes on."""
+
 RUN_FILE = "run.json"
 """What is in the folder of a run that is done."""
 
@@ -141,11 +144,10 @@ def bundle_place(path: Path) -> Path:
     Raises:
         BundleError: if the run is not done.
     """
-    if not is_there(path / BUNDLE_FOLDER):
-        return path
-    if not (path / RUN_FILE).exists():
+    is_run = is_there(path / BUNDLE_FOLDER)
+    if (is_run or (path / CHECKPOINTS_FOLDER).is_dir()) and not (path / RUN_FILE).exists():
         raise BundleError(unfinished(path))
-    return path / BUNDLE_FOLDER
+    return path / BUNDLE_FOLDER if is_run else path
 
 
 def unfinished(run: Path) -> str:

@@ -6,7 +6,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gsrec.bundle import BUNDLE_FOLDER, RUN_FILE, Bundle, DataFacts, check_place, load_bundle, unfinished
+from gsrec.bundle import (
+    BUNDLE_FOLDER,
+    CHECKPOINTS_FOLDER,
+    RUN_FILE,
+    Bundle,
+    DataFacts,
+    check_place,
+    load_bundle,
+    unfinished,
+)
 from gsrec.data.columns import Columns
 from gsrec.description import Description, first_problem
 from gsrec.errors import BundleError, ConfigError
@@ -15,7 +24,7 @@ from gsrec.places import check_folder, shown
 from gsrec.reporting.ranks import RANKS_FILE
 from gsrec.reporting.results import RESULTS_FILE, EpochRecord, TrainingRecord
 
-HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER = "history.jsonl", "metrics.json", "checkpoints"
+HISTORY_FILE, METRICS_FILE = "history.jsonl", "metrics.json"
 OF_A_TRAINING = {HISTORY_FILE, METRICS_FILE, CHECKPOINTS_FOLDER, BUNDLE_FOLDER, RANKS_FILE}
 """What the folder of a run may hold before it is done, or done again."""
 

@@ -14,14 +14,13 @@ from typing import Any
 import torch
 
 from gsrec import __version__
-from gsrec.bundle import BUNDLE_FOLDER, RUN_FILE, Bundle, DataFacts, save_bundle
+from gsrec.bundle import BUNDLE_FOLDER, CHECKPOINTS_FOLDER, RUN_FILE, Bundle, DataFacts, save_bundle
 from gsrec.data.catalogue import SOURCES
 from gsrec.data.splits import Split
 from gsrec.errors import BundleError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.experiment.config import RunConfig, as_now
 from gsrec.experiment.folder import (
-    CHECKPOINTS_FOLDER,
     HISTORY_FILE,
     METRICS_FILE,
     LogReference,
