@@ -41,7 +41,7 @@ def test_the_protocol_and_what_was_cut_stand_above(write_run: WriteRun) -> None:
     assert above[0].startswith("Ours, ML-1M. Data: tiny (1,200 users")
     assert above[1].startswith("Ours, ML-1M. Protocol: leave-one-out split, test part, 2 users judged")
     assert above[2] == (
-        "Ours was run otherwise than the thesis: width 8, not 500; length 20, not 300. "
+        "Ours was run with other settings than the thesis: width 8, not 500, length 20, not 300. "
         "Its numbers do not answer for the thesis's own."
     )
 

@@ -51,8 +51,8 @@ class ThesisReport:
 
     @property
     def _ours(self) -> str:
-        """Whose the second answers are, and with what they cannot be trusted."""
-        return f"Ours, run otherwise ({'; '.join(self.cuts)})" if self.cuts else "Ours"
+        """Whose the second answers are, and whether they are of the thesis's settings."""
+        return "Ours, with other settings" if self.cuts else "Ours"
 
     def record(self) -> dict[str, object]:
         """The whole report as JSON."""
