@@ -88,7 +88,8 @@ def _size(outcomes: Sequence[Outcome], cuts: Sequence[str]) -> str:
         places, taken = sum(len(one.headline) for one in thesis_outcomes()), sum(len(one.headline) for one in outcomes)
         told = "" if taken == places else f", as far as it was run: {taken} of {places} models and logs"
         return f"Ours was run at the thesis's full size{told}."
-    return f"Ours was run with other settings than the thesis: {', '.join(cuts)}. Its numbers do not answer for the thesis's own."
+    told = f"Ours was run with other settings than the thesis: {', '.join(cuts)}"
+    return f"{told}. Its numbers do not answer for the thesis's own."
 
 
 def _audit(outcome: Outcome) -> str:
