@@ -36,6 +36,11 @@ class Targets:
         """The number of targets M."""
         return int(self.users.size)
 
+    @property
+    def history_lengths(self) -> np.ndarray:
+        """(M,) int64, how many events are before each."""
+        return np.asarray(self.positions - self.starts)
+
     def at(self, places: np.ndarray) -> Targets:
         """Some of them: those at these places (n,) int64."""
         return Targets(self.users[places], self.starts[places], self.positions[places])

@@ -139,7 +139,7 @@ class Evaluator:
             users=targets.users,
             ranks=ranks,
             num_candidates=self._task.num_candidates,
-            history_lengths=targets.positions - targets.starts,
+            history_lengths=targets.history_lengths,
             target_popularity=popularity,
             metrics=summarise(ranks) | self._list_metrics(top_items),
             intervals=_intervals(ranks, targets.users),

@@ -96,9 +96,9 @@ class RankingTask:
         self._check(scorer)
         ranks = np.zeros(len(self.targets), dtype=np.int64)
         top_items = np.zeros((ranks.size, TOP), dtype=np.int32)
-        done, lengths = 0, self.targets.positions - self.targets.starts
+        done = 0
         for rows in tiles(
-            lengths,
+            self.targets.history_lengths,
             num_items=self.sequences.num_items,
             max_length=scorer.max_length,
             memory_budget=memory_budget,

@@ -207,8 +207,7 @@ def _seconds_a_place(training: Training, batches: Iterable[np.ndarray]) -> float
 
 def _seconds_a_validation(training: Training, scorer: Scorer, split: Split, *, filter_seen: bool) -> float:
     targets, num_items = split.targets("validation"), split.sequences.num_items
-    lengths = targets.positions - targets.starts
-    parts = list(tiles(lengths, num_items=num_items, max_length=scorer.max_length))
+    parts = list(tiles(targets.history_lengths, num_items=num_items, max_length=scorer.max_length))
     stride = max(1, len(parts) // TILES_TO_TRY)
     tried = parts[stride // 2 :: stride]  # whole tiles: how long one takes goes by its longest history
     some = targets.at(np.concatenate(tried))
