@@ -120,8 +120,7 @@ def test_train_tells_epochs_and_writes_a_run(gsrec: Gsrec, small_log: Path, fold
     assert lines[3].startswith("note: products in ")
     assert [line.split(",")[0] for line in lines[4:]] == ["gru4rec: epoch 1", "gru4rec: epoch 2"]
     found = sorted(str(path.relative_to("run")) for path in Path("run").rglob("*") if path.is_file())
-    weights = [f"{place}.safetensors" for place in ("bundle/weights", "checkpoints/best")]
-    weights.append("bundle/popularity.safetensors")
+    weights = ["bundle/weights.safetensors", "bundle/popularity.safetensors"]
     told = ["bundle/manifest.json", "bundle/vocabulary.json", "history.jsonl", "metrics.json", "run.json"]
     assert found == sorted([*weights, *told])
 

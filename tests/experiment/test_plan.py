@@ -29,6 +29,7 @@ def planned(split: Split, *settings: str) -> Plan:
 
 
 def test_a_plan_tells_time_and_memory(split: Split) -> None:
+    before = peak_bytes()
     plan = planned(split, "precision=float32")
     assert plan.fits
     assert plan.advice == ()
@@ -38,7 +39,7 @@ def test_a_plan_tells_time_and_memory(split: Split) -> None:
     assert plan.seconds_an_epoch > 0
     assert plan.seconds_a_validation is not None
     assert 0 < plan.seconds_a_validation < 60
-    assert 2**26 < plan.peak_bytes <= peak_bytes() + 2**24
+    assert 2**26 < plan.peak_bytes <= max(before, peak_bytes()) + 2**24
     assert plan.seconds_to_begin > 0
     assert plan.record()["fits"] is True
 

@@ -66,7 +66,7 @@ def test_the_experiment_is_written_and_not_run_twice(logs: Path, tmp_path: Path)
     ]
     assert report.cuts == FAST
     assert report.markdown() in (out / "thesis.md").read_text(encoding="utf-8")
-    assert "embedding_size=4; recurrent_size=4; max_length=5; epochs=1" in report.markdown()
+    assert "embedding_size=4, recurrent_size=4, max_length=5, epochs=1" in report.markdown()
     assert json.loads((out / "thesis.json").read_text(encoding="utf-8"))["cuts"] == list(FAST)
     for name in ("ml-1m", "amazon-beauty-bert4rec"):
         assert len((out / name / "results.jsonl").read_text(encoding="utf-8").splitlines()) == len(THESIS_MODELS)
