@@ -110,11 +110,11 @@ class Bundle:
 
     @cached_property
     def item_lengths(self) -> Tensor | None:
-        """(V + 1,), how long the item vectors are, at least a trace; None: the model has none."""
+        """(V + 1,), how long the item vectors are, at least 1e-12, as padding's is zero; None: there are none."""
         if not isinstance(self.model, SequenceEncoder):
             return None
         lengths: Tensor = self.model.item_weights.detach().norm(dim=1)
-        return lengths.clamp_min(torch.finfo(torch.float32).tiny)
+        return lengths.clamp_min(1e-12)
 
     @cached_property
     def step(self) -> Step | None:

@@ -70,7 +70,7 @@ class Plan:
     @property
     def fits(self) -> bool:
         """Whether there is memory enough."""
-        return self.available_bytes is None or self.peak_bytes <= self.available_bytes
+        return _fits(self.peak_bytes, self.available_bytes)
 
     def seconds_at_most(self, epochs: int, validate_every: int) -> float | None:
         """The time of so many epochs and their validations; None where even one batch does not fit."""
@@ -115,14 +115,13 @@ def plan_training(split: Split, config: RunConfig, *, on_stage: Callable[[str], 
         forget_peak()  # of reading the log and of the start, which would hide what steps take
         peak = _approach(training, batches.batch(order[int(np.argmax(sizes))]), available)
         seconds = validation = None
-        if available is None or peak <= available:
+        if _fits(peak, available):
             on_stage(f"{SECONDS_TO_TRY:g} seconds of steps")
             seconds = sum(sizes) * _seconds_a_place(training, map(batches.batch, order))
             on_stage("a part of a validation")
             validation = _seconds_a_validation(training, model, split, filter_seen=config.data.filter_seen)
             peak = max(peak, peak_bytes(), _resident_bytes() + _copied_bytes(training))
     peak = max(before, peak)
-    fits = available is None or peak <= available
     return Plan(
         num_steps=len(order),
         num_parameters=num_parameters(model),
@@ -132,8 +131,13 @@ def plan_training(split: Split, config: RunConfig, *, on_stage: Callable[[str], 
         seconds_a_validation=validation,
         peak_bytes=peak,
         available_bytes=available,
-        advice=_advice(config, split, fits=fits),
+        advice=_advice(config, split, fits=_fits(peak, available)),
     )
+
+
+def _fits(needed: int, available: int | None) -> bool:
+    """Whether there is memory enough, as far as the system tells."""
+    return available is None or needed <= available
 
 
 def peak_bytes() -> int:
@@ -186,7 +190,7 @@ def _approach(training: Training, largest: np.ndarray, available: int | None) ->
     fixed = peak = peak_bytes()
     for share in SHARES:
         of_part = peak - fixed  # tried last, half as many rows
-        if available is not None and fixed + 2 * of_part > available:
+        if not _fits(fixed + 2 * of_part, available):
             return fixed + 2 * share * of_part
         training.step(torch.from_numpy(largest[: max(1, len(largest) // share)]))
         peak = peak_bytes()
