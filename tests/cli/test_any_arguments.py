@@ -15,7 +15,7 @@ COLUMNS = ("--user-column", "--item-column", "--time-column")
 FEWEST = ("--min-user-interactions", "--min-item-interactions")
 COMMANDS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("data", "describe", LOG): (*COLUMNS, *FEWEST),
-    ("audit", LOG): ("--held-out", *COLUMNS, *FEWEST),
+    ("audit", LOG): ("--held-out", "--config", "--set", *COLUMNS, *FEWEST),
     ("plan", LOG): ("--model", "--preset", "--config", "--set", "--seed", *COLUMNS, *FEWEST),
     ("evaluate", RUN): ("--split", "--candidates", "--keep-seen", "--seed", "--log"),
     ("recommend", RUN): ("--history", "--users", "--everybody", "-k", "--exclude", "--only", "--keep-seen"),

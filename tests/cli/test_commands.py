@@ -446,6 +446,17 @@ def test_audit(gsrec: Gsrec, small_log: Path) -> None:
     assert "note: last-50: every user is too short" in err
 
 
+def test_an_audit_is_of_the_events_that_training_counts(gsrec: Gsrec) -> None:
+    rows = [f"u{user},i{item},{item}" for user in range(3) for item in (1, 2, 3, 3, 4) for _ in range(2)]
+    Path("log.csv").write_text("\n".join(["user_id,item_id,time", *rows]), encoding="utf-8")
+    Path("counts.toml").write_text("[data]\ndrop_duplicates = true\n", encoding="utf-8")
+    ways = ((), ("--set", "drop_duplicates=true"), ("--config", "counts.toml"))
+    told = [json.loads(gsrec("audit", "log.csv", *given, "--json")[1]) for given in ways]
+    assert [one["splits"][0]["audit"]["time_ties"] for one in told] == [1, 0, 0]
+    code, _, err = gsrec("audit", "log.csv", "--set", "epochs=3")
+    assert (code, "training.epochs has no effect" in err) == (2, True)
+
+
 def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gsrec("train", small_log, "--model", "gsrec", *SIZES, "--out", "run")[0] == 0
     code, out, err = gsrec("verify", "run", small_log, "--json")

@@ -40,7 +40,7 @@ def defaults(command: Callable[..., Any]) -> dict[str, object]:
             Settings((Path("shop"),)),
             ["host", "port", "titles", "log", "session_days", "keys", "rate", "durable"],
         ),
-        (audit, DataConfig(), ["held_out", "min_user_interactions", "min_item_interactions"]),
+        (audit, DataConfig(), ["held_out"]),
         (evaluate, Protocol("test"), ["candidates", "seed"]),
     ],
 )

@@ -74,7 +74,7 @@ def gsrec(version: Version = False) -> None:
 def main() -> None:
     """Run the command line; an error is one message on stderr, and never a traceback unless it is asked for."""
     try:
-        app()
+        app(prog_name="gsrec")
     except SystemExit as end:
         if end.code == INTERRUPTED:
             _end("stopped by Ctrl-C before it was done", INTERRUPTED)

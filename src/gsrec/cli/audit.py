@@ -13,15 +13,15 @@ def audit(
     log: options.LogArgument,
     *,
     held_out: Annotated[int, typer.Option(min=1, help="Events of each user in validation, and as many in test.")] = 1,
-    min_user_interactions: Annotated[int, typer.Option(help="Leave out users with fewer interactions.")] = 3,
-    min_item_interactions: Annotated[int, typer.Option(help="Leave out items with fewer interactions.")] = 1,
+    given: options.SettingOptions,
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
     """Tell for each way to split a log how many targets are older than training, cold, tied in time, or repeats.
 
-    A target older than a training event was learned about from its future; a cold one is a miss for every model; of two
-    tied in time, only the file's order says which is the target; a repeat is a miss where seen items are filtered.
+    Counted are the events that would be trained on by the same settings. A target older than a training event was
+    learned about from its future; a cold one is a miss for every model; of two tied in time, only the file's order says
+    which is the target; a repeat is a miss where seen items are filtered.
     """
     from dataclasses import asdict
 
@@ -29,10 +29,12 @@ def audit(
     from gsrec.data.columns import Columns
     from gsrec.data.sources import open_log
     from gsrec.evaluation.audit import audit_log
+    from gsrec.experiment.configure import RunRequest
 
+    counted = RunRequest("poprec", file=given.config, settings=given.texts).config().data
     with progress_bar(log, quiet=output.quiet) as progress:
         opened = open_log(log, columns=Columns(*columns.names), progress=progress)
-    kept = opened.filtered(min_user_interactions=min_user_interactions, min_item_interactions=min_item_interactions)
+    kept = counted.filtered(opened)
     audits, left_out = audit_log(kept.to_sequences(), held_out=held_out)
     if output.as_json:
         print_json(

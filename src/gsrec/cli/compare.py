@@ -26,6 +26,7 @@ def compare(
         Path | None, typer.Option(metavar="FILE.toml", help="Further presets, as [name.model] and [name.training].")
     ] = None,
     given: options.SettingOptions,
+    seed: options.Seed = 1,
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
@@ -43,7 +44,7 @@ def compare(
     from gsrec.reporting.report import write_report
     from gsrec.reporting.tables import to_terminal
 
-    names, numbers = models.split(","), range(given.seed, given.seed + seeds)
+    names, numbers = models.split(","), range(seed, seed + seeds)
     configs = partial(run_configs, names, numbers, file=given.config, settings=given.texts, presets_file=presets)
     first = configs()[0]
     reference = LogReference.of(log, Columns(*columns.names))

@@ -54,7 +54,6 @@ class SettingOptions:
         typer.Option("--config", metavar="FILE.toml", help="Settings in sections data, model and training."),
     ] = None
     settings: Settings = None
-    seed: Seed = 1
     min_user_interactions: Annotated[
         int | None, typer.Option(help="Leave out users with fewer interactions.  [default: 3]", show_default=False)
     ] = None

@@ -13,6 +13,7 @@ def plan(
     model: options.TrainedModel = "gsrec",
     preset: options.Preset = "default",
     given: options.SettingOptions,
+    seed: options.Seed = 1,
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
@@ -24,7 +25,7 @@ def plan(
     from gsrec.experiment.plan import plan_training
     from gsrec.experiment.prepare import prepare_suited
 
-    request = RunRequest(model, preset, given.config, given.texts, given.seed)
+    request = RunRequest(model, preset, given.config, given.texts, seed)
     reference = LogReference.of(log, Columns(*columns.names))
     with progress_bar(log, quiet=output.quiet) as progress:
         chosen, split, notes = prepare_suited(reference, request, progress=progress)

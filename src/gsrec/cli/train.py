@@ -23,6 +23,7 @@ def train(
         float, typer.Option(min=0, metavar="SECONDS", help="Between checkpoints; each epoch ends with one as well.")
     ] = 300.0,
     given: options.SettingOptions,
+    seed: options.Seed = 1,
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
@@ -37,7 +38,7 @@ def train(
     from gsrec.experiment.folder import LogReference, claim
     from gsrec.experiment.prepare import prepare_suited
 
-    request = RunRequest(model, preset, given.config, given.texts, given.seed)
+    request = RunRequest(model, preset, given.config, given.texts, seed)
     reference = LogReference.of(log, Columns(*columns.names))
     if not resume:
         claim(out)

@@ -19,6 +19,7 @@ def tune(
     trials: Annotated[int, typer.Option(min=1, help="How many trials the study is to have.")] = 20,
     preset: options.Preset = "default",
     given: options.SettingOptions,
+    seed: options.Seed = 1,
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
@@ -35,7 +36,7 @@ def tune(
     from gsrec.reporting.plots import plots_available
     from gsrec.reporting.study import write_study_plot
 
-    request = RunRequest(model, preset, given.config, given.texts, given.seed)
+    request = RunRequest(model, preset, given.config, given.texts, seed)
     reference = LogReference.of(log, Columns(*columns.names))
     with progress_bar(log, quiet=output.quiet) as progress:
         split, notes = prepare(reference, request.config(), progress=progress)
