@@ -8,9 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pydantic import BaseModel
@@ -19,13 +23,15 @@ from gsrec.evaluation.significance import SIGNIFICANT
 from gsrec.experiment.config import as_now
 from gsrec.files import replacing, write_text
 from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary, compare_runs
-from gsrec.reporting.comparison_tables import mean_and_deviation
 from gsrec.reporting.figures import COLOURS, GREY, image
 from gsrec.reporting.phrases import conditions, duration
-from gsrec.reporting.results import read_results
+from gsrec.reporting.results import RunResult, group_by_model, read_results
 from gsrec.reporting.tables import Cell, Column, Table, to_markdown
 
 REFERENCE = "gsrec"
+FURTHER = ("Validation", "Parameters", "Epoch")
+"""What is told of a model on a data set besides its test and the difference to GSRec."""
+
 HEAD = """# What GSRec is without each of its parts
 
 Written by `make ablations`. One thing is changed at a time ([presets](../experiments/ablations.toml)); all else is
@@ -40,9 +46,12 @@ in its attention blocks keeps the one behind the recurrence, which the thesis la
 and start as GSRec has them, but the attention of their papers, over the whole row by position, and no feed-forward
 behind the recurrence; GAT4Rec and FDG-Trans have other parts besides.
 
-Differences are to GSRec as it is, over the same users, with 95% intervals; bold: p below {significant} by the
-paired randomisation test after Holm's correction for all {tests} tests of a data set. They are about these trained
-models, not about other seeds. Seconds an epoch are of one thread, beside other work, so no more than a hint.
+{seeds}
+
+Differences are to GSRec as it is, over the same users, each user's value being the mean over seeds, with 95% intervals;
+bold: p below {significant} by the paired randomisation test after Holm's correction for all {tests} tests of a data
+set. They are about these trained models, not about other seeds. Validation is what chose the epoch, and what a design
+is chosen by. Seconds an epoch are of one thread, beside other work, so no more than a hint.
 """
 
 
@@ -62,23 +71,47 @@ class Question(BaseModel, frozen=True):
     missing: tuple[str, ...] = ()
 
 
-def run_of(question: Question, comparisons: Sequence[Comparison]) -> Question:
+@dataclass(frozen=True)
+class Ablation:
+    """The runs of one data set, by model, and how they compare."""
+
+    runs: Mapping[str, Sequence[RunResult]]
+    comparison: Comparison
+
+    @cached_property
+    def models(self) -> Mapping[str, ModelSummary]:
+        """What the models came to, by their labels."""
+        return {model.label: model for model in self.comparison.models}
+
+    def validation(self, label: str) -> list[float]:
+        """What chose the epoch of each run of a model: the best on validation."""
+        runs = self.runs[label]
+        return [max(one.validation[HEADLINE_METRIC] for one in run.history if one.validation) for run in runs]
+
+
+def read_ablation(file: Path) -> Ablation:
+    """The runs of a results file."""
+    runs = read_results(file, as_now=as_now)
+    return Ablation(group_by_model(runs), compare_runs(runs, reference=REFERENCE))
+
+
+def run_of(question: Question, ablations: Sequence[Ablation]) -> Question:
     """The question about those of its models that were run on a data set at least."""
-    known = {label for comparison in comparisons for label in summaries(comparison)}
+    known = {label for ablation in ablations for label in ablation.models}
     models = {meant: label for meant, label in question.models.items() if label in known}
     missing = tuple(meant for meant in question.models if meant not in models)
     return question.model_copy(update={"models": models, "missing": missing})
 
 
-def table(question: Question, comparisons: Sequence[Comparison]) -> Table:
+def table(question: Question, ablations: Sequence[Ablation]) -> Table:
     """The question's models as rows, the data sets as columns."""
     headings = [
         heading
-        for comparison in comparisons
-        for heading in (f"{comparison.data.name}: {HEADLINE_METRIC}", "Difference", "Parameters", "Epoch")
+        for ablation in ablations
+        for heading in (f"{ablation.comparison.data.name}: {HEADLINE_METRIC}", "Difference", *FURTHER)
     ]
     rows = [
-        (Cell(meant), *(cell for comparison in comparisons for cell in cells(label, comparison)))
+        (Cell(meant), *(cell for ablation in ablations for cell in cells(label, ablation)))
         for meant, label in question.models.items()
     ]
     return Table(
@@ -93,32 +126,38 @@ def _not_run(question: Question) -> tuple[str, ...]:
     return (f"Not run yet: {'; '.join(question.missing)}.",) if question.missing else ()
 
 
-def cells(label: str, comparison: Comparison) -> Iterator[Cell]:
+def cells(label: str, ablation: Ablation) -> Iterator[Cell]:
     """What one model came to on one data set."""
-    model = summaries(comparison).get(label)
+    model = ablation.models.get(label)
     if model is None:
-        yield from [Cell("not run")] + [Cell("")] * 3
+        yield from [Cell("not run")] + [Cell("")] * (1 + len(FURTHER))
         return
-    yield Cell(mean_and_deviation(model, HEADLINE_METRIC))
-    pair = comparison.significance.between(label, REFERENCE)
+    yield Cell(over_seeds([run.metrics[HEADLINE_METRIC] for run in ablation.runs[label]]))
+    pair = ablation.comparison.significance.between(label, REFERENCE)
     if pair is None:
         yield Cell("")
     else:
         low, high = pair.interval
         yield Cell(f"{pair.difference:+.4f} ({low:+.4f} to {high:+.4f})", bold=pair.significant)
+    yield Cell(over_seeds(ablation.validation(label)))
     yield Cell(f"{model.costs.num_parameters:,}")
     yield Cell("" if model.costs.epoch_seconds is None else duration(model.costs.epoch_seconds))
 
 
-def plot(question: Question, comparisons: Sequence[Comparison]) -> Figure:
+def over_seeds(values: Sequence[float]) -> str:
+    """The mean over seeds, with the standard deviation (n - 1) where there are several."""
+    return f"{np.mean(values):.4f}" + (f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else "")
+
+
+def plot(question: Question, ablations: Sequence[Ablation]) -> Figure:
     """The differences to GSRec with their intervals, a panel a data set."""
     figure = Figure(figsize=(9.0, 1.1 + 0.36 * len(question.models)), layout="constrained")
-    panels = figure.subplots(1, len(comparisons), sharey=True, squeeze=False)[0]
-    for axes, comparison, colour in zip(panels, comparisons, COLOURS, strict=False):
+    panels = figure.subplots(1, len(ablations), sharey=True, squeeze=False)[0]
+    for axes, ablation, colour in zip(panels, ablations, COLOURS, strict=False):
         for place, label in enumerate(question.models.values()):
             if label == REFERENCE:
                 axes.plot([0], [place], marker="D", color=GREY, markersize=6)
-            elif pair := comparison.significance.between(label, REFERENCE):
+            elif pair := ablation.comparison.significance.between(label, REFERENCE):
                 axes.plot(pair.interval, [place, place], color=colour, linewidth=2)
                 axes.plot(
                     [pair.difference],
@@ -133,16 +172,22 @@ def plot(question: Question, comparisons: Sequence[Comparison]) -> Figure:
         axes.grid(axis="x", color="#E5E5E5", linewidth=0.7)
         axes.tick_params(labelsize=9, color=GREY)
         axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.set_title(comparison.data.name, loc="left", fontsize=9, color=GREY)
+        axes.set_title(ablation.comparison.data.name, loc="left", fontsize=9, color=GREY)
         axes.set_xlabel(f"{HEADLINE_METRIC} minus GSRec's", fontsize=9)
     panels[0].set_yticks(range(len(question.models)), list(question.models))
     panels[0].set_ylim(len(question.models) - 0.5, -0.5)
     return figure
 
 
-def summaries(comparison: Comparison) -> Mapping[str, ModelSummary]:
-    """The models of a comparison by their labels."""
-    return {model.label: model for model in comparison.models}
+def seeds_told(ablations: Sequence[Ablation]) -> str:
+    """How many trainings a number is the mean of; where not all have as many, which have how many."""
+    told = []
+    for ablation in ablations:
+        counts = Counter(len(runs) for runs in ablation.runs.values())
+        most = max(counts)
+        fewer = [f"{label} ({len(runs)})" for label, runs in ablation.runs.items() if len(runs) < most]
+        told.append(f"{most} on {ablation.comparison.data.name}" + (f", but of {', '.join(fewer)}" if fewer else ""))
+    return f"Numbers are means over seeds, ± the standard deviation: {'; '.join(told)}."
 
 
 def main() -> None:
@@ -154,17 +199,17 @@ def main() -> None:
     given = parser.parse_args()
     found = tomllib.loads(given.questions.read_text(encoding="utf-8"))["question"]
     files = sorted(given.folder.glob("*/results.jsonl"), reverse=True)  # ml-1m first
-    comparisons = [compare_runs(read_results(file, as_now=as_now), reference=REFERENCE) for file in files]
-    tests = " and ".join(str(comparison.significance.num_tests) for comparison in comparisons)
-    parts = [HEAD.format(significant=SIGNIFICANT, tests=tests)]
-    parts += [f"{line}\n" for comparison in comparisons for line in conditions(comparison)]
-    questions = [run_of(Question.model_validate(one), comparisons) for one in found]
+    ablations = [read_ablation(file) for file in files]
+    tests = " and ".join(str(ablation.comparison.significance.num_tests) for ablation in ablations)
+    parts = [HEAD.format(significant=SIGNIFICANT, tests=tests, seeds=seeds_told(ablations))]
+    parts += [f"{line}\n" for ablation in ablations for line in conditions(ablation.comparison)]
+    questions = [run_of(Question.model_validate(one), ablations) for one in found]
     for question in (question for question in questions if len(question.models) > 1):
         drawn = given.folder / f"{question.name}.png"
         with replacing(drawn) as new:
-            new.write_bytes(image(plot(question, comparisons), "png"))
+            new.write_bytes(image(plot(question, ablations), "png"))
         link = Path(os.path.relpath(drawn, given.page.parent)).as_posix()
-        parts += [to_markdown([table(question, comparisons)], level=2), f"![{question.asks}]({link})\n"]
+        parts += [to_markdown([table(question, ablations)], level=2), f"![{question.asks}]({link})\n"]
     if unasked := [question.asks for question in questions if len(question.models) < 2]:
         parts.append(f"## Not asked yet\n\n{' '.join(unasked)}\n")
     write_text(given.page, "\n".join(parts))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gsrec.data import log_from_frame
-from gsrec.data.batches import Batches, Windows, padded_rows, training_batches
+from gsrec.data.batches import POOL_BATCHES, Batches, Windows, padded_rows, training_batches
 from gsrec.data.splits import Split, leave_one_out
 from gsrec.errors import DataError
 
@@ -71,6 +71,14 @@ def test_only_the_newest_events_are_in_a_row(lengths: list[int], length: int) ->
     rows = rows_of(training_batches(split, length=length, batch_size=4, seed=1, windows="newest"), 0)
     assert max(map(len, rows)) <= length
     assert {row[-1] for row in rows} == set(split.sequences.items[split.train_ends - 1].tolist())
+
+
+def test_rows_of_a_batch_are_alike_across_the_ends_of_pools_too() -> None:
+    lengths = np.random.default_rng(0).integers(3, 61, 2_000).tolist()
+    batches = training_batches(split_of(lengths), length=None, batch_size=8, seed=1)
+    spreads = [np.ptp((batch > 0).sum(axis=1)) for batch in batches.epoch(0)]
+    assert len(spreads) > POOL_BATCHES  # so there are several pools
+    assert max(spreads) < 30
 
 
 def test_batches_are_right_padded_and_no_wider_than_needed() -> None:

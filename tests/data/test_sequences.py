@@ -66,13 +66,15 @@ def test_the_fingerprint_is_that_of_the_data() -> None:
     assert dataclasses.replace(sequences, name="other").fingerprint == sequences.fingerprint
     others = [
         sequences_of([2, 1], [0, 2], ["a"], [3, 4]),
-        sequences_of([1, 2], [0, 1, 2], ["a", "b"], [3, 4]),
+        sequences_of([1, 2], [0, 1, 2], ["a", "bc"], [3, 4]),
+        sequences_of([1, 2], [0, 1, 2], ["ab", "c"], [3, 4]),
+        sequences_of([1, 2], [0, 0, 2], ["ab", "c"], [3, 4]),
         sequences_of([1, 2], [0, 2], ["b"], [3, 4]),
         sequences_of([1, 2], [0, 2], ["a"], [3, 5]),
         sequences_of([1, 2], [0, 2], ["a"]),
         dataclasses.replace(sequences, vocabulary=Vocabulary.of(["x", "z"])),
     ]
-    assert len({sequences.fingerprint, *(other.fingerprint for other in others)}) == 7
+    assert len({sequences.fingerprint, *(other.fingerprint for other in others)}) == 1 + len(others)
 
 
 @given(histories=st.lists(st.lists(st.integers(1, 2), max_size=6), min_size=1, max_size=6), at_once=st.integers(1, 10))

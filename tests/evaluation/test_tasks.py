@@ -112,6 +112,12 @@ def test_a_tile_is_never_larger_than_helps(sequences_of: Maker) -> None:
     assert [len(asked) for asked in scorer.asked] == [256, 256, 88]
 
 
+def test_a_tile_of_long_histories_is_smaller(sequences_of: Maker) -> None:
+    scorer = FakeScorer(max_length=128)
+    make_task(sequences_of([[1, 2, 3] * 50] * 200, num_items=NUM_ITEMS)).rank(scorer, memory_budget=2**30)
+    assert [asked.shape for asked in scorer.asked] == [(128, 128), (72, 128)]  # of 16,384 events at most
+
+
 def test_histories_fit_the_budget_too(sequences_of: Maker) -> None:
     scorer = FakeScorer(max_length=2)
     long = [1, 2, 3] * 100
@@ -141,12 +147,13 @@ def test_a_model_that_cannot_tell_items_apart_earns_the_last_rank(
     assert task.rank(FakeScorer(levels=1), memory_budget=2**20)[0].tolist() == [expected]
 
 
-def test_nan_is_a_miss(sequences_of: Maker) -> None:
+@pytest.mark.parametrize("sampled", [False, True])
+def test_nan_is_a_miss(sequences_of: Maker, sampled: bool) -> None:
     class Broken(FakeScorer):
         def score(self, items: Tensor) -> Tensor:
             return super().score(items) * torch.nan
 
-    task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS))
+    task = make_task(sequences_of([[1, 2, 3]], num_items=NUM_ITEMS), sampled=sampled)
     ranks, top_items = task.rank(Broken(), memory_budget=2**20)
     assert (ranks.tolist(), top_items.tolist()) == ([21], [[0] * TOP])
 

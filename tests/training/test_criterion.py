@@ -1,4 +1,4 @@
-"""What popularity adds to the scores in a loss. The losses themselves are in `tests/parity`."""
+"""What a configuration makes of a loss, and what popularity adds to its scores. The losses themselves are in `tests/parity`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 from gsrec.data.batches import Batches
 from gsrec.models import build_model
 from gsrec.models.gru4rec import GRU4Rec, GRU4RecConfig
-from gsrec.training.config import LossName, TrainingConfig
+from gsrec.training.config import OVER_CATALOGUE, LossName, TrainingConfig
 from gsrec.training.course import Keeping
 from gsrec.training.criterion import Criterion, log_shares
 from gsrec.training.trainer import fit
@@ -54,6 +54,18 @@ def test_a_prior_is_added_to_the_scores_in_every_loss(loss: LossName) -> None:
     assert loss_of(config, own, prior) == pytest.approx(loss_of(config, own + prior))
     assert loss_of(config, None, prior) == pytest.approx(loss_of(config, prior))
     assert loss_of(config, None, prior) != pytest.approx(loss_of(config, None))
+
+
+@pytest.mark.parametrize("loss", sorted(set(get_args(LossName)) - set(OVER_CATALOGUE)))
+def test_negatives_are_as_many_as_are_asked_for(loss: LossName) -> None:
+    few, many = (loss_of(TrainingConfig(loss=loss, num_negatives=number), None) for number in (1, 3))
+    assert few != pytest.approx(many)
+
+
+def test_a_loss_is_calibrated_as_is_asked_for() -> None:
+    none, full = (loss_of(TrainingConfig(loss="gbce", calibration=share), None) for share in (0.0, 1.0))
+    assert none == pytest.approx(loss_of(TrainingConfig(loss="sampled-bce"), None))
+    assert full != pytest.approx(none)
 
 
 def test_what_is_learned_is_what_speaks_for_an_item_beyond_its_popularity(tmp_path: Path) -> None:
