@@ -1,4 +1,4 @@
-"""What a configuration makes of a loss, and what popularity adds to its scores. The losses themselves are in `tests/parity`."""
+"""What a configuration makes of a loss, and what popularity adds to it. The losses are in `tests/parity`."""
 
 from __future__ import annotations
 
