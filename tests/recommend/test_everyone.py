@@ -14,7 +14,7 @@ from gsrec.data.sequences import Sequences
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import BundleError, ConfigError, DataError
-from gsrec.models import SASRec, SASRecConfig
+from gsrec.models import PopRec, PopRecConfig, SASRec, SASRecConfig
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend.everyone import recommend_users, top_items, write_recommendations
 from gsrec.recommend.recommender import Recommender
@@ -98,6 +98,9 @@ def test_a_frame_for_every_user_of_a_log(bundle: Bundle) -> None:
         assert rows["score"].to_list() == pytest.approx(expected.scores, abs=1e-6)
         assert rows["rank"].to_list() == [1, 2, 3, 4]
     assert recommender.recommend_users(log, 4).equals(frame)
+    with_seen = recommend_users(bundle, log, len(bundle.vocabulary), filter_seen=False)
+    assert with_seen.height == 2 * len(bundle.vocabulary)
+    assert recommender.recommend_users(log, len(bundle.vocabulary), filter_seen=False).equals(with_seen)
     assert recommender.recommend_users(log.frame.to_pandas(), 4).equals(frame)
     with pytest.raises(DataError, match="expected a data frame"):
         recommender.recommend_users("log.csv", 4)  # type: ignore[arg-type]
@@ -132,10 +135,20 @@ def test_a_table_that_is_neither_parquet_nor_csv_is_refused(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_rules_hold_for_everyone_as_for_each(bundle: Bundle) -> None:
+@pytest.mark.parametrize("counts", [False, True])
+def test_rules_hold_for_everyone_as_for_each(bundle: Bundle, sequences: Sequences, counts: bool) -> None:
+    if counts:  # the chances that boosts change are other ones
+        popularity = PopRec(sequences.num_items, PopRecConfig())
+        popularity.count(split := leave_one_out(sequences))
+        bundle = Bundle.of(popularity, PopRecConfig(), split)
     ids = bundle.vocabulary.ids.to_list()
     log = synthetic_log(num_users=20, num_items=40, mean_length=6)
-    rules = Rules(exclude=ids[:3], boosts={ids[5]: 1e6}, categories=dict.fromkeys(ids[6:30], "few"), quotas={"few": 1})
+    rules = Rules(
+        exclude=ids[:3],
+        boosts={ids[5]: 1e6, ids[31]: 2.0},
+        categories=dict.fromkeys(ids[6:30], "few"),
+        quotas={"few": 1},
+    )
     frame = recommend_users(bundle, log, 4, rules=rules)
     known = log.known_items(bundle.vocabulary).to_sequences(bundle.vocabulary)
     recommender = Recommender(bundle)

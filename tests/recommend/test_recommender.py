@@ -245,6 +245,18 @@ def test_similar_items_are_those_of_the_nearest_direction(recommender: Recommend
         recommender.similar_items(1, 0)
 
 
+def test_an_item_whose_vector_has_no_direction_is_like_nothing(split: Split) -> None:
+    config = CONFIGS["sasrec"]
+    model = build_model(config, num_items=split.sequences.num_items, seed=2).eval()
+    assert isinstance(model, SequenceEncoder)
+    with torch.no_grad():
+        model.item_weights[3] = 0
+    recommender = Recommender(Bundle.of(model, config, split))
+    assert set(recommender.similar_items(recommender.bundle.vocabulary.ids[2], 5).scores) == {0.0}
+    one = recommender.similar_items(recommender.bundle.vocabulary.ids[6], NUM_ITEMS)
+    assert one.scores[one.items.index(recommender.bundle.vocabulary.ids[2])] == 0
+
+
 def test_popularity_knows_no_similar_items() -> None:
     with pytest.raises(ConfigError, match="poprec has no item vectors to compare"):
         named(["ham", "eggs"]).similar_items("ham")
