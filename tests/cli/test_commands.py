@@ -182,8 +182,13 @@ def test_what_cannot_be_written_is_told_before_anything_is_computed(gsrec: Gsrec
         assert (code, out, "it is a folder" in err) == (1, "", True)
 
 
-def test_the_log_is_not_overwritten_by_what_comes_of_it(gsrec: Gsrec, run_folder: Path, small_log: Path) -> None:
+def test_the_log_is_not_overwritten_by_what_comes_of_it(
+    gsrec: Gsrec, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = Path("log.csv").write_text("user_id,item_id,timestamp\nu0,i1,9\n", encoding="utf-8")
+    monkeypatch.setenv("GSREC_DATA", ".")
+    code, _, err = gsrec("recommend", run_folder, "--everybody", "log", "--out", "log.csv")
+    assert (code, "log.csv is the log itself" in err) == (2, True)
     Path("page.html").symlink_to("log.csv")
     for command in (("recommend", run_folder, "--everybody", "log.csv"), ("drift", run_folder, "log.csv")):
         out = "log.csv" if command[0] == "recommend" else "page.html"

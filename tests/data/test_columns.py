@@ -76,4 +76,11 @@ def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
 
 def test_one_column_cannot_be_two_things() -> None:
     with pytest.raises(DataError, match="must be different columns"):
+        find_roles(Columns(user="item", item="item"), ["user", "item"], "log.csv")
+    with pytest.raises(DataError, match="none of its columns looks like the item: 'user', 'item'"):
         find_roles(Columns(user="item"), ["user", "item"], "log.csv")
+
+
+def test_no_column_is_guessed_that_is_named_for_something_else() -> None:
+    assert find_roles(Columns(item="order"), ["user", "order"], "log.csv").columns == ["user", "order"]
+    assert find_roles(Columns(user="item_id"), ["item_id", "product"], "log.csv").columns == ["item_id", "product"]

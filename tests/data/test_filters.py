@@ -98,6 +98,10 @@ def test_users_with_too_many_are_dropped_before_items_are_counted() -> None:
     assert kept.notes[-2].startswith("dropped interactions of users with more than 2: 3 (users gone: 1")
     with pytest.raises(ConfigError, match="the most interactions of a user must be at least the least, 2, found 1"):
         log.filtered(min_user_interactions=2, max_user_interactions=1)
+    with pytest.raises(DataError, match=r"log: none of 6 .* every user has more than max_user_interactions=1\. Allow"):
+        log_of((1, 7), (1, 8), (1, 9), (2, 7), (2, 9), (2, 8)).filtered(max_user_interactions=1)
+    with pytest.raises(DataError, match=r"left \(dropped interactions of users with more than 2: 3 .* at least 3"):
+        log.filtered(max_user_interactions=2, min_item_interactions=3)
 
 
 def test_a_user_with_most_of_all_events_is_told() -> None:

@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import re
 import tarfile
 import zipfile
 from dataclasses import replace
@@ -103,6 +104,13 @@ def test_the_folder_of_logs_comes_before_any_fetching(name: str, data_folder: Pa
     assert open_log(name).frame.rows() == LOG
     assert fetch(name) == data_folder / SOURCES[name].files[0]
     assert not cache.exists()
+
+
+def test_what_is_wrong_in_an_archive_is_told_of_the_archive(data_folder: Path) -> None:
+    archive = data_folder / "ml-100k.zip"
+    archive.write_bytes(zipped({"ml-100k/u.data": "1\t2\t3\t4\n1\t2\n"}))
+    with pytest.raises(DataError, match=re.escape(f"{archive}: u.data: line 2 is not")):
+        open_log("ml-100k")
 
 
 @pytest.mark.parametrize("extension", ["csv", "csv.gz", "parquet", "inter.gz", "inter", "jsonl"])

@@ -62,8 +62,21 @@ def test_every_users_clock_runs_forward() -> None:
 
 @pytest.mark.parametrize(
     ("num_users", "num_items", "mean_length", "predictability"),
-    [(0, 5, 5, 0.5), (5, 1, 5, 0.5), (5, 5, 2.9, 0.5), (5, 5, 5, -0.1), (5, 5, 5, 1.1), (5, 5, 5, float("nan"))],
+    [
+        (0, 5, 5, 0.5),
+        (5, 1, 5, 0.5),
+        (5, 5, 2.9, 0.5),
+        (5, 5, 5, -0.1),
+        (5, 5, 5, 1.1),
+        (5, 5, 5, float("nan")),
+        (5, 5, float("inf"), 0.5),
+    ],
 )
 def test_arguments_out_of_range(num_users: int, num_items: int, mean_length: float, predictability: float) -> None:
     with pytest.raises(ConfigError, match="a synthetic log needs num_users >= 1, num_items >= 2"):
         synthetic_log(num_users=num_users, num_items=num_items, mean_length=mean_length, predictability=predictability)
+
+
+def test_a_seed_is_not_negative() -> None:
+    with pytest.raises(ConfigError, match=r"and seed >= 0, found .* and -1"):
+        synthetic_log(seed=-1)

@@ -61,10 +61,27 @@ def test_native_dates() -> None:
     assert (day.values.to_list(), day.ticks_per_second, day.notes) == ([2 * 86_400], 1, ())
     naive = read_times(pl.Series("date", [datetime(1970, 1, 1, 0, 0, 1)]), "log")
     assert (naive.values.to_list(), naive.notes) == ([1], ("column 'date': times without a zone were taken as UTC",))
+    for text, note in {
+        "1970-01-01T00:00:01": naive.notes,
+        "1970-01-01 00:00:01.0": naive.notes,
+        "1970-01-01T00:00:01Z": (),
+        "1970-01-01T02:00:01+02:00": (),
+        "1970-01-02": (),
+    }.items():
+        assert read_times(pl.Series("date", [text]), "log").notes == note
     zoned = read_times(pl.Series("date", [datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)]), "log")
     assert (zoned.values.to_list(), zoned.notes) == ([1], ())
     nanoseconds = read_times(pl.Series("date", [1], dtype=pl.Datetime("ns", "Europe/Berlin")), "log")
     assert (nanoseconds.values.to_list(), nanoseconds.ticks_per_second) == ([1], 10**9)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_dates_with_and_without_a_zone_are_read_in_any_order(order: int) -> None:
+    texts = ["2020-01-02T00:00:00", "2020-01-01T00:00:00Z", "2020-01-01T00:00:00.5", "2020-01-03T00:00"][::order]
+    found = read_times(pl.Series("date", texts), "log")
+    day = 1_577_836_800 * 10**6
+    assert found.values.to_list() == [day + 86_400 * 10**6, day, day + 500_000, day + 2 * 86_400 * 10**6][::order]
+    assert found.notes == ("column 'date': times without a zone were taken as UTC",)
 
 
 @pytest.mark.parametrize(

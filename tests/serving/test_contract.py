@@ -116,7 +116,8 @@ def test_explanations_are_the_librarys(server: Server) -> None:
     shares = [(event.place, event.item_id, pytest.approx(event.change, abs=1e-5)) for event in found.events]
     assert [(one["place"], one["item_id"], one["change"]) for one in answer.pop("events")] == shares
     record = found.record()
-    wanted = {name: pytest.approx(record[name], abs=1e-5) for name in ("item_id", "score", "attention", "recurrence")}
+    names = ("item_id", "score", "num_unknown", "attention", "recurrence")
+    wanted = {name: pytest.approx(record[name], abs=1e-5) for name in names}
     assert answer == wanted
     best = server.recommender.recommend([3, 99, 4], 1).items[0]
     assert server.ask("POST", "/v1/explain", {"history": [3, 99, 4]})["item_id"] == best

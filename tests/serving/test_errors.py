@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -312,6 +313,17 @@ def test_a_full_session_is_refused(server: Server, monkeypatch: pytest.MonkeyPat
     told = refused(server.client.post(EVENTS, json={"item_ids": [3, 4]}), 422, "session_full")
     assert told["where"] == "path.session_id"
     assert server.ask("POST", EVENTS, {"item_id": 3})["num_events"] == 3
+
+
+def test_a_session_that_another_server_emptied_is_not_full(
+    serve: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gsrec.serving.batch.MAX_SESSION", 3)
+    one, other = (serve(sessions=str(tmp_path / "sessions.sqlite")) for _ in range(2))
+    one.ask("POST", EVENTS, {"item_ids": [1, 2, 3]})
+    refused(one.client.post(EVENTS, json={"item_id": 4}), 422, "session_full")
+    assert other.client.delete(EVENTS.removesuffix("/events")).is_success
+    assert one.ask("POST", EVENTS, {"item_id": 4})["num_events"] == 1
 
 
 def test_each_kind_of_library_error_has_its_status() -> None:

@@ -13,7 +13,7 @@ from gsrec.serving.schemas import MAX_HISTORY
 
 
 def test_long_histories_and_long_ids_are_asked_for_in_sessions(tmp_path: Path) -> None:
-    ids: list[ItemId] = [f"é-{place:034}" for place in range(30)]
+    ids: list[ItemId] = [f"é-{place:0180}" for place in range(30)]
     bundle = bundle_of("gru4rec", ids=ids)
     save_bundle(bundle, tmp_path / "shop")
     histories = [ids[:3], (ids * 60)[:1800], (ids * 70)[: MAX_HISTORY + 1]]

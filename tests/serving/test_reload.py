@@ -76,7 +76,7 @@ def test_a_damaged_bundle_changes_nothing(serve: Callable[..., Server], bundle: 
     before = server.ask("GET", "/v1/models")
     (bundle / MANIFEST).write_text("{}")
     response = server.client.post("/v1/admin/reload")
-    assert (response.status_code, response.json()["error"]["code"]) == (503, "not_usable")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "not_reloaded")
     assert "manifest.json" in response.json()["error"]["message"]
     assert server.ask("GET", "/v1/models") == before
     assert server.ask("POST", EVENTS, {"item_id": 5})["source"] == "model"

@@ -16,8 +16,9 @@ from gsrec.serving.settings import Settings, model_name
     [
         ({"bundles": ()}, "needs at least one bundle"),
         ({"bundles": (Path("a/shop"), Path("b/shop.gsrec"))}, "two bundles are called 'shop'"),
-        ({"session_days": 0.0}, "more than 0 days, found 0"),
-        ({"session_days": float("nan")}, "more than 0 days, found nan"),
+        ({"session_days": 0.0}, "more than 0 days and at most 36,525, found 0"),
+        ({"session_days": float("nan")}, "at most 36,525, found nan"),
+        ({"session_days": float("inf")}, "at most 36,525, found inf"),
         ({"cached_sessions": 63}, "at least 64 sessions must have room in memory, found 63"),
         ({"rate": 0}, "at least 1 request a minute, found 0"),
         ({"host": "0.0.0.0"}, "listens for this machine alone .* found '0.0.0.0'.*gsrec keys new"),  # noqa: S104

@@ -47,7 +47,7 @@ def drift(
             f"{period.new_users:.1%}",
             f"{period.shift:.3f} ({period.shift_by_chance:.3f})",
             f"{period.targets:,}",
-            f"{period.metrics['NDCG@10']:.4f}",
+            f"{period.metrics['NDCG@10']:.4f}" if period.targets else "none",
         )
         for period in (*found.periods, found.whole)
     ]

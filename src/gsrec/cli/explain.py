@@ -17,7 +17,7 @@ def explain(
     output: options.Output,
 ) -> None:
     """Tell why an item is recommended after a history: each event is left out once, and each part of the model."""
-    from gsrec.cli.console import print_json, print_table, progress_bar
+    from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
     from gsrec.experiment.folder import any_bundle
     from gsrec.recommend.recommender import Recommender
 
@@ -33,7 +33,8 @@ def explain(
     header = ("place, from 0", "item_id", "what it adds")
     print_table(f"item {found.item_id}, score {found.score:.4f}: what every event adds to it", events, header=header)
     if found.num_unknown:
-        typer.echo(f"items of the history that the model does not know, left out: {found.num_unknown:,}")
+        told = f"items of the history that the model does not know, left out: {found.num_unknown:,}"
+        print_notes([told], quiet=output.quiet)
     parts = {"attention": found.attention, "recurrence": found.recurrence}
     for name, change in parts.items():
         if change is not None:

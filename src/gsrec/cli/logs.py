@@ -8,7 +8,7 @@ from gsrec.cli.console import print_notes, progress_bar
 from gsrec.cli.options import ColumnOptions, Output
 from gsrec.data.columns import Columns
 from gsrec.data.log import InteractionLog
-from gsrec.data.sources import open_log
+from gsrec.data.sources import find_local, open_log
 from gsrec.errors import ConfigError
 from gsrec.experiment.folder import columns_of
 
@@ -28,5 +28,6 @@ def check_other(out: Path, log: str) -> None:
     Raises:
         ConfigError: if it would.
     """
-    if out.exists() and out.resolve() == Path(log).resolve():
+    place = Path(log) if Path(log).is_file() else find_local(log)
+    if place is not None and out.resolve() == place.resolve():
         raise ConfigError(f"{out} is the log itself, which would be lost. Give another name with --out.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,15 +64,25 @@ def _read_file(reader: Reader, path: Path, columns: Columns, name: str) -> Inter
     return read_log(path, columns=columns, name=name, reader=reader)
 
 
-def _read_member(member: str, path: Path, columns: Columns, name: str) -> InteractionLog:
+@contextmanager
+def _unpacked(archive: Path) -> Iterator[Path]:
+    """A folder for what is in an archive; messages tell of the archive, as the folder goes."""
     with TemporaryDirectory() as folder:
-        [file] = extract(path, (member,), Path(folder))
+        try:
+            yield Path(folder)
+        except DataError as error:
+            raise DataError(str(error).replace(f"{folder}/", f"{archive}: ")) from error
+
+
+def _read_member(member: str, path: Path, columns: Columns, name: str) -> InteractionLog:
+    with _unpacked(path) as folder:
+        [file] = extract(path, (member,), folder)
         return read_log(file, columns=columns, name=name)
 
 
 def _read_netflix(path: Path, columns: Columns, name: str) -> InteractionLog:
-    with TemporaryDirectory() as folder:
-        files = _netflix_files(path) if path.is_dir() else extract(path, FILE_PATTERNS, Path(folder))
+    with _unpacked(path) as folder:
+        files = _netflix_files(path) if path.is_dir() else extract(path, FILE_PATTERNS, folder)
         return log_from_table(read_netflix(files), columns=columns, name=name)
 
 

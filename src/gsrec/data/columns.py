@@ -160,9 +160,11 @@ def find_roles(columns: Columns, names: Sequence[str], where: str) -> Roles:
     Raises:
         DataError: if a column is not there, or there twice, or is asked to be two things.
     """
-    user = _required("user", columns.user, USER_NAMES, names, where)
-    item = _required("item", columns.item, ITEM_NAMES, names, where)
-    time = _named("time", columns.time, names, where) or _guessed(TIME_NAMES, names)
+    asked = (columns.user, columns.item, columns.time)
+    free = [name for name in names if name not in asked]
+    user = _named("user", columns.user, names, where) or _required("user", USER_NAMES, free, names, where)
+    item = _named("item", columns.item, names, where) or _required("item", ITEM_NAMES, free, names, where)
+    time = _named("time", columns.time, names, where) or _guessed(TIME_NAMES, free)
     if len({user, item, time}) < 3:
         raise DataError(f"{where}: user {user!r}, item {item!r} and time {time!r} must be different columns")
     for name in (user, item, time):
@@ -196,8 +198,8 @@ def is_header(names: Sequence[str]) -> bool:
     return _guessed(USER_NAMES, names) is not None and _guessed(ITEM_NAMES, names) is not None
 
 
-def _required(role: str, name: str | None, usual: Sequence[str], names: Sequence[str], where: str) -> str:
-    found = _named(role, name, names, where) or _guessed(usual, names)
+def _required(role: str, usual: Sequence[str], free: Sequence[str], names: Sequence[str], where: str) -> str:
+    found = _guessed(usual, free)
     if found is None:
         shown = ", ".join(SECOND.sub("'", repr(name)) for name in names)
         raise DataError(
@@ -209,7 +211,10 @@ def _required(role: str, name: str | None, usual: Sequence[str], names: Sequence
 
 def _named(role: str, name: str | None, names: Sequence[str], where: str) -> str | None:
     if name is not None and name not in names:
-        raise DataError(f"{where}: no column {name!r} for the {role}; it has {', '.join(map(repr, names))}")
+        raise DataError(
+            f"{where}: no column {name!r} for the {role}; it has {', '.join(map(repr, names))}. "
+            f"Name it with --{role}-column or Columns({role}=...)."
+        )
     return name
 
 

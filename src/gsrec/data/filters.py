@@ -52,13 +52,19 @@ def apply_filters(frame: pl.DataFrame, filters: Filters, name: str) -> tuple[pl.
         kept = _told(notes, kept, _without_repeats(kept), "that repeat the user's item just before")
     if (most := filters.max_user_interactions) is not None:
         few = kept.filter(pl.len().over("user_id") <= most)
+        if few.is_empty():
+            raise DataError(
+                f"{name}: none of {frame.height:,} interactions is left: every user has more than "
+                f"max_user_interactions={most:,}. Allow more."
+            )
         kept = _told(notes, kept, few, f"of users with more than {most:,}")
     common = _k_core(kept, filters) if filters.k_core else kept.filter(_common(filters))
     if common.is_empty():
+        gone = f" ({'; '.join(notes)})" if notes else ""
         raise DataError(
-            f"{name}: none of {frame.height:,} interactions is left: its {frame['user_id'].n_unique():,} users were "
-            f"to have at least {filters.min_user_interactions} and its {frame['item_id'].n_unique():,} items at least "
-            f"{filters.min_item_interactions}. Ask for fewer."
+            f"{name}: none of {frame.height:,} interactions is left{gone}: its {frame['user_id'].n_unique():,} users "
+            f"were to have at least {filters.min_user_interactions} and its {frame['item_id'].n_unique():,} items at "
+            f"least {filters.min_item_interactions}. Ask for fewer."
         )
     return _told(notes, kept, common, _reason(filters)), tuple(notes)
 

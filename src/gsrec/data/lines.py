@@ -15,6 +15,9 @@ from gsrec.errors import DataError
 EVERY = pl.lit(True)
 """All lines."""
 
+BLANK = pl.col("line").str.strip_chars() == ""
+"""Lines without anything."""
+
 BYTE_ORDER_MARK = "\ufeff"
 """What some editors put at the start of a file in UTF-8."""
 
@@ -24,7 +27,9 @@ def scan_lines(path: Path) -> pl.LazyFrame:
     return pl.scan_lines(path, glob=False).with_columns(pl.col("line").str.strip_prefix(BYTE_ORDER_MARK))
 
 
-def check_lines(path: Path, good: pl.Expr, expected: str, *, among: pl.Expr = EVERY) -> tuple[str, ...]:
+def check_lines(
+    path: Path, good: pl.Expr, expected: str, *, among: pl.Expr = EVERY, blank: pl.Expr = BLANK
+) -> tuple[str, ...]:
     """Look for a line that is not as it should be. Polars itself would fill short lines and cut long ones.
 
     Args:
@@ -32,6 +37,7 @@ def check_lines(path: Path, good: pl.Expr, expected: str, *, among: pl.Expr = EV
         good: whether a line is as it should be.
         expected: how a line should be, for the message.
         among: which lines to look at.
+        blank: whether a line holds nothing.
 
     Returns:
         A note on blank lines, if there are any.
@@ -39,7 +45,6 @@ def check_lines(path: Path, good: pl.Expr, expected: str, *, among: pl.Expr = EV
     Raises:
         DataError: if a line is not as it should be, or bytes are not UTF-8.
     """
-    blank = pl.col("line").str.strip_chars() == ""
     bad = among & ~blank & ~good
     counts = scan_lines(path).select(
         num_blank=(among & blank).sum(), index=bad.arg_max(), found=bad.any(), line=pl.col("line").get(bad.arg_max())
@@ -66,7 +71,7 @@ def collect_lines(lines: pl.LazyFrame, path: Path) -> pl.DataFrame:
 
 def filled_lines(path: Path) -> pl.LazyFrame:
     """The lines of a text file that hold anything."""
-    return scan_lines(path).filter(pl.col("line").str.strip_chars() != "")
+    return scan_lines(path).filter(~BLANK)
 
 
 def _decodable(line: bytes) -> bool:

@@ -50,12 +50,16 @@ class Separated:
         num_fields = len(self.header or rows.collect_schema())
         found = self._unquoted().str.count_matches(self.separator, literal=True) + 1
         expected = f"{num_fields} fields separated by {self.separator!r}"
-        notes = check_lines(path, found == num_fields, expected, among=self._whole())
+        notes = check_lines(path, found == num_fields, expected, among=self._whole(), blank=self._blank())
         if notes:
             rows = rows.filter(~pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == ""))
         if self.header:
             rows = rows.rename(dict(zip(rows.collect_schema().names(), self.header, strict=True)))
         return Table(rows, str(path), text=True, notes=notes)
+
+    def _blank(self) -> pl.Expr:
+        """Whether all fields of a line are empty, as spreadsheets write the rows below a table."""
+        return pl.col("line").str.strip_chars(f" \t\r{self.separator}{self.quote or ''}") == ""
 
     def _unquoted(self) -> pl.Expr:
         """A line without its fields in quotes, so that its separators count its fields."""

@@ -5,6 +5,8 @@ Legend: U users, V items, N interactions.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import polars as pl
 
@@ -42,7 +44,7 @@ def synthetic_log(
     Raises:
         ConfigError: if an argument is out of its range.
     """
-    _check(num_users, num_items, mean_length, predictability)
+    _check(num_users, num_items, mean_length, predictability, seed)
     random = np.random.default_rng(seed)
     lengths = 3 + random.poisson(mean_length - 3, size=num_users)
     items = _chain(random, lengths, num_items, predictability)
@@ -57,11 +59,12 @@ def synthetic_log(
     return InteractionLog(frame, "clock", "synthetic", (note,))
 
 
-def _check(num_users: int, num_items: int, mean_length: float, predictability: float) -> None:
-    if num_users < 1 or num_items < 2 or mean_length < 3 or not 0 <= predictability <= 1:
+def _check(num_users: int, num_items: int, mean_length: float, predictability: float, seed: int) -> None:
+    sizes = num_users >= 1 and num_items >= 2 and 3 <= mean_length < math.inf
+    if not (sizes and 0 <= predictability <= 1 and seed >= 0):
         raise ConfigError(
-            "a synthetic log needs num_users >= 1, num_items >= 2, mean_length >= 3 and predictability from 0 to 1, "
-            f"found {num_users}, {num_items}, {mean_length} and {predictability}"
+            "a synthetic log needs num_users >= 1, num_items >= 2, mean_length >= 3, predictability from 0 to 1 and "
+            f"seed >= 0, found {num_users}, {num_items}, {mean_length}, {predictability} and {seed}"
         )
 
 

@@ -37,13 +37,15 @@ FINE_UNITS = (
     Unit(10**11, 10**3, "milliseconds"),
 )
 """The finest first; what is smaller is seconds."""
-DATE_FORMATS = (None, "%+", "%F %T%.f", "%F %R", "%F")
+DATE_FORMATS = (None, "%+", "%FT%T%.f", "%FT%R", "%F %T%.f", "%F %R", "%F")
 """How dates are written: as Polars guesses, then ISO 8601 in its forms."""
 DIGITS = (
     Digits(1900_01_01, 2100_12_31, "%Y%m%d", "yyyymmdd"),
     Digits(1900_01_01_0000, 2100_12_31_2359, "%Y%m%d%H%M", "yyyymmddHHMM"),
     Digits(1900_01_01_00_00_00, 2100_12_31_23_59_59, "%Y%m%d%H%M%S", "yyyymmddHHMMSS"),
 )
+TIME_OF_DAY, ZONE = r"[T ]\d{1,2}:\d{2}", r":\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
+"""What a date that tells a time of day holds, and what one that tells a zone as well ends with."""
 SINCE_1973 = 100_000_000
 """Unix seconds from which on a time is taken for one of a real clock."""
 YEAR_2100 = 4_102_444_800
@@ -82,10 +84,11 @@ def read_times(column: pl.Series, where: str) -> Times:
         DataError: if a time is missing or unreadable, with the first such row.
     """
     _check(column.is_not_null(), column, where, "no time")
-    if column.dtype == pl.String:
-        column = _parse(column, where)
+    texts = column if column.dtype == pl.String else None
+    if texts is not None:
+        column = _parse(texts, where)
     if column.dtype in (pl.Date, pl.Datetime):
-        return _told(_within_calendar(_of_dates(column), column, where), column.name)
+        return _told(_within_calendar(_of_dates(column, texts), column, where), column.name)
     if column.dtype.is_decimal():
         whole = column.cast(pl.Int64, strict=False)
         column = whole if (whole == column).fill_null(False).all() else column.cast(pl.Float64)
@@ -128,10 +131,17 @@ def _iso(column: pl.Series) -> pl.Series:
     return dates
 
 
-def _of_dates(column: pl.Series) -> Times:
+def _of_dates(column: pl.Series, texts: pl.Series | None) -> Times:
+    """The ticks of dates, which may have been texts."""
     dtype = column.dtype if isinstance(column.dtype, pl.Datetime) else pl.Datetime("ms", "UTC")
-    notes = () if dtype.time_zone else (f"column {column.name!r}: times without a zone were taken as UTC",)
+    zoneless = not dtype.time_zone if texts is None else _tell_no_zone(texts)
+    notes = (f"column {column.name!r}: times without a zone were taken as UTC",) if zoneless else ()
     return _coarsest(Times(column.cast(dtype).to_physical(), "clock", TICKS_A_SECOND[dtype.time_unit], notes))
+
+
+def _tell_no_zone(texts: pl.Series) -> bool:
+    """Whether one of these dates tells a time of day without its zone."""
+    return bool((texts.str.contains(TIME_OF_DAY) & ~texts.str.strip_chars().str.contains(ZONE)).any())
 
 
 def _exact(column: pl.Series, where: str) -> pl.Series:

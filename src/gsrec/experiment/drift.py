@@ -106,7 +106,7 @@ def _period(
         shift=_divergence(shares, trained),
         shift_by_chance=_divergence(drawn, trained),
         targets=len(targets),
-        metrics={name: float(ones.mean()) if ones.size else 0.0 for name, ones in values.items()},
+        metrics={name: float(ones.mean()) for name, ones in values.items() if ones.size},
         intervals={name: share_interval(ones) for name, ones in values.items() if ones.size > 1},
     )
 

@@ -21,7 +21,7 @@ class Period:
         shift: Jensen-Shannon divergence of the items' shares from those in training, in bits, 0 to 1.
         shift_by_chance: the same of as many events drawn from training: what no shift at all would look like.
         targets: each user's last event in the period, if anything was before it.
-        metrics: HR@10 and NDCG@10 of the model for them; an item without a training event is a miss.
+        metrics: HR@10 and NDCG@10 of the model for them, if there are any; an item without a training event is a miss.
         intervals: their 95% intervals, where there are two users at least.
     """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from gsrec.extras import check_installed, needed
 from gsrec.files import write_text
 from gsrec.places import check_page
-from gsrec.reporting.drift import Drift
+from gsrec.reporting.drift import Drift, Period
 
 
 def check_drift_page(page: Path) -> None:
@@ -41,7 +41,11 @@ def write_drift_page(drift: Drift, page: Path) -> None:
     jinja2 = needed("jinja2")
     text = resources.files("gsrec.reporting").joinpath("drift.html").read_text(encoding="utf-8")
     template = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(text)
-    write_text(page, template.render(drift=drift, plot=_plot(drift)))
+    write_text(page, template.render(drift=drift, plot=_plot(drift), metric=_metric))
+
+
+def _metric(period: Period, name: str) -> str:
+    return f"{period.metrics[name]:.4f}" if name in period.metrics else "none"
 
 
 def _plot(drift: Drift) -> str:

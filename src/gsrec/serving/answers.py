@@ -56,6 +56,7 @@ def explanation(model: ServedModel, found: Explanation, titles: Titles) -> dict[
         "title": titles.get(found.item_id),
         "score": found.score,
         "events": events,
+        "num_unknown": found.num_unknown,
         "attention": found.attention,
         "recurrence": found.recurrence,
     }

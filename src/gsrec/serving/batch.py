@@ -178,7 +178,10 @@ class Worker:
             request = replace(request, item_ids=vocabulary.own(request.item_ids))
             rules = request.rules.for_vocabulary(vocabulary) if request.rules else None
             session = self._session(request.key, now)
-            if not request.is_kept and len(session.item_ids) + len(request.item_ids) > MAX_SESSION:
+            if self._overflows(session, request):  # by memory, which does not know what other servers did
+                self.live.drop(request.key)
+                session = self._session(request.key, now)
+            if self._overflows(session, request):
                 told = f"a session takes at most {MAX_SESSION:,} events. Begin a new one."
                 raise ApiError(422, "session_full", told, where="path.session_id")
         except (ApiError, GSRecError) as error:
@@ -189,6 +192,10 @@ class Worker:
             outcome.loads[place] = Load(request.key, model, session.copy())
             return None
         return _Ready(place, request, model, session, rules)
+
+    @staticmethod
+    def _overflows(session: LiveSession, request: SessionRequest) -> bool:
+        return not request.is_kept and len(session.item_ids) + len(request.item_ids) > MAX_SESSION
 
     def _session(self, key: SessionKey, now: float) -> LiveSession:
         session = self.live.find(key, now)

@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gsrec.serving.errors import ApiError
 
-MAX_BODY = 64 * 1024
-"""Bytes of a request's body."""
+MAX_BODY = 256 * 1024
+"""Bytes of a request's body: room for as many ids as a list of them may have, of up to 20 characters or so."""
 
 BODY_SECONDS = 20.0
 """How long a body may take to come."""

@@ -151,7 +151,8 @@ class Engine:
         self._begin()
 
     def _give(self, jobs: Sequence[_Job], outcome: Outcome) -> None:
-        self._on_batch(len(outcome.answers))
+        if outcome.answers:
+            self._on_batch(len(outcome.answers))
         for place, answer in outcome.answers.items():
             if not jobs[place].answer.done():
                 jobs[place].answer.set_result(answer)

@@ -84,6 +84,7 @@ def remove_key(path: Path, name: str) -> None:
         ConfigError: if the file cannot be read, or has no key of that name.
         DataError: if the disk does not take it.
     """
+    read_keys(path)  # or a lock would be made beside what is not there
     with alone(path):
         entries = read_keys(path).entries
         kept = tuple(entry for entry in entries if entry.name != name)

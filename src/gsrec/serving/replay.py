@@ -49,8 +49,9 @@ class Replay:
 
     @cached_property
     def _places(self) -> dict[str, int]:
-        ids = map(str, self.sequences.user_ids.to_list())
-        return {user: place for place, user in enumerate(ids) if self.sequences.lengths[place] >= LEAST_EVENTS}
+        places = np.flatnonzero(self.sequences.lengths >= LEAST_EVENTS)
+        ids = map(str, self.sequences.user_ids.gather(places).to_list())
+        return dict(zip(ids, places.tolist(), strict=True))
 
     def some(self, limit: int, seed: int) -> list[ItemId]:
         """Some users, drawn by a seed."""

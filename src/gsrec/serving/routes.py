@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
+from gsrec.errors import GSRecError
 from gsrec.serving import schemas
 from gsrec.serving.answers import answer, as_json, explanation, named_items, session_state
 from gsrec.serving.errors import ApiError
@@ -152,7 +153,10 @@ async def reload(service: Has, caller: Who) -> Response:
     if not caller.is_admin:
         told = "this needs an admin key: `gsrec keys new --admin` makes one."
         raise ApiError(403, "not_admin", told)
-    models = await service.reload()
+    try:
+        models = await service.reload()
+    except GSRecError as error:
+        raise ApiError(503, "not_reloaded", f"all stays as it was: {error}") from error
     return as_json(await service.answer(models.record))
 
 

@@ -177,6 +177,7 @@ class ExplainAnswer(Item):
     model: str
     score: float
     events: list[Share]
+    num_unknown: int = Field(description="Events that the model does not know, left out.")
     attention: float | None
     recurrence: float | None
 
@@ -242,11 +243,11 @@ ERRORS: dict[int, str] = {
     404: "There is no such thing here.",
     405: "The path does not take this method.",
     408: "The body did not come in time.",
-    413: "The body is over the limit of 64 KiB.",
+    413: "The body is over the limit of 256 KiB.",
     415: "The body is not application/json.",
     422: "A value is invalid.",
     429: "Too many requests; Retry-After says how many seconds to wait.",
-    503: "Not now; Retry-After says when.",
+    503: "Not now; Retry-After says when, where the same request may do.",
 }
 ALWAYS = (400, 401, 403, 405, 408, 413, 415, 422, 429, 503)
 """What every question can be answered with: a body may come with any."""

@@ -13,6 +13,9 @@ from gsrec.errors import ConfigError
 FEWEST_CACHED = 64
 """Sessions whose states are made together: with fewer in memory they would push each other out before they are done."""
 
+MOST_DAYS = 36_525
+"""A century: more is for ever, and more than stores can count."""
+
 IN_MEMORY = ":memory:"
 """Where sessions are that end with the process."""
 
@@ -59,8 +62,9 @@ class Settings:
         names = [model_name(path) for path in self.bundles]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigError(f"two bundles are called {twice[0]!r}. Models go by their folders' names: rename one.")
-        if not self.session_days > 0:
-            raise ConfigError(f"sessions must be kept more than 0 days, found {self.session_days}")
+        if not 0 < self.session_days <= MOST_DAYS:
+            told = f"sessions must be kept more than 0 days and at most {MOST_DAYS:,}"
+            raise ConfigError(f"{told}, found {self.session_days}")
         if self.cached_sessions < FEWEST_CACHED:
             raise ConfigError(
                 f"at least {FEWEST_CACHED} sessions must have room in memory, found {self.cached_sessions}"
