@@ -12,7 +12,9 @@ from gsrec.errors import BundleError
 
 
 class Usage(Description):
-    """What holds for a log that a model learns from, and for every log and history that it is used on.
+    """What holds for a log that a model learns from and for every log that it is used on.
+
+    Histories and events that are sent to it are taken as they come, but for `filter_seen`.
 
     Attributes:
         filter_seen: whether items of a user's history are no candidates; false is for logs in which items are taken
