@@ -7,7 +7,7 @@ COMPARED := poprec,sasrec,gru4rec,gsrec,bert4rec
 SEEDS := 3
 TRIALS := 12
 TUNED := sasrec gru4rec gsrec
-ABLATION_SEEDS := 1
+ABLATION_SEEDS := 2
 # The lines of docs/results.md: a log, what targets are ranked among, and how the log is split.
 LINES := A D E F G H T
 LOG_A := ml-1m
