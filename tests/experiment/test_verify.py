@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from gsrec.models import (
     SASRecConfig,
     build_model,
 )
+from gsrec.ranking import score_histories
 from gsrec.recommend.export import export_bundle
 from gsrec.recommend.recommender import Recommender
 
@@ -124,6 +126,16 @@ def test_a_model_that_looks_at_its_targets_is_found_out(split: Split, monkeypatc
 
     monkeypatch.setattr(GSRec, "score", restless)
     assert verify(bundle, split, {}).moved > 50
+
+
+def test_histories_that_hold_their_targets_are_found_out(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told_too_much(
+        score: Callable[[Tensor], Tensor], items: np.ndarray, starts: np.ndarray, ends: np.ndarray, **given: Any
+    ) -> Tensor:
+        return score_histories(score, items, starts, ends + 1, **given)
+
+    monkeypatch.setattr("gsrec.evaluation.tasks.score_histories", told_too_much)
+    assert verify(bundle_of(split, "gsrec"), split, {}).moved > 50
 
 
 def test_another_log_is_refused(split: Split) -> None:

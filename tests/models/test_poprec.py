@@ -45,7 +45,13 @@ def test_all_training_events_count_and_no_others(clock: bool) -> None:
 
 @pytest.mark.parametrize(
     ("days", "expected"),
-    [(0.5, [0, 1, 1, 0, 0, 0]), (1.5, [0, 2, 1, 0, 0, 0]), (3, [0, 2, 2, 0, 0, 0]), (99, [0, 3, 2, 0, 0, 0])],
+    [
+        (0.5, [0, 1, 1, 0, 0, 0]),
+        (1, [0, 1, 1, 0, 0, 0]),
+        (1.5, [0, 2, 1, 0, 0, 0]),
+        (3, [0, 2, 2, 0, 0, 0]),
+        (99, [0, 3, 2, 0, 0, 0]),
+    ],
 )
 def test_the_last_days_end_with_the_newest_training_event(days: float, expected: list[float]) -> None:
     assert counted(PopRecConfig(days=days)) == expected
