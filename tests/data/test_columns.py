@@ -77,7 +77,7 @@ def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
 def test_one_column_cannot_be_two_things() -> None:
     with pytest.raises(DataError, match="must be different columns"):
         find_roles(Columns(user="item", item="item"), ["user", "item"], "log.csv")
-    with pytest.raises(DataError, match="none of its columns looks like the item: 'user', 'item'"):
+    with pytest.raises(DataError, match="none of its other columns looks like the item: 'user'"):
         find_roles(Columns(user="item"), ["user", "item"], "log.csv")
 
 

@@ -201,9 +201,10 @@ def is_header(names: Sequence[str]) -> bool:
 def _required(role: str, usual: Sequence[str], free: Sequence[str], names: Sequence[str], where: str) -> str:
     found = _guessed(usual, free)
     if found is None:
-        shown = ", ".join(SECOND.sub("'", repr(name)) for name in names)
+        shown = ", ".join(SECOND.sub("'", repr(name)) for name in free)
+        other = "" if len(free) == len(names) else "other "
         raise DataError(
-            f"{where}: none of its columns looks like the {role}: {shown}. "
+            f"{where}: none of its {other}columns looks like the {role}: {shown}. "
             f"Name it with --{role}-column or Columns({role}=...); the first line must hold the column names."
         )
     return found
