@@ -20,7 +20,7 @@ from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
 from gsrec.experiment.prepare import new_model, prepare
-from gsrec.experiment.run import Run, open_run, train
+from gsrec.experiment.run import Run, open_run, running_commit, train
 from gsrec.models import MODELS
 from gsrec.recommend.recommender import Recommender
 from gsrec.training.course import Epoch, Listener, TrainingStep
@@ -306,11 +306,31 @@ def test_nothing_is_left_where_there_is_nothing_to_learn(tmp_path: Path) -> None
     assert not (tmp_path / "run").exists()
 
 
+@pytest.fixture
+def new_process() -> Iterator[None]:
+    """A process that has not asked yet which commit it runs."""
+    running_commit.cache_clear()
+    yield
+    running_commit.cache_clear()
+
+
+@pytest.mark.usefixtures("new_process")
+def test_the_commit_is_that_of_a_process_when_it_first_trained(
+    small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = iter(["", "first", "", "later"])
+    monkeypatch.setattr("gsrec.experiment.run._git", lambda *_: next(commits))
+    told = [train(small_log, run_config("poprec"), tmp_path / name).record.commit for name in "ab"]
+    assert told == ["first", "first"]
+
+
+@pytest.mark.usefixtures("new_process")
 def test_the_commit_is_unknown_without_git(small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert train(small_log, run_config("poprec"), tmp_path / "run").record.commit is None
 
 
+@pytest.mark.usefixtures("new_process")
 def test_the_commit_of_a_checkout_that_it_is_only_installed_in_says_nothing(
     small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,7 @@ def _as_now(identity: Any) -> Any:
 def _train(
     reference: LogReference, config: RunConfig, split: Split, out: Path, keeping: Keeping, listener: Listener
 ) -> Run:
+    commit = running_commit()
     model = new_model(config, split)
     begin = time.perf_counter()
     fitted = _fit(model, split, config, out, keeping, listener)
@@ -163,7 +164,7 @@ def _train(
         history=tuple(EpochRecord(**asdict(epoch)) for epoch in fitted.epochs) if fitted else (),
         threads=torch.get_num_threads(),
         version=__version__,
-        commit=_commit(),
+        commit=commit,
     )
     run = Run(record, model, split)
     save_bundle(_bundle(run), out / BUNDLE_FOLDER)
@@ -261,8 +262,9 @@ def _training_record(model: Model, fitted: Fit | None, seconds: float) -> Traini
     return TrainingRecord(epochs=epochs, best_epoch=best, seconds=seconds, num_parameters=num_parameters(model))
 
 
-def _commit() -> str | None:
-    """The commit of the code that runs, if it runs from a checkout."""
+@cache
+def running_commit() -> str | None:
+    """The commit of the code that runs, if it runs from a checkout; of a process, what it was at its first training."""
     try:
         _git("ls-files", "--error-unmatch", __file__)  # it may be installed in somebody else's checkout
         return _git("describe", "--always", "--dirty", "--abbrev=12")

@@ -30,7 +30,8 @@ class Scorer(Protocol):
             items: (B, L) int64, item indices, oldest first, right-padded with 0; L is at most `max_length`.
 
         Returns:
-            (B, V + 1) float32, one score an item index; column 0 means nothing.
+            (B, V + 1) float32, one score an item index; column 0 means nothing. Memory of its own: the caller changes
+            it.
         """
         ...
 
