@@ -8,13 +8,11 @@ from __future__ import annotations
 import argparse
 import os
 import tomllib
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pydantic import BaseModel
@@ -22,7 +20,8 @@ from pydantic import BaseModel
 from gsrec.evaluation.significance import SIGNIFICANT
 from gsrec.experiment.config import as_now
 from gsrec.files import replacing, write_text
-from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary, compare_runs
+from gsrec.reporting.comparison import HEADLINE_METRIC, Comparison, ModelSummary, compare_runs, summarise_model
+from gsrec.reporting.comparison_tables import mean_and_deviation
 from gsrec.reporting.figures import COLOURS, GREY, image
 from gsrec.reporting.phrases import conditions, duration
 from gsrec.reporting.results import RunResult, group_by_model, read_results
@@ -83,10 +82,13 @@ class Ablation:
         """What the models came to, by their labels."""
         return {model.label: model for model in self.comparison.models}
 
-    def validation(self, label: str) -> list[float]:
-        """What chose the epoch of each run of a model: the best on validation."""
-        runs = self.runs[label]
-        return [max(one.validation[HEADLINE_METRIC] for one in run.history if one.validation) for run in runs]
+    def on_validation(self, label: str) -> ModelSummary:
+        """What a model came to on validation, by which the epoch of each of its runs was chosen."""
+        return summarise_model([run.model_copy(update={"metrics": _chosen_by(run)}) for run in self.runs[label]])
+
+
+def _chosen_by(run: RunResult) -> dict[str, float]:
+    return {HEADLINE_METRIC: max(epoch.validation[HEADLINE_METRIC] for epoch in run.history if epoch.validation)}
 
 
 def read_ablation(file: Path) -> Ablation:
@@ -132,21 +134,16 @@ def cells(label: str, ablation: Ablation) -> Iterator[Cell]:
     if model is None:
         yield from [Cell("not run")] + [Cell("")] * (1 + len(FURTHER))
         return
-    yield Cell(over_seeds([run.metrics[HEADLINE_METRIC] for run in ablation.runs[label]]))
+    yield Cell(mean_and_deviation(model, HEADLINE_METRIC))
     pair = ablation.comparison.significance.between(label, REFERENCE)
     if pair is None:
         yield Cell("")
     else:
         low, high = pair.interval
         yield Cell(f"{pair.difference:+.4f} ({low:+.4f} to {high:+.4f})", bold=pair.significant)
-    yield Cell(over_seeds(ablation.validation(label)))
+    yield Cell(mean_and_deviation(ablation.on_validation(label), HEADLINE_METRIC))
     yield Cell(f"{model.costs.num_parameters:,}")
     yield Cell("" if model.costs.epoch_seconds is None else duration(model.costs.epoch_seconds))
-
-
-def over_seeds(values: Sequence[float]) -> str:
-    """The mean over seeds, with the standard deviation (n - 1) where there are several."""
-    return f"{np.mean(values):.4f}" + (f" ± {np.std(values, ddof=1):.4f}" if len(values) > 1 else "")
 
 
 def plot(question: Question, ablations: Sequence[Ablation]) -> Figure:
@@ -183,11 +180,11 @@ def seeds_told(ablations: Sequence[Ablation]) -> str:
     """How many trainings a number is the mean of; where not all have as many, which have how many."""
     told = []
     for ablation in ablations:
-        counts = Counter(len(runs) for runs in ablation.runs.values())
-        most = max(counts)
+        most = max(map(len, ablation.runs.values()))
         fewer = [f"{label} ({len(runs)})" for label, runs in ablation.runs.items() if len(runs) < most]
         told.append(f"{most} on {ablation.comparison.data.name}" + (f", but of {', '.join(fewer)}" if fewer else ""))
-    return f"Numbers are means over seeds, ± the standard deviation: {'; '.join(told)}."
+    means = f"Numbers are means over seeds, ± the standard deviation: {'; '.join(told)}."
+    return f"{means} What has fewer is set against GSRec's mean over all of its own."
 
 
 def main() -> None:

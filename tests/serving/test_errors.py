@@ -19,6 +19,7 @@ from gsrec.serving.body import MAX_BODY, BodyLimit
 from gsrec.serving.errors import StoreError, of_library
 from gsrec.serving.metrics import Metrics
 from gsrec.serving.observer import Observer
+from gsrec.serving.schemas import MAX_IDS
 
 EVENTS, RECOMMEND, EXPLAIN = "/v1/sessions/s/events", "/v1/recommend", "/v1/explain"
 
@@ -114,6 +115,11 @@ def test_a_body_within_the_limit_is_taken(server: Server) -> None:
     content += b" " * (MAX_BODY - len(content))
     response = server.client.post(EVENTS, content=content, headers={"Content-Type": "application/json; charset=utf-8"})
     assert response.status_code == 200
+
+
+def test_a_list_of_as_many_ids_as_are_taken_fits_into_a_body(server: Server) -> None:
+    ids = [f"{place:020}" for place in range(MAX_IDS)]
+    assert server.ask("POST", "/v1/recommend", {"history": [1, 2], "exclude": ids})["source"] == "model"
 
 
 def test_a_body_that_does_not_come_is_given_up() -> None:

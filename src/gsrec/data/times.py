@@ -44,7 +44,7 @@ DIGITS = (
     Digits(1900_01_01_0000, 2100_12_31_2359, "%Y%m%d%H%M", "yyyymmddHHMM"),
     Digits(1900_01_01_00_00_00, 2100_12_31_23_59_59, "%Y%m%d%H%M%S", "yyyymmddHHMMSS"),
 )
-TIME_OF_DAY, ZONE = r"[T ]\d{1,2}:\d{2}", r":\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?)$"
+TIME_OF_DAY, ZONE = r"[T ]\d{1,2}:\d{2}", r":\d{2}.*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)$"
 """What a date that tells a time of day holds, and what one that tells a zone as well ends with."""
 SINCE_1973 = 100_000_000
 """Unix seconds from which on a time is taken for one of a real clock."""
