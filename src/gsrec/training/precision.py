@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 
@@ -19,15 +23,51 @@ def precision_of(name: PrecisionName) -> torch.dtype:
     torch.bfloat16
     """
     if name == "auto":
-        has = torch.cpu.get_capabilities()
-        return torch.bfloat16 if any(has.get(feature) for feature in FAST_AT_BFLOAT16) else torch.float32
+        return torch.bfloat16 if _is_fast() else torch.float32
     return torch.bfloat16 if name == "bfloat16" else torch.float32
 
 
 def precision_note(name: PrecisionName) -> str:
     """What a user should be told of the precision, how it was chosen included."""
     chosen = str(precision_of(name)).removeprefix("torch.")
+    if name == "bfloat16" and not _is_fast():
+        return "products in bfloat16, as set: rounded to it but taken in float32, since this processor is slow at it"
     if name != "auto":
         return f"products in {chosen}, as set"
     reason = "this processor is fast at it" if chosen == "bfloat16" else "this processor is not fast at bfloat16"
     return f"products in {chosen}: {reason} (--set precision=float32 or bfloat16 decides)"
+
+
+def products_in(precision: torch.dtype) -> AbstractContextManager[object]:
+    """Within it, products of this precision take no more time than they must on this machine.
+
+    A processor that is slow at bfloat16 takes some fifty times as long for them as in float32, so there their factors
+    are made float32 first and what comes out is rounded: the numbers of bfloat16 but for the order of sums.
+    """
+    return _Widened() if precision == torch.bfloat16 and not _is_fast() else nullcontext()
+
+
+def _is_fast() -> bool:
+    """Whether this processor multiplies in bfloat16."""
+    has = torch.cpu.get_capabilities()
+    return any(has.get(feature) for feature in FAST_AT_BFLOAT16)
+
+
+_aten = torch.ops.aten
+_PRODUCTS = frozenset(
+    {_aten.mm.default, _aten.bmm.default, _aten.addmm.default, _aten.addmm_.default, _aten.baddbmm.default}
+)
+
+
+class _Widened(TorchDispatchMode):
+    """Takes products of bfloat16 in float32."""
+
+    def __torch_dispatch__(
+        self, function: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Take one operation."""
+        kwargs = kwargs or {}
+        if function not in _PRODUCTS or args[-1].dtype != torch.bfloat16:
+            return function(*args, **kwargs)
+        product = function(*(one.float() if isinstance(one, Tensor) else one for one in args), **kwargs)
+        return args[0].copy_(product) if function is _aten.addmm_.default else product.to(torch.bfloat16)

@@ -28,7 +28,7 @@ from gsrec.training.criterion import Criterion, log_shares
 from gsrec.training.memory import STEPS_BETWEEN, give_back
 from gsrec.training.objectives import MaskedItem, Objective, last_item, next_item
 from gsrec.training.optimizers import optimizers, tables_by_rows
-from gsrec.training.precision import precision_of
+from gsrec.training.precision import precision_of, products_in
 
 MANY_NUMBERS = 2**18
 """A batch of fewer, events times width, goes through the model in float32: bfloat16 takes longer to prepare for its
@@ -153,6 +153,10 @@ class Training:
 
     def step(self, rows: Tensor) -> tuple[float, int]:
         """Learn from one batch of rows (B, L); gives its loss and how many targets it had."""
+        with products_in(self.precision):
+            return self._step(rows)
+
+    def _step(self, rows: Tensor) -> tuple[float, int]:
         given = self.objective(rows, self.generator)
         chosen = given.targets > 0
         narrow = self.precision != torch.float32 and given.inputs.numel() * self.width >= MANY_NUMBERS
