@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from gsrec.experiment.compare import Narrator, compare_models
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import run_configs
 from gsrec.experiment.folder import LogReference
+from gsrec.experiment.prepare import prepare
 from gsrec.experiment.run import open_run, train
 from gsrec.reporting.ranks import read_ranks
 from gsrec.reporting.results import RunResult, append_result, read_results
@@ -224,6 +226,18 @@ def test_another_question_needs_another_folder(
     with pytest.raises(ConfigError, match=f"{tmp_path} holds a comparison {told}, .* --trained"):
         compare_models(reference, asked, tmp_path, candidates=candidates)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_log_that_is_cut_in_another_way_needs_another_folder(reference: LogReference, tmp_path: Path) -> None:
+    asked = configs([], 1, models=["poprec"])
+    [first] = compare_models(reference, asked, tmp_path)
+    split, notes = prepare(reference, asked[0])
+    shorter = replace(split, train_ends=split.train_ends - (split.train_ends - split.sequences.offsets[:-1] > 2))
+    with pytest.raises(ConfigError, match="holds a comparison of other cuts, which cannot stand in one table"):
+        compare_models(reference, asked, tmp_path, prepared=(shorter, notes))
+    [other] = compare_models(reference, asked, tmp_path / "other", prepared=(shorter, notes), trained=tmp_path)
+    assert other.metrics != first.metrics
+    assert (first.data.cuts, other.data.cuts) == (split.cuts, shorter.cuts)
 
 
 def test_an_interrupted_run_is_run_anew(

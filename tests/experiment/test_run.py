@@ -11,16 +11,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from gsrec.bundle import DataFacts
 from gsrec.data.columns import Columns
 from gsrec.data.sources import open_log
+from gsrec.data.splits import Split, leave_one_out
 from gsrec.errors import BundleError, ConfigError, DataError, StoppedError, TrainingError
 from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
 from gsrec.experiment.prepare import new_model, prepare
-from gsrec.experiment.run import Run, open_run, running_commit, train
+from gsrec.experiment.run import Run, is_begun, open_run, running_commit, train, trained_run
 from gsrec.models import MODELS
 from gsrec.recommend.recommender import Recommender
 from gsrec.training.course import Epoch, Listener, TrainingStep
@@ -257,6 +260,61 @@ def test_a_log_that_moved(spare: str, small_log: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"small.csv: the log that .* was trained on is not there. Say with --log"):
         open_run(tmp_path / "run")
     assert open_run(tmp_path / "run", moved_to=small_log).split.sequences.num_users == 40
+
+
+@pytest.fixture
+def own_split(small_log: str) -> Split:
+    """A quarter of the users held out whole, as no configuration can say it."""
+    sequences = prepare(LogReference(log=small_log), run_config("poprec"))[0].sequences
+    judged = np.arange(sequences.num_users) % 4 == 0
+    ends = sequences.offsets[1:]
+    return Split(sequences, ends - 4 * judged, ends - 2 * judged, name="own")
+
+
+def test_a_run_on_a_split_of_ones_own_is_never_given_another(
+    small_log: str, own_split: Split, sizes: list[str], tmp_path: Path
+) -> None:
+    config = run_config("gsrec", settings=sizes)
+    run = train(small_log, config, tmp_path / "run", split=own_split)
+    assert run.record.data.cuts == own_split.cuts
+    with pytest.raises(DataError, match=r"cut in another way than when .*run was trained: .* open_run\(folder, split"):
+        open_run(tmp_path / "run")
+    opened = open_run(tmp_path / "run", split=own_split)
+    assert opened.evaluate(TEST).record() == run.evaluate(TEST).record()
+    with pytest.raises(DataError, match="cut in another way"):
+        open_run(tmp_path / "run", split=replace(own_split, rule="first"))
+    assert trained_run(tmp_path / "run", config, own_split)
+    assert trained_run(tmp_path / "run", config, leave_one_out(own_split.sequences)) is None
+    with pytest.raises(ConfigError, match="holds a run already"):
+        train(small_log, config, tmp_path / "run", resume=True)
+
+
+def test_a_training_on_a_split_of_ones_own_is_not_resumed_on_another(
+    small_log: str, own_split: Split, sizes: list[str], tmp_path: Path
+) -> None:
+    config = run_config("gsrec", settings=[*sizes, "epochs=2"])
+    asked = count()
+    with pytest.raises(StoppedError):
+        train(small_log, config, tmp_path, split=own_split, stop=lambda: next(asked) > 0)
+    assert is_begun(tmp_path, config, own_split)
+    assert not is_begun(tmp_path, config, leave_one_out(own_split.sequences))
+    with pytest.raises(TrainingError, match="cuts was"):
+        train(small_log, config, tmp_path, resume=True)
+    resumed = train(small_log, config, tmp_path, split=own_split, resume=True)
+    assert resumed.record.data.cuts == own_split.cuts
+
+
+def test_what_an_earlier_version_trained_and_told_no_cuts_of_opens(
+    small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, facts = run_config("poprec"), DataFacts.of
+    with monkeypatch.context() as patch:
+        patch.setattr(DataFacts, "of", lambda split: facts(split).model_copy(update={"cuts": None}))
+        run = train(small_log, config, tmp_path)
+    opened = open_run(tmp_path)
+    assert opened.record.data.cuts is None
+    assert opened.evaluate(TEST).metrics == run.evaluate(TEST).metrics
+    assert trained_run(tmp_path, config, run.split)
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:

@@ -117,6 +117,14 @@ def test_an_unknown_reference_is_an_error(write_run: WriteRun) -> None:
         compare_runs([write_run("sasrec", [1, 2]), write_run("gru4rec", [1, 2])], reference="gru")
 
 
+def test_other_cuts_are_an_error_where_they_are_known(write_run: WriteRun) -> None:
+    cut = [{**TINY, "cuts": letter * 64} for letter in "ab"]
+    first, unknown = write_run("sasrec", [1, 2], data=cut[0]), write_run("gsrec", [2, 1], data=TINY)
+    with pytest.raises(DataError, match="poprec with seed 1 has cuts 'bbbbbbbbbbbb' and not 'aaaaaaaaaaaa'"):
+        compare_runs([first, unknown, write_run("poprec", [1, 1], data=cut[1])])
+    assert len(compare_runs([unknown, first]).models) == 2
+
+
 def test_other_data_is_an_error_that_names_the_runs(write_run: WriteRun) -> None:
     runs = [write_run("sasrec", [1, 2]), write_run("gsrec", [1, 2], data=TINY), write_run("poprec", [1, 2])]
     message = (

@@ -24,11 +24,12 @@ FORMAT: Literal[4] = 4
 
 
 class DataFacts(Description):
-    """Which data a model learned from: its name, its SHA-256 fingerprint, its sizes, and its newest event.
+    """Which data a model learned from: its name, its SHA-256 fingerprint, its sizes, its newest event, its cuts.
 
     Attributes:
         until: Unix seconds of the newest event, held-out ones included; of a split by time, of the newest to train on.
             None where the log has no clock times.
+        cuts: SHA-256 of how its histories were cut; None where an earlier version told none, which knew one way only.
     """
 
     name: str
@@ -37,6 +38,7 @@ class DataFacts(Description):
     num_items: int
     num_interactions: int
     until: int | None = None
+    cuts: str | None = None
 
     @classmethod
     def of(cls, split: Split) -> DataFacts:
@@ -49,7 +51,12 @@ class DataFacts(Description):
             num_items=sequences.num_items,
             num_interactions=sequences.num_interactions,
             until=split.known_until(),
+            cuts=split.cuts,
         )
+
+    def are_of(self, split: Split) -> bool:
+        """Whether these histories, cut like this, are the ones that the model learned from."""
+        return self.fingerprint == split.sequences.fingerprint and self.cuts in (None, split.cuts)
 
 
 class Manifest(Description):

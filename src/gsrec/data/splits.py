@@ -5,7 +5,9 @@ Legend: U users, M targets.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
@@ -79,6 +81,14 @@ class Split:
             f"Split(name={self.name!r}, train={self.num_train:,} events, "
             f"validation={len(self.targets('validation')):,} targets, test={len(self.targets('test')):,} targets)"
         )
+
+    @cached_property
+    def cuts(self) -> str:
+        """SHA-256 over where the histories are cut and which events are targets: equal for equal cuts, however made."""
+        digest = hashlib.sha256(self.rule.encode())
+        for ends in (self.train_ends, self.validation_ends):
+            digest.update(ends.astype("<i8").tobytes())
+        return digest.hexdigest()
 
     @property
     def num_train(self) -> int:

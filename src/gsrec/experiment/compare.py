@@ -146,11 +146,14 @@ def _check_trained(trained: Path | None) -> None:
 
 def _check_alike(out: Path, data: DataConfig, split: Split, candidates: str) -> None:
     """Make sure that what is recorded can stand in one table with what is asked for."""
-    asked = (split.sequences.fingerprint, split.name, data.filter_seen, candidates)
+    asked = (split.name, data.filter_seen, candidates)
     for one in recorded_results(out):
-        found = (one.data.fingerprint, one.split, one.protocol.filter_seen, one.protocol.candidates)
-        if found != asked:
-            of_log = "of other data" if found[0] != asked[0] else f"by another protocol ({one.split}, {found[3]})"
+        found = (one.split, one.protocol.filter_seen, one.protocol.candidates)
+        same_log = one.data.fingerprint == split.sequences.fingerprint
+        same_cuts = one.data.cuts in (None, split.cuts)  # earlier versions told none
+        if not (same_log and same_cuts and found == asked):
+            how = f"by another protocol ({one.split}, {one.protocol.candidates})" if found != asked else "of other cuts"
+            of_log = how if same_log else "of other data"
             raise ConfigError(
                 f"{out} holds a comparison {of_log}, which cannot stand in one table with this one. Give another "
                 f"folder with --out; `gsrec compare --trained {out}` judges its models there without a training."
@@ -186,8 +189,7 @@ class _PlannedRun:
     def recorded(self, out: Path) -> RunResult | None:
         """The result of this very run, if it is there already."""
         for result in recorded_results(out):
-            same_data = result.data.fingerprint == self.split.sequences.fingerprint
-            same_task = same_data and result.protocol.candidates == self.candidates
+            same_task = result.protocol.candidates == self.candidates  # of the same data: see `_check_alike`
             if same_task and result.config == self.config.model_dump(mode="json"):
                 return result
         return None
@@ -223,7 +225,7 @@ class _PlannedRun:
     def _name(self, out: Path) -> str:
         """The folder that it was begun in, under whatever name, or one that no other run has."""
         begun = (folder.name for folder in self._folders(out) if is_begun(folder, self.config, self.split))
-        all_of_it = (self.config.model_dump_json(), self.split.sequences.fingerprint)
+        all_of_it = (self.config.model_dump_json(), self.split.sequences.fingerprint, self.split.cuts)
         return next(begun, self._begin + hashlib.sha256("\n".join(all_of_it).encode()).hexdigest()[:8])
 
     def _folders(self, comparison: Path) -> list[Path]:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ def train(
         log: a path or the name of a source, or one with the columns that are meant.
         config: which model, and how to train it.
         out: the run folder; it must not hold another run.
-        split: the log already prepared by this configuration, or None to open it here.
+        split: the log's histories already cut, by this configuration or in a way of one's own; None: opened here.
         resume: resume the training that was stopped in this folder, from its newest checkpoint; start over if
             there is none.
         checkpoint_seconds: between two states of the training; there is one at the end of every epoch as well.
@@ -127,7 +127,8 @@ def train(
     claim(out, unfinished=resume)
     identity = _identity(config, split)
     folder = out / CHECKPOINTS_FOLDER
-    keeping = Keeping(folder, seconds=checkpoint_seconds, identity=identity, as_now=_as_now, resume=resume, stop=stop)
+    as_now = partial(_as_now, split)
+    keeping = Keeping(folder, seconds=checkpoint_seconds, identity=identity, as_now=as_now, resume=resume, stop=stop)
     with held(out):
         claim(out, unfinished=resume)  # another process may have been quicker
         remove_leftovers(out)
@@ -136,17 +137,19 @@ def train(
 
 def is_begun(folder: Path, config: RunConfig, split: Split) -> bool:
     """Whether a training of this very configuration and split was stopped in the folder, and is kept there."""
-    return bool(_as_now(kept_identity(folder / CHECKPOINTS_FOLDER)) == _identity(config, split))
+    return bool(_as_now(split, kept_identity(folder / CHECKPOINTS_FOLDER)) == _identity(config, split))
 
 
 def _identity(config: RunConfig, split: Split) -> dict[str, Any]:
     """What must be the same for a training to be resumed."""
-    return {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint}
+    return {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint, "cuts": split.cuts}
 
 
-def _as_now(identity: Any) -> Any:
-    """What a training was begun with, as this version says it."""
-    return {**identity, "config": as_now(identity.get("config"))} if isinstance(identity, dict) else identity
+def _as_now(split: Split, identity: Any) -> Any:
+    """What a training was begun with, as this version says it: an earlier one told no cuts."""
+    if not isinstance(identity, dict):
+        return identity
+    return {"cuts": split.cuts, **identity, "config": as_now(identity.get("config"))}
 
 
 def _train(
@@ -180,8 +183,7 @@ def trained_run(folder: Path, config: RunConfig, split: Split) -> Run | None:
         record, bundle = read_record(folder), open_bundle(folder)
     except BundleError:
         return None
-    fitting = record.config == config and record.data.fingerprint == split.sequences.fingerprint
-    return Run(record, bundle.model, split) if fitting else None
+    return Run(record, bundle.model, split) if record.config == config and record.data.are_of(split) else None
 
 
 def _bundle(run: Run) -> Bundle:
@@ -196,32 +198,43 @@ def _bundle(run: Run) -> Bundle:
     )
 
 
-def open_run(folder: str | Path, *, moved_to: str | None = None) -> Run:
+def open_run(folder: str | Path, *, moved_to: str | None = None, split: Split | None = None) -> Run:
     """Open a run folder again, and the log it was trained on.
 
     Args:
         folder: what `train` wrote.
         moved_to: where the log is now, if it moved.
+        split: what it was trained on, where that was cut in a way of one's own; None: opened and cut as configured.
 
     Raises:
         BundleError: if it is not a run folder, or damaged.
-        DataError: if the log cannot be read or is not the one trained on.
+        DataError: if the log cannot be read, or is not the one trained on or not cut as it was.
     """
     folder = Path(folder)
     record = read_record(folder)
     bundle = open_bundle(folder)
     reference = record.log if moved_to is None else record.log.model_copy(update={"log": moved_to})
-    if Path(reference.log).is_absolute() and not Path(reference.log).exists():
-        raise DataError(
-            f"{reference.log}: the log that {folder} was trained on is not there. Say with --log where it is."
-        )
-    split, _ = prepare(reference, record.config)
+    split = split or _cut_again(reference, record, folder)
     if split.sequences.fingerprint != record.data.fingerprint:
         difference = _difference(DataFacts.of(split), record.data)
         raise DataError(
             f"{reference.log} is not the log that {folder} was trained on: {difference}. Name the right one with --log."
         )
+    if not record.data.are_of(split):
+        raise DataError(
+            f"{reference.log} is cut in another way than when {folder} was trained: a split of one's own is given "
+            "again, in Python, with open_run(folder, split=...)."
+        )
     return Run(record, bundle.model, split)
+
+
+def _cut_again(reference: LogReference, record: RunRecord, folder: Path) -> Split:
+    """The log that a run was trained on, cut by its configuration."""
+    if Path(reference.log).is_absolute() and not Path(reference.log).exists():
+        raise DataError(
+            f"{reference.log}: the log that {folder} was trained on is not there. Say with --log where it is."
+        )
+    return prepare(reference, record.config)[0]
 
 
 def _difference(found: DataFacts, expected: DataFacts) -> str:

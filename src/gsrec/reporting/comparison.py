@@ -182,8 +182,9 @@ def check_comparable(runs: Sequence[RunResult]) -> None:
     """
     if not runs:
         raise DataError("there are no results to compare: give at least one run")
-    first = _conditions(runs[0])
-    different = {run.name: _differences(first, _conditions(run)) for run in runs}
+    cuts = next((run.data.cuts for run in runs if run.data.cuts), "")  # earlier versions told none
+    first = _conditions(runs[0], cuts)
+    different = {run.name: _differences(first, _conditions(run, cuts)) for run in runs}
     told = "; ".join(f"{name} has {difference}" for name, difference in different.items() if difference)
     if told:
         raise DataError(
@@ -192,11 +193,12 @@ def check_comparable(runs: Sequence[RunResult]) -> None:
         )
 
 
-def _conditions(run: RunResult) -> dict[str, object]:
+def _conditions(run: RunResult, cuts: str) -> dict[str, object]:
     unused = {"seed"} if run.protocol.candidates == "full" else set()  # it draws candidates, and there are none to draw
     protocol = {f"protocol {name}": value for name, value in run.protocol.model_dump(exclude=unused).items()}
     data = {"data": run.data.name, "data fingerprint": run.data.fingerprint[:12]}
-    return {**data, **protocol, "split": run.split, "users judged": run.num_users_evaluated}
+    split = {"split": run.split, "cuts": (run.data.cuts or cuts)[:12]}
+    return {**data, **protocol, **split, "users judged": run.num_users_evaluated}
 
 
 def _differences(expected: Mapping[str, object], found: Mapping[str, object]) -> str:

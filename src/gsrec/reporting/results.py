@@ -24,13 +24,14 @@ class Record(BaseModel):
 
 
 class DataRecord(Record):
-    """Which log a run learned from: its name, its sizes and its SHA-256 fingerprint."""
+    """Which log a run learned from: its name, its sizes, its SHA-256 fingerprint, and that of how it was cut."""
 
     name: str
     fingerprint: str
     num_users: int
     num_items: int
     num_interactions: int
+    cuts: str | None = None
 
 
 class ProtocolRecord(Record):
