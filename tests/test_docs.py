@@ -1,4 +1,8 @@
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 TOLD = set(re.findall(r"`([a-z0-9_-]+)`", CONFIGURATION))
 OF_MODELS: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
 DEFAULTS = {model: OF_MODELS.validate_python({"name": model}).model_dump() for model in MODELS}
+EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
@@ -45,3 +50,19 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_what_the_page_on_extending_tells_runs_as_it_is(tmp_path: Path) -> None:
+    told = re.findall(r"^```(console|python)\n(.*?)^```$", EXTENDING, flags=re.MULTILINE | re.DOTALL)
+    commands = [
+        [sys.executable, "-W", "error", "-c", block] if kind == "python" else shlex.split(block.removeprefix("$ "))
+        for kind, block in told
+    ]
+    assert [command[0] for command in commands].count("gsrec") == 2
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for command in commands:
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    page = (tmp_path / "compared.md").read_text(encoding="utf-8")
+    assert re.search(r"^\| +markov \|.*\n", page, flags=re.MULTILINE)
+    assert re.search(r"\| gsrec \u2212 markov +\|", page)

@@ -91,9 +91,13 @@ def score_histories(
         (B, V + 1) float32.
     """
     scores = score(torch.from_numpy(newest_rows(items, starts, ends, max_length)))
-    seen = padded_rows(items, starts, ends if filter_seen else starts)
-    mask_seen(scores, torch.from_numpy(seen).to(scores.device))
+    mask_histories(scores, items, starts, ends if filter_seen else starts)
     return scores
+
+
+def mask_histories(scores: Tensor, items: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> None:
+    """Take padding and all items of every history out of the race, in place; arguments as for `score_histories`."""
+    mask_seen(scores, torch.from_numpy(padded_rows(items, starts, ends)).to(scores.device))
 
 
 def newest_rows(items: np.ndarray, starts: np.ndarray, ends: np.ndarray, max_length: int | None) -> np.ndarray:

@@ -76,6 +76,35 @@ def test_sampled_candidates_and_how_many_there_were(split: Split) -> None:
     assert evaluation.few_candidates == 0.75
 
 
+def test_candidates_of_ones_own(split: Split) -> None:
+    own = np.array([[9, 4, 3], [5, 4, 0], [1, 2, 4], [1, 0, 0]])
+    evaluation = Evaluator(split, Protocol("test", candidates="given:3"), own).evaluate(RisingScorer(9))
+    assert evaluation.num_candidates.tolist() == [4, 3, 4, 2]
+    assert evaluation.ranks.tolist() == [2, 1, 21, 21]  # above 6 only 9, above 7 nothing, 3 is cold, 8 was seen
+    assert evaluation.few_candidates == 0.5
+    given = Evaluator(split, Protocol("test", candidates="given:3"), own).evaluate_scores(
+        lambda targets: np.tile(np.arange(10.0), (len(targets), 1))
+    )
+    assert given.record() == evaluation.record()
+
+
+@pytest.mark.parametrize(
+    ("candidates", "own", "told"),
+    [
+        ("given:3", None, "found 'given:3' and none"),
+        ("full", np.ones((4, 3), dtype=int), r"found 'full' and \(4, 3\)"),
+        ("uniform:3", np.ones((4, 3), dtype=int), r"found 'uniform:3' and \(4, 3\)"),
+        ("given:2", np.ones((4, 3), dtype=int), r"found 'given:2' and \(4, 3\)"),
+        ("given:3", np.ones(4, dtype=int), r"candidates must be \(M, C\) integers"),
+    ],
+)
+def test_candidates_of_ones_own_go_with_their_protocol(
+    split: Split, candidates: str, own: np.ndarray | None, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        Evaluator(split, Protocol("test", candidates=candidates), own).evaluate(RisingScorer(9))
+
+
 def test_popular_candidates_have_training_events(split: Split) -> None:
     evaluation = evaluate(RisingScorer(9), split, Protocol("test", candidates="popularity:100"))
     assert evaluation.num_candidates.tolist() == [1, 1, 1, 2]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from gsrec.data import Sequences, leave_one_out
+from gsrec.data.splits import Targets
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.tasks import TOP, RankingTask
 
@@ -88,6 +89,54 @@ def test_ranks_are_those_of_plain_loops_whatever_the_tiles(
     whole_ranks, whole_items = task.rank(scorer, memory_budget=2**20)
     assert np.array_equal(ranks, whole_ranks)
     assert np.array_equal(top_items, whole_items)
+
+
+@given(histories=HISTORIES, sampled=st.booleans(), filter_seen=st.booleans(), memory_budget=st.integers(0, 500))
+def test_scores_that_are_given_for_targets_rank_as_those_of_a_scorer(
+    sequences_of: Maker, histories: list[list[int]], sampled: bool, filter_seen: bool, memory_budget: int
+) -> None:
+    task = make_task(sequences_of(histories, num_items=NUM_ITEMS), sampled=sampled, filter_seen=filter_seen)
+    items, scorer = task.sequences.items, FakeScorer()
+    kept: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def score(targets: Targets) -> np.ndarray:
+        rows = [scorer.score(torch.from_numpy(items[start:end][None])) for start, end in pairs(targets)]
+        scores = torch.cat(rows).double().numpy()
+        kept.append((scores, scores.copy()))
+        return scores
+
+    ranks, top_items = task.rank_scores(score, memory_budget=memory_budget)
+    expected_ranks, expected_items = task.rank(scorer)
+    assert ranks.tolist() == expected_ranks.tolist()
+    assert top_items.tolist() == expected_items.tolist()
+    assert all(np.array_equal(scores, before) for scores, before in kept)  # the caller's own are not changed
+
+
+def pairs(targets: Targets) -> list[tuple[int, int]]:
+    return list(zip(targets.starts.tolist(), targets.positions.tolist(), strict=True))
+
+
+def test_given_scores_of_another_shape_are_an_error(sequences_of: Maker) -> None:
+    task = make_task(sequences_of([[1, 2, 3], [4, 5, 6]], num_items=NUM_ITEMS))
+    with pytest.raises(ConfigError, match=r"scores of shape \(B, V \+ 1\) = \(2, 10\) of float32, found \(2, 9\)"):
+        task.rank_scores(lambda targets: np.zeros((len(targets), NUM_ITEMS)))
+
+
+@pytest.mark.parametrize(
+    ("candidates", "told"),
+    [
+        (np.ones((1, 3), dtype=np.int64), r"a row for each of the 2 targets, found \(1, 3\) of int64"),
+        (np.ones(2, dtype=np.int64), r"found \(2,\) of int64"),
+        (np.ones((2, 3)), r"found \(2, 3\) of float64"),
+        (np.array([[1, 10], [1, 2]]), "from 1 to 9, or 0, found 1 to 10"),
+        (np.array([[1, -1], [1, 2]]), "from 1 to 9, or 0, found -1 to 2"),
+        (np.array([[1, 2], [6, 0]]), "not among its own candidates, found it there in row 1"),
+    ],
+)
+def test_candidates_that_cannot_be_are_an_error(sequences_of: Maker, candidates: np.ndarray, told: str) -> None:
+    sequences = sequences_of([[1, 2, 3], [4, 5, 6]], num_items=NUM_ITEMS)
+    with pytest.raises(ConfigError, match=told):
+        RankingTask(sequences, leave_one_out(sequences).targets("test"), candidates)
 
 
 @given(histories=HISTORIES, seed=st.integers(0, 100))

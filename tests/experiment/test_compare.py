@@ -228,6 +228,14 @@ def test_another_question_needs_another_folder(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_candidates_that_only_python_can_give_are_refused_before_anything_is_done(
+    reference: LogReference, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match="given:5: a comparison draws its candidates"):
+        compare_models(reference, configs([], 1), tmp_path / "out", candidates="given:5")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_log_that_is_cut_in_another_way_needs_another_folder(reference: LogReference, tmp_path: Path) -> None:
     asked = configs([], 1, models=["poprec"])
     [first] = compare_models(reference, asked, tmp_path)

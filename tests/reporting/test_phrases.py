@@ -38,6 +38,7 @@ def test_a_sampled_protocol_is_said_and_warned_of(write_run: WriteRun) -> None:
 
 
 def test_other_ways_to_sample_are_said_as_they_are() -> None:
+    assert candidates_phrase("given:50") == "the target and up to 50 negatives that were brought"
     assert candidates_phrase("recency:50") == "the target and 50 negatives sampled by recency"
 
 

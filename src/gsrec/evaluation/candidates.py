@@ -19,8 +19,8 @@ from gsrec.data.splits import Targets
 from gsrec.data.vocabulary import PADDING
 from gsrec.errors import ConfigError
 
-CandidateKind = Literal["full", "popularity", "uniform"]
-_KINDS: dict[str, CandidateKind] = {"popularity": "popularity", "uniform": "uniform"}
+CandidateKind = Literal["full", "popularity", "uniform", "given"]
+_KINDS: dict[str, CandidateKind] = {"popularity": "popularity", "uniform": "uniform", "given": "given"}
 
 _DRAWS_PER_ITEM = 3
 """Draws with replacement for every item wanted: enough for nearly all users, so that races are few."""
@@ -32,8 +32,8 @@ class Candidates:
 
     Attributes:
         kind: `full` for the whole catalogue; `popularity` for items drawn in proportion to their training events;
-            `uniform` for items drawn alike.
-        count: how many are drawn for each target; 0 for `full`.
+            `uniform` for items drawn alike; `given` for those that an `Evaluator` is given.
+        count: how many there are for each target; 0 for `full`.
     """
 
     kind: CandidateKind
@@ -41,7 +41,7 @@ class Candidates:
 
 
 def parse_candidates(text: str) -> Candidates:
-    """Read `full`, `popularity:100` or `uniform:100`.
+    """Read `full`, `popularity:100`, `uniform:100`, or `given:100` for those that an `Evaluator` is given.
 
     >>> parse_candidates("popularity:100")
     Candidates(kind='popularity', count=100)
@@ -51,10 +51,11 @@ def parse_candidates(text: str) -> Candidates:
     """
     if text == "full":
         return Candidates("full")
-    match = re.fullmatch(r"(popularity|uniform):([1-9][0-9]{0,8})", text)
+    match = re.fullmatch(r"(popularity|uniform|given):([1-9][0-9]{0,8})", text)
     if match is None:
         raise ConfigError(
-            f"candidates must be full, popularity:N or uniform:N with N a number of at least 1, found {text!r}"
+            f"candidates must be full, popularity:N or uniform:N with N a number of at least 1, found {text!r}. "
+            "Those of one's own are given in Python, as given:N (docs/extending.md)."
         )
     return Candidates(_KINDS[match[1]], int(match[2]))
 

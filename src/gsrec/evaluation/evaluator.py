@@ -10,13 +10,13 @@ from functools import cached_property
 
 import numpy as np
 
-from gsrec.data.splits import Part, Split
+from gsrec.data.splits import Part, Split, Targets
 from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.audit import Audit, audit
 from gsrec.evaluation.candidates import draw_candidates, parse_candidates
 from gsrec.evaluation.intervals import share_interval
 from gsrec.evaluation.metrics import RANK_METRICS, coverage, novelty, summarise
-from gsrec.evaluation.tasks import TOP, RankingTask
+from gsrec.evaluation.tasks import TOP, RankingTask, ScoreTargets
 from gsrec.models.protocols import Scorer
 from gsrec.progress import Progress
 
@@ -27,7 +27,7 @@ class Protocol:
 
     Attributes:
         part: of the split, whose events are the targets.
-        candidates: `full`, `popularity:N` or `uniform:N`.
+        candidates: `full`, `popularity:N` or `uniform:N`; `given:N` where an `Evaluator` is given up to N for a target.
         filter_seen: whether items of a user's history are no candidates.
         seed: of the sampled candidates.
     """
@@ -125,14 +125,33 @@ class Evaluator:
     Attributes:
         split: the log and its cuts.
         protocol: how targets are judged.
+        candidates: (M, N) int, the item indices that every target of `split.targets(protocol.part)` is ranked among
+            besides itself, 0 is padding, where the protocol's candidates are `given:N`; else None.
     """
 
     split: Split
     protocol: Protocol
+    candidates: np.ndarray | None = None
 
     def evaluate(self, scorer: Scorer, *, progress: Progress | None = None) -> Evaluation:
         """Judge a scorer; arguments and errors are those of the function `evaluate`."""
-        ranks, top_items = self._task.rank(scorer, progress=progress)
+        return self._evaluation(*self._task.rank(scorer, progress=progress))
+
+    def evaluate_scores(self, score: ScoreTargets, *, progress: Progress | None = None) -> Evaluation:
+        """Judge a model that is not a `Scorer`, such as one of another library, by the scores that it gives.
+
+        Args:
+            score: gives the scores (B, V + 1) of all items, by item index, for some of the split's targets; what was
+                seen is left out here.
+            progress: as for the function `evaluate`.
+
+        Raises:
+            DataError: if there is no target.
+            ConfigError: if scores have another shape than (B, V + 1).
+        """
+        return self._evaluation(*self._task.rank_scores(score, progress=progress))
+
+    def _evaluation(self, ranks: np.ndarray, top_items: np.ndarray) -> Evaluation:
         targets, popularity = self._task.targets, self._popularity[self._task.items]
         return Evaluation(
             protocol=self.protocol,
@@ -159,12 +178,21 @@ class Evaluator:
         targets = self.split.targets(self.protocol.part)
         if not len(targets):
             raise DataError(f"the {self.split.name} split has no {self.protocol.part} target to evaluate")
-        sequences, rule = self.split.sequences, parse_candidates(self.protocol.candidates)
-        drawn = None
-        if rule.kind != "full":
-            drawn = draw_candidates(rule, targets, sequences, popularity=self._popularity, seed=self.protocol.seed)
-        learned = self._popularity > 0
-        return RankingTask(sequences, targets, drawn, filter_seen=self.protocol.filter_seen, learned=learned)
+        learned, among = self._popularity > 0, self._among(targets)
+        sequences, filter_seen = self.split.sequences, self.protocol.filter_seen
+        return RankingTask(sequences, targets, among, filter_seen=filter_seen, learned=learned)
+
+    def _among(self, targets: Targets) -> np.ndarray | None:
+        """The candidates of every target, (M, C); None for the whole catalogue."""
+        rule, given = parse_candidates(self.protocol.candidates), self.candidates
+        most = 0 if given is None or given.ndim < 2 else given.shape[1]
+        if (rule.kind == "given") != (given is not None) or (rule.kind == "given" and most > rule.count):
+            told = f"found {self.protocol.candidates!r} and {'none' if given is None else given.shape}"
+            raise ConfigError(f"candidates of one's own go with a protocol of given:N, up to N for a target: {told}")
+        if rule.kind in ("full", "given"):
+            return given
+        popularity = self._popularity
+        return draw_candidates(rule, targets, self.split.sequences, popularity=popularity, seed=self.protocol.seed)
 
     def _list_metrics(self, top_items: np.ndarray) -> dict[str, float]:
         return {

@@ -5,6 +5,7 @@ Legend: M targets, B targets of a tile, L newest events, S seen events, V items,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -18,10 +19,13 @@ from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.metrics import LARGEST_CUTOFF
 from gsrec.models.protocols import Scorer
 from gsrec.progress import Progress
-from gsrec.ranking import MEMORY_BUDGET, rank_among, rank_of, score_histories, tiles, top_k
+from gsrec.ranking import MEMORY_BUDGET, mask_histories, rank_among, rank_of, score_histories, tiles, top_k
 
 TOP = 10
 """The cut-off K of the lists of best items."""
+
+ScoreTargets = Callable[[Targets], Tensor | np.ndarray]
+"""Scores (B, V + 1) of every item for B targets, from a model that is not a `Scorer`: one of another library, say."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,9 @@ class RankingTask:
         candidates: (M, C) int32, each target's sampled candidates, 0 is padding; None for the whole catalogue.
         filter_seen: whether items of a target's history are no candidates.
         learned: (V + 1,) bool, the items that the scorer could learn of; None: all. A target of another is a miss.
+
+    Raises:
+        ConfigError: if the candidates are of another shape, or no item indices, or a target is among its own.
     """
 
     sequences: Sequences
@@ -41,6 +48,21 @@ class RankingTask:
     candidates: np.ndarray | None = None
     filter_seen: bool = True
     learned: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Check the candidates."""
+        if (given := self.candidates) is None:
+            return
+        if given.ndim != 2 or len(given) != len(self.targets) or given.dtype.kind not in "iu":
+            expected = f"(M, C) integers with a row for each of the {len(self.targets):,} targets"
+            raise ConfigError(f"candidates must be {expected}, found {given.shape} of {given.dtype}")
+        if not ((given >= 0) & (given <= self.sequences.num_items)).all():
+            most = self.sequences.num_items
+            raise ConfigError(
+                f"candidates must be item indices from 1 to {most:,}, or 0, found {given.min()} to {given.max()}"
+            )
+        if (own := (given == self.items[:, None]).any(1)).any():
+            raise ConfigError(f"a target is not among its own candidates, found it there in row {int(own.argmax())}")
 
     def __repr__(self) -> str:
         """Print the sizes."""
@@ -94,16 +116,36 @@ class RankingTask:
             ConfigError: if its scores have another shape than (B, V + 1).
         """
         self._check(scorer)
+        score = partial(self._score_histories, scorer)
+        return self._rank(score, scorer.max_length, memory_budget, progress)
+
+    def rank_scores(
+        self, score: ScoreTargets, *, memory_budget: int = MEMORY_BUDGET, progress: Progress | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rank all targets by the scores of a model that is not a `Scorer`; all else is as in `rank`.
+
+        Raises:
+            ConfigError: if scores have another shape than (B, V + 1).
+        """
+        return self._rank(partial(self._score_targets, score), 1, memory_budget, progress)
+
+    def _rank(
+        self,
+        score: Callable[[np.ndarray], Tensor],
+        max_length: int | None,
+        memory_budget: int,
+        progress: Progress | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         ranks = np.zeros(len(self.targets), dtype=np.int64)
         top_items = np.zeros((ranks.size, TOP), dtype=np.int32)
         done = 0
         for rows in tiles(
             self.targets.history_lengths,
             num_items=self.sequences.num_items,
-            max_length=scorer.max_length,
+            max_length=max_length,
             memory_budget=memory_budget,
         ):
-            ranks[rows], top_items[rows] = self._rank_tile(scorer, rows)
+            ranks[rows], top_items[rows] = self._rank_tile(score, rows)
             done += rows.size
             if progress is not None:
                 progress(done, ranks.size)
@@ -117,10 +159,9 @@ class RankingTask:
                 "Evaluate a model on the log it was trained on, read with the model's own vocabulary."
             )
 
-    @torch.inference_mode()
-    def _rank_tile(self, scorer: Scorer, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The ranks (B,) of the targets in `rows`, and the best items (B, K)."""
-        scores = score_histories(
+    def _score_histories(self, scorer: Scorer, rows: np.ndarray) -> Tensor:
+        """The scores (B, V + 1) of what follows the histories of the targets in `rows`, the seen items masked."""
+        return score_histories(
             partial(_score, scorer),
             self.sequences.items,
             self.targets.starts[rows],
@@ -128,6 +169,21 @@ class RankingTask:
             max_length=scorer.max_length,
             filter_seen=self.filter_seen,
         )
+
+    def _score_targets(self, score: ScoreTargets, rows: np.ndarray) -> Tensor:
+        """The scores (B, V + 1) that are given for the targets in `rows`, the seen items masked."""
+        targets = self.targets.at(rows)
+        scores = torch.as_tensor(score(targets)).to(torch.float32, copy=True)
+        _check_shape(scores, (rows.size, self.sequences.num_items + 1))
+        mask_histories(
+            scores, self.sequences.items, targets.starts, targets.positions if self.filter_seen else targets.starts
+        )
+        return scores
+
+    @torch.inference_mode()
+    def _rank_tile(self, score: Callable[[np.ndarray], Tensor], rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The ranks (B,) of the targets in `rows`, and the best items (B, K)."""
+        scores = score(rows)
         targets = torch.from_numpy(self.items[rows]).to(scores.device)
         if self.candidates is None:
             ranks = rank_of(scores, targets)
@@ -142,8 +198,11 @@ class RankingTask:
 def _score(scorer: Scorer, histories: Tensor) -> Tensor:
     """The scores (B, V + 1) of what follows the histories (B, L), their shape and type checked."""
     scores = scorer.score(histories)
-    expected = (histories.shape[0], scorer.num_items + 1)
+    _check_shape(scores, (histories.shape[0], scorer.num_items + 1))
+    return scores
+
+
+def _check_shape(scores: Tensor, expected: tuple[int, int]) -> None:
     if tuple(scores.shape) != expected or scores.dtype != torch.float32:
         found = f"{tuple(scores.shape)} of {scores.dtype}"
         raise ConfigError(f"a scorer must return scores of shape (B, V + 1) = {expected} of float32, found {found}")
-    return scores

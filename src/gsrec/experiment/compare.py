@@ -14,6 +14,7 @@ from gsrec.bundle import RUN_FILE
 from gsrec.data.splits import Split
 from gsrec.description import differences
 from gsrec.errors import ConfigError
+from gsrec.evaluation.candidates import parse_candidates
 from gsrec.evaluation.evaluator import Evaluation, Protocol
 from gsrec.experiment.config import DataConfig, RunConfig, as_now
 from gsrec.experiment.cost import event_seconds
@@ -74,13 +75,13 @@ def compare_models(
         StoppedError: if it was told to stop.
     """
     narrator, configs = narrator or Narrator(), list(configs)
-    Protocol("test", candidates=candidates)  # what is wrong with them is better known before the first training
+    _check_drawn(candidates)  # what is wrong with them is better known before the first training
     _check_one_kind(configs)
-    _check_out(out)
+    check_comparison_place(out)
     _check_trained(trained)
     splits = _splits(reference, configs, narrator, prepared)
-    for asked in splits.items():
-        _check_alike(out, *asked, candidates)
+    for data, split in splits.items():
+        check_alike(out, split, data.protocol("test", candidates=candidates))
     results = []
     with held(out):
         for number, config in enumerate(configs, start=1):
@@ -133,10 +134,27 @@ def _check_one_kind(configs: Iterable[RunConfig]) -> None:
             raise ConfigError(f"{told}. Compare them in two folders.")
 
 
-def _check_out(out: Path) -> None:
+def check_comparison_place(out: Path) -> None:
+    """Make sure that a folder may be that of a comparison.
+
+    Raises:
+        ConfigError: if it is the folder of a run, or holds something else.
+    """
     if (out / RUN_FILE).exists():
         raise ConfigError(f"{out} is the folder of a run. Give another folder with --out for the comparison.")
     check_own(out, [RUNS_FOLDER], proof=RESULTS_FILE)
+
+
+def _check_drawn(candidates: str) -> None:
+    """Make sure that these candidates can be drawn.
+
+    Raises:
+        ConfigError: if they are unknown, or to be given target by target, which only Python can.
+    """
+    if parse_candidates(candidates).kind == "given":
+        raise ConfigError(
+            f"{candidates}: a comparison draws its candidates. Those of one's own are given to an Evaluator, in Python"
+        )
 
 
 def _check_trained(trained: Path | None) -> None:
@@ -144,16 +162,21 @@ def _check_trained(trained: Path | None) -> None:
         raise ConfigError(f"{trained} holds no comparison whose models could be judged. Name the folder of one.")
 
 
-def _check_alike(out: Path, data: DataConfig, split: Split, candidates: str) -> None:
-    """Make sure that what is recorded can stand in one table with what is asked for."""
-    asked = (split.name, data.filter_seen, candidates)
+def check_alike(out: Path, split: Split, protocol: Protocol) -> None:
+    """Make sure that what a comparison has recorded can stand in one table with what is asked for.
+
+    Raises:
+        ConfigError: if it is of other data, or of other cuts, or was judged by another protocol.
+        DataError: if its results cannot be read.
+    """
+    asked = (split.name, protocol.filter_seen, protocol.candidates)
     for one in recorded_results(out):
         found = (one.split, one.protocol.filter_seen, one.protocol.candidates)
         same_log = one.data.fingerprint == split.sequences.fingerprint
         same_cuts = one.data.cuts in (None, split.cuts)  # earlier versions told none
         if not (same_log and same_cuts and found == asked):
-            how = f"by another protocol ({one.split}, {one.protocol.candidates})" if found != asked else "of other cuts"
-            of_log = how if same_log else "of other data"
+            by = f"by another protocol ({one.split}, {one.protocol.candidates})" if found != asked else "of other cuts"
+            of_log = by if same_log else "of other data"
             raise ConfigError(
                 f"{out} holds a comparison {of_log}, which cannot stand in one table with this one. Give another "
                 f"folder with --out; `gsrec compare --trained {out}` judges its models there without a training."
@@ -189,7 +212,7 @@ class _PlannedRun:
     def recorded(self, out: Path) -> RunResult | None:
         """The result of this very run, if it is there already."""
         for result in recorded_results(out):
-            same_task = result.protocol.candidates == self.candidates  # of the same data: see `_check_alike`
+            same_task = result.protocol.candidates == self.candidates  # of the same data: see `check_alike`
             if same_task and result.config == self.config.model_dump(mode="json"):
                 return result
         return None

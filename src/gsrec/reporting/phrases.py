@@ -69,6 +69,8 @@ def candidates_phrase(candidates: str) -> str:
     if candidates == "full":
         return "the full catalogue"
     kind, _, count = candidates.partition(":")
+    if kind == "given":
+        return f"the target and up to {count} negatives that were brought"
     how = "by popularity" if kind == "popularity" else "uniformly" if kind == "uniform" else f"by {kind}"
     return f"the target and {count} negatives sampled {how}"
 

@@ -44,7 +44,8 @@ def products_in(precision: torch.dtype) -> AbstractContextManager[object]:
     A processor that is slow at bfloat16 takes some fifty times as long for them as in float32, so there their factors
     are made float32 first and what comes out is rounded: the numbers of bfloat16 but for the order of sums.
     """
-    return _Widened() if precision == torch.bfloat16 and not _is_fast() else nullcontext()
+    is_slow = precision == torch.bfloat16 and not _is_fast()
+    return _Widened() if is_slow else nullcontext()  # type: ignore[no-untyped-call]
 
 
 def _is_fast() -> bool:
