@@ -50,7 +50,8 @@ behind the recurrence; GAT4Rec and FDG-Trans have other parts besides.
 Differences are to GSRec as it is, over the same users, each user's value being the mean over seeds, with 95% intervals;
 bold: p below {significant} by the paired randomisation test after Holm's correction for all {tests} tests of a data
 set. They are about these trained models, not about other seeds. Validation is what chose the epoch, and what a design
-is chosen by. Seconds an epoch are of one thread, beside other work, so no more than a hint.
+is chosen by. Seconds an epoch are of one thread, beside other work and on more than one processor: those of the fastest
+seed, and no more than a hint.
 """
 
 
@@ -85,6 +86,10 @@ class Ablation:
     def on_validation(self, label: str) -> ModelSummary:
         """What a model came to on validation, by which the epoch of each of its runs was chosen."""
         return summarise_model([run.model_copy(update={"metrics": _chosen_by(run)}) for run in self.runs[label]])
+
+    def epoch_seconds(self, label: str) -> float:
+        """Of a model's epoch, by its fastest seed."""
+        return min(run.training.seconds / run.training.epochs for run in self.runs[label])
 
 
 def _chosen_by(run: RunResult) -> dict[str, float]:
@@ -143,7 +148,7 @@ def cells(label: str, ablation: Ablation) -> Iterator[Cell]:
         yield Cell(f"{pair.difference:+.4f} ({low:+.4f} to {high:+.4f})", bold=pair.significant)
     yield Cell(mean_and_deviation(ablation.on_validation(label), HEADLINE_METRIC))
     yield Cell(f"{model.costs.num_parameters:,}")
-    yield Cell("" if model.costs.epoch_seconds is None else duration(model.costs.epoch_seconds))
+    yield Cell(duration(ablation.epoch_seconds(label)))
 
 
 def plot(question: Question, ablations: Sequence[Ablation]) -> Figure:

@@ -105,3 +105,9 @@ def test_every_ablation_is_asked_for() -> None:
     hybrids = {name for name in MODELS if name not in THESIS_MODELS.values()}
     presets_of_gsrec = {f"gsrec:{name}" for name in read_presets(EXPERIMENTS / "ablations.toml")}
     assert labels == {"gsrec", *hybrids, *presets_of_gsrec}
+
+
+def test_a_model_needs_no_presets_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gsrec.experiment.layers.MODELS", (*MODELS, "newest"))
+    assert presets("newest") == ("default",)
+    assert preset_layer("newest", "default") == {}

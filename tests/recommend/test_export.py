@@ -24,6 +24,7 @@ from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, ConfigError, MissingExtraError, NotFittedError
 from gsrec.models import (
     BERT4RecConfig,
+    GRU4Rec,
     GRU4RecConfig,
     GSRecConfig,
     HybridConfig,
@@ -261,3 +262,16 @@ def test_the_command_says_what_it_wrote(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, [*given, "--json"]).stdout
     expected = {"out": str(tmp_path / "onnx"), "fingerprint": bundle.fingerprint, "streams": False}
     assert json.loads(told) == expected
+
+
+def test_a_model_that_onnx_cannot_express_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def branching(self: GRU4Rec, items: Tensor) -> Tensor:
+        shape = (items.shape[0], self.num_items + 1)
+        return torch.zeros(shape) if items.sum() > 3 else torch.ones(shape)
+
+    monkeypatch.setattr(GRU4Rec, "score", branching)
+    with pytest.raises(
+        ConfigError, match=r"ONNX cannot express GRU4Rec: Could not guard .*\. All but ONNX does without"
+    ):
+        export_bundle(bundle_of("gru4rec"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

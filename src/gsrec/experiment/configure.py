@@ -24,7 +24,7 @@ from gsrec.experiment.layers import (
     settings_layer,
     unknown,
 )
-from gsrec.models import MODELS, ModelConfig, SASRecConfig
+from gsrec.models import MODELS, ModelConfig
 from gsrec.training.config import OVER_CATALOGUE
 from gsrec.training.precision import precision_note
 
@@ -37,7 +37,7 @@ def _has_recurrence(model: ModelConfig) -> bool:
 
 
 def _has_feed_forward(model: ModelConfig) -> bool:
-    return isinstance(model, SASRecConfig) and model.feed_forward
+    return bool(getattr(model, "feed_forward", True))
 
 
 BESIDE: Mapping[str, tuple[str, Callable[[RunConfig], bool]]] = {

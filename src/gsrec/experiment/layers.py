@@ -144,8 +144,8 @@ def _value(text: str) -> object:
 def _preset_file(model: str) -> dict[str, Layer]:
     if model not in MODELS:
         raise ConfigError(unknown("model", model, MODELS))
-    text = resources.files("gsrec.experiment").joinpath("presets", f"{model}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    file = resources.files("gsrec.experiment").joinpath("presets", f"{model}.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

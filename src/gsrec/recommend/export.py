@@ -50,7 +50,8 @@ def export_bundle(bundle: Bundle, folder: Path) -> OnnxFacts:
 
     Raises:
         MissingExtraError: if onnx or onnxscript is not installed.
-        ConfigError: if the weights are more than an ONNX file can hold, or the folder has other files.
+        ConfigError: if the weights are more than an ONNX file can hold, or ONNX cannot express the model, or the folder
+            has other files.
         NotFittedError: if the model was never trained.
         DataError: if the disk does not take it.
     """
@@ -63,11 +64,20 @@ def export_bundle(bundle: Bundle, folder: Path) -> OnnxFacts:
         )
     if isinstance(bundle.model, PopRec):
         bundle.model.score(torch.ones(1, 1, dtype=torch.int64))  # tells if it has not counted yet
-    with _quiet(), torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
-        graphs = {SCORES: _scores_graph(bundle.model)}
-        if isinstance(bundle.model, StreamingEncoder):
-            graphs[STEP] = _step_graph(bundle.model)
-    return _write(bundle, graphs, folder)
+    return _write(bundle, _graphs(bundle.model), folder)
+
+
+def _graphs(model: Model) -> dict[str, Any]:
+    """The graphs of a model (onnx.ModelProto), by the names of their files."""
+    try:
+        with _quiet(), torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+            graphs = {SCORES: _scores_graph(model)}
+            if isinstance(model, StreamingEncoder):
+                graphs[STEP] = _step_graph(model)
+    except RuntimeError as error:  # such as a branch that depends on what is in a tensor
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"ONNX cannot express {type(model).__name__}: {reason}. All but ONNX does without") from error
+    return graphs
 
 
 def _write(bundle: Bundle, graphs: dict[str, Any], folder: Path) -> OnnxFacts:

@@ -81,9 +81,14 @@ def check_same_users(first: np.ndarray, second: np.ndarray, first_name: str, sec
 
 
 def _checked_ranks(run: RunResult, metric: str) -> UserRanks:
-    ranks = run.read_ranks()
-    found, recorded = float(RANK_METRICS[metric](ranks.ranks).mean()), run.metrics.get(metric)
-    if recorded is None or abs(found - recorded) > RECORD_TOLERANCE:
+    ranks, recorded = run.read_ranks(), run.metrics.get(metric)
+    if recorded is None:
+        raise DataError(
+            f"the result of {run.name} has no {metric}, so it came later, or was left out: judge that model again, or "
+            f"choose one of {', '.join(name for name in RANK_METRICS if name in run.metrics)}."
+        )
+    found = float(RANK_METRICS[metric](ranks.ranks).mean())
+    if abs(found - recorded) > RECORD_TOLERANCE:
         raise DataError(
             f"{run.ranks_path} gives {metric} {found:.6f}, the result of {run.name} says {recorded}: "
             "the ranks are of another run. Run that model again."
