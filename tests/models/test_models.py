@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
 
 from gsrec.errors import ConfigError
 from gsrec.models import (
@@ -17,8 +18,13 @@ from gsrec.models import (
     HybridConfig,
     ModelConfig,
     SASRecConfig,
+    SequenceEncoder,
     build_model,
 )
+from gsrec.models.blocks import drop
+from gsrec.models.recurrence import Recurrence
+
+OF_NAMES: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
 
 
 def shapes(config: ModelConfig, *, num_items: int = 7) -> dict[str, tuple[int, ...]]:
@@ -28,20 +34,52 @@ def shapes(config: ModelConfig, *, num_items: int = 7) -> dict[str, tuple[int, .
 
 
 def test_the_name_says_which_model() -> None:
-    reader: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
     for name in MODELS:
-        config = reader.validate_python({"name": name})
+        config = OF_NAMES.validate_python({"name": name})
         assert config.name == name
         kind = type(build_model(config, num_items=3)).__name__.lower()
         assert kind == ("hybrid" if isinstance(config, HybridConfig) else name)
     with pytest.raises(ValidationError, match="lightgcn"):
-        reader.validate_python({"name": "lightgcn"})
+        OF_NAMES.validate_python({"name": "lightgcn"})
 
 
 def test_every_model_has_a_name() -> None:
     union = get_args(ModelConfig)[0]
     names = [get_args(part.model_fields["name"].annotation) for part in get_args(union)]
     assert sorted(name for some in names for name in some) == sorted(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gru4rec", 2),  # of what goes into the recurrence, and of what comes out
+        ("sasrec", 5),  # of the embeddings, and of both parts of each block
+        ("bert4rec", 5),
+        ("gsrec", 7),  # as sasrec, and of the recurrence and of the feed-forward behind it
+    ],
+)
+def test_where_dropout_is(name: str, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[float, bool]] = []
+
+    def watched(hidden: Tensor, share: float, is_training: bool) -> Tensor:
+        given.append((share, is_training))
+        return drop(hidden, share, is_training)
+
+    for module in ("blocks", "bert4rec", "gru4rec", "gsrec", "sasrec"):
+        monkeypatch.setattr(f"gsrec.models.{module}.drop", watched)
+    config = OF_NAMES.validate_python({"name": name, "dropout": 0.3, "embedding_size": 8})
+    model = build_model(config, num_items=5, seed=1)
+    assert isinstance(model, SequenceEncoder)
+    model.encode(torch.tensor([[1, 2, 3]]))
+    assert given == [(0.3, True)] * expected
+
+
+@pytest.mark.parametrize("name", ["gru4rec", "gsrec"])
+def test_dropout_is_between_recurrent_layers_as_well(name: str) -> None:
+    sizes = {"name": name, "dropout": 0.3, "embedding_size": 8, "recurrent_size": 8, "num_recurrent_layers": 2}
+    model = build_model(OF_NAMES.validate_python(sizes), num_items=5, seed=1)
+    [recurrence] = (part for part in model.modules() if isinstance(part, Recurrence))
+    assert recurrence.layers.dropout == 0.3
 
 
 @pytest.mark.parametrize(
@@ -58,9 +96,8 @@ def test_every_model_has_a_name() -> None:
     ],
 )
 def test_what_is_out_of_range_or_unknown_is_named(name: str, key: str, value: object) -> None:
-    reader: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
     with pytest.raises(ValidationError, match=key):
-        reader.validate_python({"name": name, key: value})
+        OF_NAMES.validate_python({"name": name, key: value})
 
 
 @pytest.mark.parametrize("kind", [SASRecConfig, BERT4RecConfig, GSRecConfig])

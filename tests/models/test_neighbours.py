@@ -77,6 +77,13 @@ def test_items_that_are_taken_together_begin_alike_and_lengths_stay() -> None:
         torch.testing.assert_close(model.state_dict()[name], values, rtol=0, atol=0)
 
 
+def test_products_of_all_directions_are_the_mutual_information_without_its_signs() -> None:
+    scores = mutual_information(*histories(), num_items=8).to_dense().double()
+    vectors = neighbour_vectors(*histories(), num_items=8, size=8).double()
+    products = vectors @ vectors.T  # of a symmetric matrix: its eigenvalues' sizes, its own directions
+    torch.testing.assert_close(products @ products, scores @ scores, atol=0.05, rtol=0.02)
+
+
 def test_the_same_seed_gives_the_same_bits() -> None:
     torch.manual_seed(3)
     state = torch.random.get_rng_state()

@@ -15,6 +15,7 @@ from tests.serving.conftest import NUM_ITEMS, bundle_of
 
 from gsrec.data.vocabulary import ItemId
 from gsrec.recommend.recommender import Recommender
+from gsrec.recommend.together import LiveHistory, add_together
 from gsrec.serving.batch import MAX_GAP, Load, Loaded, SessionAnswer, SessionRequest, Worker
 from gsrec.serving.engine import Engine
 from gsrec.serving.errors import ApiError, StoreError
@@ -270,6 +271,20 @@ def test_a_batch_that_fails_is_told_to_all() -> None:
     run(worker_of(clock=no_time), use)
 
 
+def test_a_batch_that_fails_halfway_leaves_nothing_half_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def half(histories: Sequence[LiveHistory], item_ids: Sequence[ItemId]) -> None:
+        add_together(histories, item_ids)
+        raise RuntimeError("out of memory")
+
+    worker = worker_of()
+    worker.run([SessionRequest(key(0), [1, 2])])
+    with monkeypatch.context() as patch:
+        patch.setattr("gsrec.serving.live.add_together", half)
+        outcome = worker.run([SessionRequest(key(0), [3])])
+        assert [str(error) for error in outcome.errors.values()] == ["out of memory"]
+    check(worker.run([SessionRequest(key(0), [4])]).answers[0], [1, 2, 3, 4])  # 3 is kept: it was stored before
+
+
 def test_who_stops_waiting_does_no_harm() -> None:
     async def use(engine: Engine) -> None:
         waiting = [asyncio.create_task(engine.add(SessionRequest(key(0), [item]))) for item in (1, 2)]
@@ -350,11 +365,11 @@ def test_a_swap_knows_a_session_that_was_begun_anew() -> None:
     histories = ([1, 2, 3], [4])
     list(take(list(zip(taken, histories, strict=True))))
     worker.delete(key(0))
-    worker.run([SessionRequest(key(0), [7])])
+    worker.run([SessionRequest(key(0), [7, 9, 6, 2])])  # more than before, so that its number tells nothing
     loads = [Load(key(place), new, LiveSession(list(history), 1.0)) for place, history in enumerate(histories)]
     worker.swap(Models((new,)), [Loaded(load, has) for load, has in zip(loads, taken, strict=True)])
     answers = worker.run([SessionRequest(key(0), [8]), SessionRequest(key(1), [5])]).answers
-    check(answers[0], [7, 8], new)
+    check(answers[0], [7, 9, 6, 2, 8], new)
     check(answers[1], [4, 5], new)
 
 

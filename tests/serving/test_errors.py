@@ -294,6 +294,18 @@ def test_too_many_questions_are_refused(server: Server, monkeypatch: pytest.Monk
     assert server.client.post(other[0], json=other[1]).status_code == 200
 
 
+@pytest.mark.parametrize("desk", ["_answers", "_explanations"])
+def test_an_answered_question_makes_room_for_another(
+    server: Server, monkeypatch: pytest.MonkeyPatch, desk: str
+) -> None:
+    service = server.client.app.state.service  # type: ignore[attr-defined]
+    monkeypatch.setattr(getattr(service, desk), "_most", 1)
+    path = RECOMMEND if desk == "_answers" else "/v1/explain"
+    for item_id in (2, 3):
+        body = {"history": [1]} if desk == "_answers" else {"history": [1], "item_id": item_id}
+        assert server.client.post(path, json=body).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("headers", "body"),
     [({"Content-Type": "text/plain"}, "hello"), ({"Content-Type": "application/json"}, " " * (MAX_BODY + 1))],
