@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -74,6 +74,21 @@ def test_sampled_candidates_and_how_many_there_were(split: Split) -> None:
     assert evaluation.num_candidates.tolist() == [6, 6, 6, 7]
     assert evaluation.ranks.tolist() == [2, 2, 21, 21]
     assert evaluation.few_candidates == 0.75
+
+
+def test_every_target_is_a_row_of_a_table(split: Split) -> None:
+    evaluation = evaluate(RisingScorer(9), split, Protocol("test"))
+    table = evaluation.to_frame(split)
+    ids, user_ids = split.sequences.vocabulary.ids.to_list(), split.sequences.user_ids.to_list()
+    assert table.rows() == [
+        (user_ids[0], ids[6 - 1], 2, 6, 3, 3),
+        (user_ids[1], ids[7 - 1], 2, 6, 3, 2),
+        (user_ids[2], ids[3 - 1], 21, 6, 3, 0),
+        (user_ids[3], ids[8 - 1], 21, 7, 3, 3),
+    ]
+    assert table.columns == ["user_id", "item_id", "rank", "num_candidates", "history_length", "target_popularity"]
+    with pytest.raises(DataError, match=r"this evaluation is not of Split\(.*give the split that was judged"):
+        evaluation.to_frame(leave_one_out(replace(split.sequences, offsets=split.sequences.offsets[[0, 1, 2, 2, 4]])))
 
 
 def test_candidates_of_ones_own(split: Split) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 
 from gsrec.data.splits import Part, Split, Targets
 from gsrec.errors import ConfigError, DataError
@@ -106,6 +107,30 @@ class Evaluation:
     def few_candidates(self) -> float:
         """The share (0 to 1) of targets with fewer sampled candidates than asked for: all there were are used."""
         return float((self.num_candidates <= parse_candidates(self.protocol.candidates).count).mean())
+
+    def to_frame(self, split: Split) -> pl.DataFrame:
+        """A row a target: user_id, item_id, rank, num_candidates, history_length, target_popularity.
+
+        Args:
+            split: what was judged.
+
+        Raises:
+            DataError: if it was another.
+        """
+        targets = split.targets(self.protocol.part)
+        if not np.array_equal(targets.users, self.users):
+            raise DataError(f"this evaluation is not of {split}: give the split that was judged")
+        items = split.sequences.items[targets.positions]
+        return pl.DataFrame(
+            {
+                "user_id": split.sequences.user_ids.gather(self.users),
+                "item_id": split.sequences.vocabulary.ids.gather(items - 1),
+                "rank": self.ranks,
+                "num_candidates": self.num_candidates,
+                "history_length": self.history_lengths,
+                "target_popularity": self.target_popularity,
+            }
+        )
 
     def record(self) -> dict[str, object]:
         """The evaluation as JSON-able values; intervals as [low, high]."""
