@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -13,7 +14,7 @@ from gsrec.experiment.configure import run_config, run_configs
 from gsrec.experiment.folder import LogReference
 from gsrec.experiment.layers import preset_layer, presets, read_presets
 from gsrec.experiment.prepare import batches_of, new_model, prepare
-from gsrec.models import MODELS, GSRec, GSRecConfig, build_model
+from gsrec.models import MODELS, GSRec, GSRecConfig, HybridConfig, build_model
 from gsrec.reporting.thesis_numbers import THESIS_MODELS
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
@@ -102,7 +103,7 @@ def test_every_ablation_is_a_model_of_its_own() -> None:
 def test_every_ablation_is_asked_for() -> None:
     asked = tomllib.loads((EXPERIMENTS / "questions.toml").read_text(encoding="utf-8"))["question"]
     labels = {label for question in asked for label in question["models"].values()}
-    hybrids = {name for name in MODELS if name not in THESIS_MODELS.values()}
+    hybrids = get_args(HybridConfig.model_fields["name"].annotation)
     presets_of_gsrec = {f"gsrec:{name}" for name in read_presets(EXPERIMENTS / "ablations.toml")}
     assert labels == {"gsrec", *hybrids, *presets_of_gsrec}
 

@@ -56,7 +56,10 @@ def _is_fast() -> bool:
 
 _aten = torch.ops.aten
 _PRODUCTS = frozenset(
-    {_aten.mm.default, _aten.bmm.default, _aten.addmm.default, _aten.addmm_.default, _aten.baddbmm.default}
+    {
+        *(_aten.mm.default, _aten.bmm.default, _aten.addmm.default, _aten.addmm_.default, _aten.baddbmm.default),
+        *(_aten.mkldnn_rnn_layer.default, _aten.mkldnn_rnn_layer_backward.default),  # an LSTM, which there is not at all
+    }
 )
 
 
@@ -68,7 +71,16 @@ class _Widened(TorchDispatchMode):
     ) -> Any:
         """Take one operation."""
         kwargs = kwargs or {}
-        if function not in _PRODUCTS or args[-1].dtype != torch.bfloat16:
+        if function not in _PRODUCTS or args[0].dtype != torch.bfloat16:
             return function(*args, **kwargs)
-        product = function(*(one.float() if isinstance(one, Tensor) else one for one in args), **kwargs)
-        return args[0].copy_(product) if function is _aten.addmm_.default else product.to(torch.bfloat16)
+        product = function(*(_cast(one, torch.bfloat16, torch.float32) for one in args), **kwargs)
+        if function is _aten.addmm_.default:
+            return args[0].copy_(product)
+        if isinstance(product, Tensor):
+            return product.to(torch.bfloat16)
+        return tuple(_cast(one, torch.float32, torch.bfloat16) for one in product)
+
+
+def _cast(value: Any, before: torch.dtype, after: torch.dtype) -> Any:
+    """A tensor of one type as one of another; all else as it is."""
+    return value.to(after) if isinstance(value, Tensor) and value.dtype == before else value
