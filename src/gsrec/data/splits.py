@@ -84,10 +84,11 @@ class Split:
 
     @cached_property
     def cuts(self) -> str:
-        """SHA-256 over where the histories are cut and which events are targets: equal for equal cuts, however made."""
-        digest = hashlib.sha256(self.rule.encode())
-        for ends in (self.train_ends, self.validation_ends):
-            digest.update(ends.astype("<i8").tobytes())
+        """SHA-256 over where training ends and which events are targets: equal for equal cuts, however made."""
+        digest, targets = hashlib.sha256(), (self.targets("validation"), self.targets("test"))
+        for places in (self.train_ends, *(of_part.positions for of_part in targets)):
+            digest.update(places.astype("<i8").tobytes())
+            digest.update(b"\x1f")
         return digest.hexdigest()
 
     @property
