@@ -87,12 +87,15 @@ def test_every_target_is_a_row_of_a_table(split: Split) -> None:
         (user_ids[3], ids[8 - 1], 21, 7, 3, 3),
     ]
     assert table.columns == ["user_id", "item_id", "rank", "num_candidates", "history_length", "target_popularity"]
-    with pytest.raises(DataError, match=r"this evaluation is not of Split\(.*give the split that was judged"):
-        evaluation.to_frame(leave_one_out(replace(split.sequences, offsets=split.sequences.offsets[[0, 1, 2, 2, 4]])))
+    later = replace(split, train_ends=split.train_ends + 1, validation_ends=split.validation_ends)
+    earlier = replace(split, train_ends=split.train_ends - 1, validation_ends=split.validation_ends - 1, rule="first")
+    for other in (later, earlier):  # of the same users: the same targets, but learned from more; and other targets
+        with pytest.raises(DataError, match=r"this evaluation is not of Split\(.*give the split that was judged"):
+            evaluation.to_frame(other)
 
 
 def test_candidates_of_ones_own(split: Split) -> None:
-    own = np.array([[9, 4, 3], [5, 4, 0], [1, 2, 4], [1, 0, 0]])
+    own = np.array([[9, 4, 1], [5, 4, 0], [1, 2, 4], [1, 0, 0]])
     evaluation = Evaluator(split, Protocol("test", candidates="given:3"), own).evaluate(RisingScorer(9))
     assert evaluation.num_candidates.tolist() == [4, 3, 4, 2]
     assert evaluation.ranks.tolist() == [2, 1, 21, 21]  # above 6 only 9, above 7 nothing, 3 is cold, 8 was seen
@@ -101,6 +104,9 @@ def test_candidates_of_ones_own(split: Split) -> None:
         lambda targets: np.tile(np.arange(10.0), (len(targets), 1))
     )
     assert given.record() == evaluation.record()
+    other = Evaluator(split, Protocol("test", candidates="given:3"), own[:, ::-1]).evaluate(RisingScorer(9))
+    assert other.metrics == evaluation.metrics
+    assert other.record()["protocol"] != evaluation.record()["protocol"]  # which ones they were is told
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,7 @@ def test_candidates_of_ones_own(split: Split) -> None:
         ("uniform:3", np.ones((4, 3), dtype=int), r"found 'uniform:3' and \(4, 3\)"),
         ("given:2", np.ones((4, 3), dtype=int), r"found 'given:2' and \(4, 3\)"),
         ("given:3", np.ones(4, dtype=int), r"candidates must be \(M, C\) integers"),
+        ("given:3", np.array([[1, 2], [3, 4], [0, 0], [1, 2]]), "row 2 has none"),
     ],
 )
 def test_candidates_of_ones_own_go_with_their_protocol(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
@@ -122,6 +123,25 @@ def test_given_scores_of_another_shape_are_an_error(sequences_of: Maker) -> None
         task.rank_scores(lambda targets: np.zeros((len(targets), NUM_ITEMS)))
 
 
+def test_scores_may_be_any_array_of_numbers(sequences_of: Maker) -> None:
+    task = make_task(sequences_of([[1, 2, 3], [4, 5, 6]], num_items=NUM_ITEMS))
+    rising = np.arange(NUM_ITEMS + 1.0)
+    given: list[np.ndarray | Tensor] = [
+        np.broadcast_to(rising, (2, NUM_ITEMS + 1)),  # which cannot be written to
+        np.tile(rising[::-1], (2, 1))[:, ::-1],
+        np.tile(rising, (2, 1)).astype(">f8"),
+        torch.arange(NUM_ITEMS + 1).repeat(2, 1),
+    ]
+    for scores in given:
+        assert task.rank_scores(partial(as_given, scores))[0].tolist() == [7, 4]
+    with pytest.raises(ConfigError, match="scores must be an array or a tensor of numbers, found ndarray"):
+        task.rank_scores(partial(as_given, np.array([["a"]])))
+
+
+def as_given(scores: np.ndarray | Tensor, targets: Targets) -> np.ndarray | Tensor:
+    return scores
+
+
 @pytest.mark.parametrize(
     ("candidates", "told"),
     [
@@ -131,6 +151,7 @@ def test_given_scores_of_another_shape_are_an_error(sequences_of: Maker) -> None
         (np.array([[1, 10], [1, 2]]), "from 1 to 9, or 0, found 1 to 10"),
         (np.array([[1, -1], [1, 2]]), "from 1 to 9, or 0, found -1 to 2"),
         (np.array([[1, 2], [6, 0]]), "not among its own candidates, found it there in row 1"),
+        (np.array([[1, 2, 0, 0], [4, 1, 4, 0]]), "counts once for a target, found one again in row 1"),
     ],
 )
 def test_candidates_that_cannot_be_are_an_error(sequences_of: Maker, candidates: np.ndarray, told: str) -> None:

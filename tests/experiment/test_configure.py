@@ -222,6 +222,11 @@ def test_a_setting_of_a_part_that_is_not_there_is_told(model: str, settings: lis
     assert len(run_configs([model, "gat4rec"], [1], settings=settings[:1])) == 2
 
 
+def test_a_part_that_only_another_model_has_gives_its_setting_no_effect() -> None:
+    with pytest.raises(ConfigError, match="feed_forward_size has no effect but with feed_forward=true"):
+        run_configs(["sasrec", "bert4rec"], [1], settings=["feed_forward=false", "feed_forward_size=8"])
+
+
 def test_models_that_never_have_the_part_are_no_reason_for_its_setting() -> None:
     with pytest.raises(ConfigError, match="recurrent_size has no effect but with a recurrence"):
         run_configs(["gsrec", "sasrec", "poprec"], [1], settings=["cell=none", "recurrent_size=8"])

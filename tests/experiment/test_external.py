@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from gsrec.data.splits import Split, Targets
-from gsrec.errors import ConfigError
+from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.experiment.compare import compare_models
 from gsrec.experiment.configure import run_configs
@@ -67,8 +68,27 @@ def test_it_may_begin_a_comparison_and_have_several_seeds(split: Split, tmp_path
         recorded(tmp_path / "new", split, seed=seed)
     [model] = compare_runs(read_results(tmp_path / "new")).models
     assert model.seeds == (1, 2)
-    with pytest.raises(ConfigError, match="holds a result of theirs with seed 2 already"):
-        recorded(tmp_path / "new", split, seed=2)
+    for more in ({"seed": 2}, {"seed": 3, "config": {"neighbours": 20}}):  # there already; another model of that name
+        with pytest.raises(DataError, match="theirs"):
+            recorded(tmp_path / "new", split, **more)
+    assert len(read_results(tmp_path / "new")) == 2
+
+
+def test_other_draws_and_other_candidates_are_another_table(split: Split, tmp_path: Path) -> None:
+    recorded(tmp_path / "drawn", split, judged(split, Protocol("test", "uniform:5")))
+    with pytest.raises(DataError, match="protocol seed 1 and not 0"):
+        recorded(tmp_path / "drawn", split, judged(split, Protocol("test", "uniform:5", seed=1)), label="other")
+    targets = split.sequences.items[split.targets("test").positions]
+    ones = [np.where(targets == first, 3, first)[:, None] for first in (1, 2)]
+    first, second = (
+        Evaluator(split, Protocol("test", "given:1"), one).evaluate_scores(
+            lambda targets: np.zeros((len(targets), split.sequences.num_items + 1))
+        )
+        for one in ones
+    )
+    recorded(tmp_path / "given", split, first)
+    with pytest.raises(DataError, match="protocol given"):
+        recorded(tmp_path / "given", split, second, label="other")
 
 
 def test_what_cannot_stand_in_the_table_is_refused(reference: LogReference, split: Split, tmp_path: Path) -> None:
@@ -77,6 +97,14 @@ def test_what_cannot_stand_in_the_table_is_refused(reference: LogReference, spli
     sampled, validated = Protocol("test", "uniform:5"), Protocol("validation")
     with pytest.raises(ConfigError, match="holds a comparison by another protocol"):
         recorded(tmp_path, split, judged(split, sampled))
+    with pytest.raises(ConfigError, match="gsrec is a model of this library"):
+        recorded(tmp_path, split, label="gsrec")
+    shorter = replace(split, train_ends=split.train_ends - (split.train_ends - split.sequences.offsets[:-1] > 2))
+    with pytest.raises(DataError, match="this evaluation is not of"):
+        recorded(tmp_path, split, judged(shorter))
+    for strange in (np.int64(2), float("nan")):
+        with pytest.raises(DataError, match="the result of theirs"):
+            recorded(tmp_path, split, config={"k": strange})
     with pytest.raises(ConfigError, match="judged on test, found validation"):
         recorded(tmp_path, split, judged(split, validated))
     for label in ("", "../theirs", "a/b", ".theirs", "a b"):

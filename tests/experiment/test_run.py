@@ -23,7 +23,8 @@ from gsrec.evaluation.evaluator import Protocol
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import LogReference, claim, open_bundle, read_record
 from gsrec.experiment.prepare import new_model, prepare
-from gsrec.experiment.run import Run, is_begun, open_run, running_commit, train, trained_run
+from gsrec.experiment.run import Run, is_begun, open_histories, open_run, running_commit, train, trained_run
+from gsrec.experiment.verify import verify
 from gsrec.models import MODELS
 from gsrec.recommend.recommender import Recommender
 from gsrec.training.course import Epoch, Listener, TrainingStep
@@ -287,6 +288,10 @@ def test_a_run_on_a_split_of_ones_own_is_never_given_another(
     assert trained_run(tmp_path / "run", config, leave_one_out(own_split.sequences)) is None
     with pytest.raises(ConfigError, match="holds a run already"):
         train(small_log, config, tmp_path / "run", resume=True)
+    assert open_histories(tmp_path / "run").fingerprint == own_split.sequences.fingerprint
+    with pytest.raises(DataError, match=r"cut in another way than for the training\. A split of one's own is given"):
+        verify(open_bundle(tmp_path / "run"), leave_one_out(own_split.sequences), {})
+    assert verify(open_bundle(tmp_path / "run"), own_split, {}).holds
 
 
 def test_a_training_on_a_split_of_ones_own_is_not_resumed_on_another(
@@ -315,6 +320,8 @@ def test_what_an_earlier_version_trained_and_told_no_cuts_of_opens(
     assert opened.record.data.cuts is None
     assert opened.evaluate(TEST).metrics == run.evaluate(TEST).metrics
     assert trained_run(tmp_path, config, run.split)
+    shorter = replace(run.split, train_ends=run.split.sequences.offsets[:-1] + 1)
+    assert trained_run(tmp_path, config, shorter) is None  # what is not told is as configured
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path) -> None:

@@ -99,3 +99,21 @@ def test_a_step_takes_no_product_that_this_processor_is_slow_at(
         loss, _ = training.step(rows)
     assert seen.types == types
     assert 0 < loss < 10
+
+
+def test_an_lstm_is_trained_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: SLOW)
+    torch.manual_seed(1)
+    layers, inputs = torch.nn.LSTM(6, 8, 2, batch_first=True), torch.randn(3, 5, 6)
+    weights, found = next(layers.parameters()), []
+    for narrow in (True, False):
+        layers.zero_grad()
+        with products_in(torch.bfloat16), torch.autocast("cpu", torch.bfloat16, enabled=narrow):
+            states = layers(inputs)[0]
+        with products_in(torch.bfloat16):
+            states.float().square().sum().backward()
+        assert states.dtype == (torch.bfloat16 if narrow else torch.float32)
+        assert weights.grad is not None
+        found.append((states.detach().float(), weights.grad.clone()))
+    for narrow_one, exact in zip(*found, strict=True):
+        torch.testing.assert_close(narrow_one, exact, atol=0.01 * float(exact.abs().max()), rtol=0)

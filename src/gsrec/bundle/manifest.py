@@ -29,7 +29,7 @@ class DataFacts(Description):
     Attributes:
         until: Unix seconds of the newest event, held-out ones included; of a split by time, of the newest to train on.
             None where the log has no clock times.
-        cuts: SHA-256 of how its histories were cut; None where an earlier version told none, which knew one way only.
+        cuts: SHA-256 of how its histories were cut; None where an earlier version told none.
     """
 
     name: str
@@ -53,10 +53,6 @@ class DataFacts(Description):
             until=split.known_until(),
             cuts=split.cuts,
         )
-
-    def are_of(self, split: Split) -> bool:
-        """Whether these histories, cut like this, are the ones that the model learned from."""
-        return self.fingerprint == split.sequences.fingerprint and self.cuts in (None, split.cuts)
 
 
 class Manifest(Description):

@@ -17,7 +17,7 @@ from gsrec.data.sequences import Sequences
 from gsrec.data.vocabulary import ItemId
 from gsrec.errors import ConfigError
 from gsrec.experiment.folder import any_bundle, is_run
-from gsrec.experiment.run import open_run
+from gsrec.experiment.run import open_histories
 from gsrec.recommend.everyone import check_table, recommend_users, write_recommendations
 from gsrec.recommend.recommender import Recommender
 from gsrec.recommend.rules import Rules, rules_of
@@ -78,7 +78,7 @@ def answer_everybody(
 def _sequences(path: Path, log: str | None, columns: ColumnOptions, output: Output) -> Sequences:
     """What the users of this log took, or of the run's own; a bundle by itself does not know where its log is."""
     if log is None and is_run(path):
-        return open_run(path).split.sequences
+        return open_histories(path)
     bundle = any_bundle(path)
     if log is None:
         raise ConfigError(f"{path} is a model by itself, not a run folder: say with --log whose users are meant")

@@ -5,6 +5,7 @@ Legend: M targets, V items.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -71,25 +72,25 @@ class Evaluation:
 
     Attributes:
         protocol: how the targets were judged.
-        users: (M,) int64, whose target it is.
+        targets: the M events.
         ranks: (M,) int64, from 1 to `num_candidates`; of a miss at least 21, so that it never counts as a hit.
         num_candidates: (M,) int64, how many items each target was ranked among, itself included.
-        history_lengths: (M,) int64, events before the target.
         target_popularity: (M,) int64, training events of the target's item.
         metrics: the means over targets, by name.
         intervals: the 95% interval of each metric of ranks, by name; empty if there is only one user.
         audit: what qualifies the numbers.
+        given: SHA-256 of the candidates, where they were given.
     """
 
     protocol: Protocol
-    users: np.ndarray
+    targets: Targets
     ranks: np.ndarray
     num_candidates: np.ndarray
-    history_lengths: np.ndarray
     target_popularity: np.ndarray
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     audit: Audit
+    given: str | None = None
 
     def __repr__(self) -> str:
         """Print the protocol and the leading metrics."""
@@ -97,6 +98,16 @@ class Evaluation:
             f"Evaluation({self.protocol.part}, candidates={self.protocol.candidates}, targets={self.ranks.size:,}, "
             f"HR@10={self.metrics['HR@10']:.4f}, NDCG@10={self.metrics['NDCG@10']:.4f})"
         )
+
+    @property
+    def users(self) -> np.ndarray:
+        """(M,) int64, whose target it is."""
+        return self.targets.users
+
+    @property
+    def history_lengths(self) -> np.ndarray:
+        """(M,) int64, events before the target."""
+        return self.targets.history_lengths
 
     @property
     def num_users(self) -> int:
@@ -117,10 +128,7 @@ class Evaluation:
         Raises:
             DataError: if it was another.
         """
-        targets = split.targets(self.protocol.part)
-        if not np.array_equal(targets.users, self.users):
-            raise DataError(f"this evaluation is not of {split}: give the split that was judged")
-        items = split.sequences.items[targets.positions]
+        items = self.items_of(split)
         return pl.DataFrame(
             {
                 "user_id": split.sequences.user_ids.gather(self.users),
@@ -132,10 +140,27 @@ class Evaluation:
             }
         )
 
+    def items_of(self, split: Split) -> np.ndarray:
+        """(M,) int32, the items of the targets.
+
+        Args:
+            split: what was judged.
+
+        Raises:
+            DataError: if it was another.
+        """
+        positions, counts = split.targets(self.protocol.part).positions, split.train_counts()
+        if np.array_equal(positions, self.targets.positions):
+            items = split.sequences.items[positions]
+            if np.array_equal(counts[items], self.target_popularity):
+                return np.asarray(items)
+        raise DataError(f"this evaluation is not of {split}: give the split that was judged")
+
     def record(self) -> dict[str, object]:
         """The evaluation as JSON-able values; intervals as [low, high]."""
+        given = {"given": self.given} if self.given else {}
         return {
-            "protocol": {**asdict(self.protocol), "ties": self.protocol.ties},
+            "protocol": {**asdict(self.protocol), "ties": self.protocol.ties, **given},
             "num_users_evaluated": self.num_users,
             "metrics": dict(self.metrics),
             "intervals": {name: list(interval) for name, interval in self.intervals.items()},
@@ -166,8 +191,8 @@ class Evaluator:
         """Judge a model that is not a `Scorer`, such as one of another library, by the scores that it gives.
 
         Args:
-            score: gives the scores (B, V + 1) of all items, by item index, for some of the split's targets; what was
-                seen is left out here.
+            score: gives the scores (B, V + 1) of all items, by item index, for some of the split's targets, in
+                float32, to which others are rounded; what was seen is left out here. It is asked in inference mode.
             progress: as for the function `evaluate`.
 
         Raises:
@@ -180,14 +205,14 @@ class Evaluator:
         targets, popularity = self._task.targets, self._popularity[self._task.items]
         return Evaluation(
             protocol=self.protocol,
-            users=targets.users,
+            targets=targets,
             ranks=ranks,
             num_candidates=self._task.num_candidates,
-            history_lengths=targets.history_lengths,
             target_popularity=popularity,
             metrics=summarise(ranks) | self._list_metrics(top_items),
             intervals=_intervals(ranks, targets.users),
             audit=self._audit,
+            given=None if self.candidates is None else _hash(self.candidates),
         )
 
     @cached_property
@@ -210,10 +235,12 @@ class Evaluator:
     def _among(self, targets: Targets) -> np.ndarray | None:
         """The candidates of every target, (M, C); None for the whole catalogue."""
         rule, given = parse_candidates(self.protocol.candidates), self.candidates
-        most = 0 if given is None or given.ndim < 2 else given.shape[1]
-        if (rule.kind == "given") != (given is not None) or (rule.kind == "given" and most > rule.count):
+        fits = given is None if rule.kind != "given" else given is not None and given.shape[1:] <= (rule.count,)
+        if not fits:
             told = f"found {self.protocol.candidates!r} and {'none' if given is None else given.shape}"
-            raise ConfigError(f"candidates of one's own go with a protocol of given:N, up to N for a target: {told}")
+            raise ConfigError(f"candidates of one's own go with a protocol of given:N, (M, up to N) of them: {told}")
+        if given is not None and given.ndim == 2 and (is_empty := ~(given > 0).any(1)).any():
+            raise ConfigError(f"every target needs a candidate besides itself, row {int(is_empty.argmax())} has none")
         if rule.kind in ("full", "given"):
             return given
         popularity = self._popularity
@@ -244,6 +271,10 @@ def evaluate(scorer: Scorer, split: Split, protocol: Protocol, *, progress: Prog
         ConfigError: if the scorer's scores have another shape than (B, V + 1).
     """
     return Evaluator(split, protocol).evaluate(scorer, progress=progress)
+
+
+def _hash(candidates: np.ndarray) -> str:
+    return hashlib.sha256(candidates.astype("<i8").tobytes()).hexdigest()
 
 
 def _intervals(ranks: np.ndarray, users: np.ndarray) -> dict[str, tuple[float, float]]:

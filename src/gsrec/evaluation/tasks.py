@@ -35,12 +35,14 @@ class RankingTask:
     Attributes:
         sequences: the histories.
         targets: the M events to be predicted.
-        candidates: (M, C) int32, each target's sampled candidates, 0 is padding; None for the whole catalogue.
+        candidates: (M, C) int, the items that each target is ranked among besides itself, each once, 0 is padding; None
+            for the whole catalogue. One of the history is never ahead of the target where what was seen is left out.
         filter_seen: whether items of a target's history are no candidates.
         learned: (V + 1,) bool, the items that the scorer could learn of; None: all. A target of another is a miss.
 
     Raises:
-        ConfigError: if the candidates are of another shape, or no item indices, or a target is among its own.
+        ConfigError: if the candidates are of another shape, or no item indices, or a target is among its own, or one of
+            them is there twice.
     """
 
     sequences: Sequences
@@ -61,6 +63,9 @@ class RankingTask:
             raise ConfigError(
                 f"candidates must be item indices from 1 to {most:,}, or 0, found {given.min()} to {given.max()}"
             )
+        ordered = np.sort(given, axis=1)
+        if (twice := ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] > 0)).any(1)).any():
+            raise ConfigError(f"a candidate counts once for a target, found one again in row {int(twice.argmax())}")
         if (own := (given == self.items[:, None]).any(1)).any():
             raise ConfigError(f"a target is not among its own candidates, found it there in row {int(own.argmax())}")
 
@@ -173,7 +178,7 @@ class RankingTask:
     def _score_targets(self, score: ScoreTargets, rows: np.ndarray) -> Tensor:
         """The scores (B, V + 1) that are given for the targets in `rows`, the seen items masked."""
         targets = self.targets.at(rows)
-        scores = torch.as_tensor(score(targets)).to(torch.float32, copy=True)
+        scores = _as_float32(score(targets))
         _check_shape(scores, (rows.size, self.sequences.num_items + 1))
         mask_histories(
             scores, self.sequences.items, targets.starts, targets.positions if self.filter_seen else targets.starts
@@ -200,6 +205,16 @@ def _score(scorer: Scorer, histories: Tensor) -> Tensor:
     scores = scorer.score(histories)
     _check_shape(scores, (histories.shape[0], scorer.num_items + 1))
     return scores
+
+
+def _as_float32(scores: Tensor | np.ndarray) -> Tensor:
+    """A copy of scores that were given."""
+    if isinstance(scores, Tensor):
+        return scores.to(torch.float32, copy=True)
+    try:
+        return torch.from_numpy(np.array(scores, dtype=np.float32))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"scores must be an array or a tensor of numbers, found {type(scores).__name__}") from error
 
 
 def _check_shape(scores: Tensor, expected: tuple[int, int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,10 +80,10 @@ def compare_models(
     check_comparison_place(out)
     _check_trained(trained)
     splits = _splits(reference, configs, narrator, prepared)
-    for data, split in splits.items():
-        check_alike(out, split, data.protocol("test", candidates=candidates))
+    _check_all_alike(out, splits, candidates)
     results = []
     with held(out):
+        _check_all_alike(out, splits, candidates)  # another process may have been quicker
         for number, config in enumerate(configs, start=1):
             planned = _PlannedRun(reference, config, splits[config.data], candidates, trained)
             result = planned.recorded(out)
@@ -160,6 +160,11 @@ def _check_drawn(candidates: str) -> None:
 def _check_trained(trained: Path | None) -> None:
     if trained is not None and not (trained / RUNS_FOLDER).is_dir():
         raise ConfigError(f"{trained} holds no comparison whose models could be judged. Name the folder of one.")
+
+
+def _check_all_alike(out: Path, splits: Mapping[DataConfig, Split], candidates: str) -> None:
+    for data, split in splits.items():
+        check_alike(out, split, data.protocol("test", candidates=candidates))
 
 
 def check_alike(out: Path, split: Split, protocol: Protocol) -> None:

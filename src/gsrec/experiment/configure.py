@@ -37,7 +37,7 @@ def _has_recurrence(model: ModelConfig) -> bool:
 
 
 def _has_feed_forward(model: ModelConfig) -> bool:
-    return bool(getattr(model, "feed_forward", True))
+    return hasattr(model, "feed_forward_size") and getattr(model, "feed_forward", True)
 
 
 BESIDE: Mapping[str, tuple[str, Callable[[RunConfig], bool]]] = {

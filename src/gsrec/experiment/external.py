@@ -11,7 +11,16 @@ from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation
 from gsrec.experiment.compare import RUNS_FOLDER, check_alike, check_comparison_place, keep_ranks, recorded_results
 from gsrec.files import held
-from gsrec.reporting.results import RESULTS_FILE, RunResult, TrainingRecord, append_result
+from gsrec.models import MODELS
+from gsrec.reporting.comparison import check_comparable
+from gsrec.reporting.results import (
+    RESULTS_FILE,
+    RunResult,
+    TrainingRecord,
+    append_result,
+    checked_result,
+    group_by_model,
+)
 
 
 def record_external(
@@ -35,37 +44,43 @@ def record_external(
         split: what it was judged on, cut as the comparison cuts it.
         training: what the training took.
         seed: of the training; results of one label with different seeds are one model.
-        config: its settings, for the record: those of one label must not differ.
+        config: its settings, as JSON has them, for the record: those of one label must not differ.
 
     Returns:
         The result as it was recorded.
 
     Raises:
-        ConfigError: if the label is no name for a folder, the result is there already, the evaluation is not on test,
-            or `out` holds a comparison of other data or by another protocol, or something else.
-        DataError: if results cannot be read or written.
+        ConfigError: if the label is no name for a folder or that of a model of this library, the evaluation is not on
+            test, or `out` holds a comparison of other data or by another protocol, or something else.
+        DataError: if the evaluation is of another split, the result cannot stand in one table with those that are there
+            or is there already, or results cannot be read or written.
     """
     out, run = Path(out), Path(RUNS_FOLDER) / f"{label}-seed{seed}-external"
     if not label.replace("-", "").replace("_", "").replace(".", "").isalnum() or label.startswith("."):
         raise ConfigError(f"a label is of letters, digits, '-', '_' and '.', found {label!r}")
+    if label in MODELS:
+        raise ConfigError(f"{label} is a model of this library. Give another label.")
     if evaluation.protocol.part != "test":
         raise ConfigError(f"what is recorded is judged on test, found {evaluation.protocol.part}")
+    evaluation.items_of(split)  # tells if it is of another
+    told = {
+        "model": label,
+        "label": label,
+        "data": DataFacts.of(split).model_dump(),
+        "split": split.name,
+        "seed": seed,
+        **evaluation.record(),
+        "config": config or {},
+        "training": training,
+        "version": __version__,
+        "run": str(run),
+    }
+    result = checked_result(told, f"the result of {label}")
     check_comparison_place(out)
     with held(out):
         check_alike(out, split, evaluation.protocol)
-        if any((one.label, one.seed) == (label, seed) for one in recorded_results(out)):
-            raise ConfigError(f"{out} holds a result of {label} with seed {seed} already. Give another label or seed.")
+        together = [*recorded_results(out), result]
+        group_by_model(together)
+        check_comparable(together)
         keep_ranks(evaluation, out / run)
-        told = {
-            "model": label,
-            "label": label,
-            "data": DataFacts.of(split).model_dump(),
-            "split": split.name,
-            "seed": seed,
-            **evaluation.record(),
-            "config": config or {},
-            "training": training,
-            "version": __version__,
-            "run": str(run),
-        }
-        return append_result(out / RESULTS_FILE, RunResult.model_validate(told))
+        return append_result(out / RESULTS_FILE, result)

@@ -16,6 +16,7 @@ import torch
 from gsrec import __version__
 from gsrec.bundle import BUNDLE_FOLDER, CHECKPOINTS_FOLDER, RUN_FILE, Bundle, DataFacts, save_bundle
 from gsrec.data.catalogue import SOURCES
+from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split
 from gsrec.errors import BundleError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
@@ -127,7 +128,7 @@ def train(
     claim(out, unfinished=resume)
     identity = _identity(config, split)
     folder = out / CHECKPOINTS_FOLDER
-    as_now = partial(_as_now, split)
+    as_now = partial(_as_now, config, split)
     keeping = Keeping(folder, seconds=checkpoint_seconds, identity=identity, as_now=as_now, resume=resume, stop=stop)
     with held(out):
         claim(out, unfinished=resume)  # another process may have been quicker
@@ -137,7 +138,7 @@ def train(
 
 def is_begun(folder: Path, config: RunConfig, split: Split) -> bool:
     """Whether a training of this very configuration and split was stopped in the folder, and is kept there."""
-    return bool(_as_now(split, kept_identity(folder / CHECKPOINTS_FOLDER)) == _identity(config, split))
+    return bool(_as_now(config, split, kept_identity(folder / CHECKPOINTS_FOLDER)) == _identity(config, split))
 
 
 def _identity(config: RunConfig, split: Split) -> dict[str, Any]:
@@ -145,11 +146,23 @@ def _identity(config: RunConfig, split: Split) -> dict[str, Any]:
     return {"config": config.model_dump(mode="json"), "data": split.sequences.fingerprint, "cuts": split.cuts}
 
 
-def _as_now(split: Split, identity: Any) -> Any:
-    """What a training was begun with, as this version says it: an earlier one told no cuts."""
+def _as_now(config: RunConfig, split: Split, identity: Any) -> Any:
+    """What a training was begun with, as this version says it."""
     if not isinstance(identity, dict):
         return identity
-    return {"cuts": split.cuts, **identity, "config": as_now(identity.get("config"))}
+    cuts = identity.get("cuts") or _configured_cuts(config, split)
+    return {**identity, "config": as_now(identity.get("config")), "cuts": cuts}
+
+
+def _configured_cuts(config: RunConfig, split: Split) -> str:
+    """How this configuration cuts the same histories: what earlier versions, which told no cuts, are taken to mean."""
+    return config.data.cut(split.sequences).cuts
+
+
+def _is_of(record: RunRecord, split: Split) -> bool:
+    """Whether a run learned from these histories, cut like this."""
+    same_log = record.data.fingerprint == split.sequences.fingerprint
+    return same_log and (record.data.cuts or _configured_cuts(record.config, split)) == split.cuts
 
 
 def _train(
@@ -183,7 +196,7 @@ def trained_run(folder: Path, config: RunConfig, split: Split) -> Run | None:
         record, bundle = read_record(folder), open_bundle(folder)
     except BundleError:
         return None
-    return Run(record, bundle.model, split) if record.config == config and record.data.are_of(split) else None
+    return Run(record, bundle.model, split) if record.config == config and _is_of(record, split) else None
 
 
 def _bundle(run: Run) -> Bundle:
@@ -211,30 +224,44 @@ def open_run(folder: str | Path, *, moved_to: str | None = None, split: Split | 
         DataError: if the log cannot be read, or is not the one trained on or not cut as it was.
     """
     folder = Path(folder)
-    record = read_record(folder)
-    bundle = open_bundle(folder)
+    record, bundle = read_record(folder), open_bundle(folder)
     reference = record.log if moved_to is None else record.log.model_copy(update={"log": moved_to})
-    split = split or _cut_again(reference, record, folder)
-    if split.sequences.fingerprint != record.data.fingerprint:
-        difference = _difference(DataFacts.of(split), record.data)
+    split = _checked_log(folder, record, reference, split or _cut_again(folder, record, reference))
+    if not _is_of(record, split):
         raise DataError(
-            f"{reference.log} is not the log that {folder} was trained on: {difference}. Name the right one with --log."
-        )
-    if not record.data.are_of(split):
-        raise DataError(
-            f"{reference.log} is cut in another way than when {folder} was trained: a split of one's own is given "
-            "again, in Python, with open_run(folder, split=...)."
+            f"{reference.log} is cut in another way than when {folder} was trained: a split of one's own is "
+            "given again, in Python, with open_run(folder, split=...)."
         )
     return Run(record, bundle.model, split)
 
 
-def _cut_again(reference: LogReference, record: RunRecord, folder: Path) -> Split:
+def open_histories(folder: str | Path) -> Sequences:
+    """The histories of the log that a run was trained on, however they were cut.
+
+    Raises:
+        BundleError: if it is not a run folder, or damaged.
+        DataError: if the log cannot be read, or is not the one trained on.
+    """
+    folder, record = Path(folder), read_record(Path(folder))
+    return _checked_log(folder, record, record.log, _cut_again(folder, record, record.log)).sequences
+
+
+def _cut_again(folder: Path, record: RunRecord, reference: LogReference) -> Split:
     """The log that a run was trained on, cut by its configuration."""
     if Path(reference.log).is_absolute() and not Path(reference.log).exists():
         raise DataError(
             f"{reference.log}: the log that {folder} was trained on is not there. Say with --log where it is."
         )
     return prepare(reference, record.config)[0]
+
+
+def _checked_log(folder: Path, record: RunRecord, reference: LogReference, split: Split) -> Split:
+    """The same, if it is of the log that the run was trained on."""
+    if split.sequences.fingerprint != record.data.fingerprint:
+        difference = _difference(DataFacts.of(split), record.data)
+        told = f"{reference.log} is not the log that {folder} was trained on: {difference}"
+        raise DataError(f"{told}. Name the right one with --log.")
+    return split
 
 
 def _difference(found: DataFacts, expected: DataFacts) -> str:

@@ -107,6 +107,7 @@ def _open_study(out: Path, split: Split, tuning: Tuning) -> Any:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     about = {
         "data": split.sequences.fingerprint,
+        "cuts": split.cuts,
         "fixed": tuning.config().model_dump(mode="json"),
         "drawn": tuning.space(),
     }
@@ -117,7 +118,7 @@ def _open_study(out: Path, split: Split, tuning: Tuning) -> Any:
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(TRIALS_BEFORE_PRUNING, EPOCHS_BEFORE_PRUNING),
     )
-    if study.user_attrs and _as_now(study.user_attrs["about"]) != about:
+    if study.user_attrs and _as_now(split, study.user_attrs["about"]) != about:
         raise ConfigError(f"{out} holds a study of another log, model or settings. Give another folder with --out.")
     study.set_user_attr("about", about)
     for trial in study.get_trials(states=(optuna.trial.TrialState.RUNNING,)):
@@ -125,9 +126,9 @@ def _open_study(out: Path, split: Split, tuning: Tuning) -> Any:
     return study
 
 
-def _as_now(about: dict[str, Any]) -> dict[str, Any]:
-    """What a study was begun for, as this version says it: settings that are newer stand at their defaults."""
-    return {**about, "fixed": as_now(about["fixed"])}
+def _as_now(split: Split, about: dict[str, Any]) -> dict[str, Any]:
+    """What a study was begun for, as this version says it: what is newer is as if it had been told."""
+    return {"cuts": split.cuts, **about, "fixed": as_now(about["fixed"])}
 
 
 @dataclass(frozen=True, eq=False)

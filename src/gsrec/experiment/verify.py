@@ -105,6 +105,11 @@ def verify(
     """
     if split.sequences.fingerprint != bundle.data.fingerprint:
         raise DataError(f"{split.sequences.name} is not the log that the model learned from. Give that one.")
+    if bundle.data.cuts not in (None, split.cuts):
+        raise DataError(
+            f"{split.sequences.name} is cut in another way than for the training. A split of one's own is given again, "
+            "in Python, to gsrec.experiment.verify.verify"
+        )
     targets, learned = _some(split.targets("test"), num_targets), split.train_counts() > 0
     if not len(targets):
         raise DataError(f"{split.sequences.name} has no test target to verify with. Give a log that has one.")

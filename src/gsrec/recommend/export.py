@@ -75,7 +75,10 @@ def _graphs(model: Model) -> dict[str, Any]:
             if isinstance(model, StreamingEncoder):
                 graphs[STEP] = _step_graph(model)
     except RuntimeError as error:  # such as a branch that depends on what is in a tensor
-        reason = str(error).partition("\n")[0]
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
+        reason = str(cause).partition("\n")[0]
         raise ConfigError(f"ONNX cannot express {type(model).__name__}: {reason}. All but ONNX does without") from error
     return graphs
 

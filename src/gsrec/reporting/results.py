@@ -167,7 +167,7 @@ def append_result(path: Path, result: RunResult | Mapping[str, object]) -> RunRe
     Raises:
         DataError: if the record is not a whole result, the file's last line is cut off, or the disk does not take it.
     """
-    checked = result if isinstance(result, RunResult) else _checked(dict(result), f"the result for {path}")
+    checked = result if isinstance(result, RunResult) else checked_result(result, f"the result for {path}")
     line = json.dumps(checked.model_dump(mode="json"), allow_nan=False) + "\n"
     begin = path.stat().st_size if path.exists() else 0
     try:
@@ -218,18 +218,27 @@ def _parsed(line: str, path: Path, number: int, num_lines: int) -> RunResult:
             f"{path}, line {number}, column {error.colno}: expected a whole JSON object, found {line[:40]!r}...{cut} "
             "Delete the line and run that model again."
         ) from error
-    return _checked(content, f"{path}, line {number}").model_copy(update={"source": path})
+    return checked_result(content, f"{path}, line {number}").model_copy(update={"source": path})
 
 
-def _checked(content: object, where: str) -> RunResult:
+def checked_result(content: object, where: str) -> RunResult:
+    """A record as a result, `where` being what messages call it.
+
+    Raises:
+        DataError: if it is not a whole one, or could not be written as JSON.
+    """
     try:
-        return RunResult.model_validate(content)
+        result = RunResult.model_validate(content)
+        json.dumps(result.model_dump(mode="json"), allow_nan=False)
+        return result
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, problem['loc'])) or 'the whole'}: {problem['msg'].lower()}"
             for problem in error.errors(include_url=False)
         )
         raise DataError(f"{where} is not a whole result: {problems}. Run that model again.") from error
+    except ValueError as error:
+        raise DataError(f"{where} has a number that JSON has not: {error}") from error
 
 
 def _line_break(path: Path) -> str:

@@ -58,7 +58,10 @@ _aten = torch.ops.aten
 _PRODUCTS = frozenset(
     {
         *(_aten.mm.default, _aten.bmm.default, _aten.addmm.default, _aten.addmm_.default, _aten.baddbmm.default),
-        *(_aten.mkldnn_rnn_layer.default, _aten.mkldnn_rnn_layer_backward.default),  # an LSTM, which there is not at all
+        *(
+            _aten.mkldnn_rnn_layer.default,
+            _aten.mkldnn_rnn_layer_backward.default,
+        ),  # an LSTM, which there is not at all
     }
 )
 
