@@ -65,4 +65,4 @@ def test_what_the_page_on_extending_tells_runs_as_it_is(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     page = (tmp_path / "compared.md").read_text(encoding="utf-8")
     assert re.search(r"^\| +markov \|.*\n", page, flags=re.MULTILINE)
-    assert re.search(r"\| gsrec \u2212 markov +\|", page)
+    assert re.search(r"\| markov \u2212 gsrec +\|", page)

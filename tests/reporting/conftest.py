@@ -39,6 +39,7 @@ def make_record() -> MakeRecord:
                 "num_users": 1200,
                 "num_items": 300,
                 "num_interactions": 36000,
+                "cuts": None,
             },
             "protocol": {"part": "test", "candidates": "full", "filter_seen": True, "ties": "against the model"},
             "split": "leave-one-out",
