@@ -116,7 +116,7 @@ def test_candidates_of_ones_own(split: Split) -> None:
         ("full", np.ones((4, 3), dtype=int), r"found 'full' and \(4, 3\)"),
         ("uniform:3", np.ones((4, 3), dtype=int), r"found 'uniform:3' and \(4, 3\)"),
         ("given:2", np.ones((4, 3), dtype=int), r"found 'given:2' and \(4, 3\)"),
-        ("given:3", np.ones(4, dtype=int), r"candidates must be \(M, C\) integers"),
+        ("given:4", np.ones(4, dtype=int), r"candidates must be \(M, C\) integers"),
         ("given:3", np.array([[1, 2], [3, 4], [0, 0], [1, 2]]), "row 2 has none"),
     ],
 )

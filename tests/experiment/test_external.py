@@ -95,7 +95,7 @@ def test_what_cannot_stand_in_the_table_is_refused(reference: LogReference, spli
     compare_models(reference, POPREC, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     sampled, validated = Protocol("test", "uniform:5"), Protocol("validation")
-    with pytest.raises(ConfigError, match="holds a comparison by another protocol"):
+    with pytest.raises(DataError, match=r"cannot stand in one table.* protocol candidates 'uniform:5' and not 'full'"):
         recorded(tmp_path, split, judged(split, sampled))
     with pytest.raises(ConfigError, match="gsrec is a model of this library"):
         recorded(tmp_path, split, label="gsrec")

@@ -275,3 +275,21 @@ def test_a_model_that_onnx_cannot_express_is_told(tmp_path: Path, monkeypatch: p
     ):
         export_bundle(bundle_of("gru4rec"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("cause", "kind", "told"),
+    [
+        (ValueError("no function for aten::odd\nand more"), ConfigError, "GRU4Rec: no function for aten::odd. All but"),
+        (RuntimeError("cannot allocate 9 bytes"), RuntimeError, "step 3 of 3"),
+    ],
+)
+def test_the_reason_is_told_and_memory_is_none(
+    cause: Exception, kind: type[Exception], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(model: object) -> None:
+        raise RuntimeError("step 3 of 3") from cause
+
+    monkeypatch.setattr(export_module, "_scores_graph", fail)
+    with pytest.raises(kind, match=told):
+        export_bundle(bundle_of("gru4rec"), tmp_path / "out")

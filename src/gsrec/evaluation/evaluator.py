@@ -235,8 +235,7 @@ class Evaluator:
     def _among(self, targets: Targets) -> np.ndarray | None:
         """The candidates of every target, (M, C); None for the whole catalogue."""
         rule, given = parse_candidates(self.protocol.candidates), self.candidates
-        fits = given is None if rule.kind != "given" else given is not None and given.shape[1:] <= (rule.count,)
-        if not fits:
+        if (rule.kind == "given") != (given is not None) or (given is not None and given.shape[-1] > rule.count):
             told = f"found {self.protocol.candidates!r} and {'none' if given is None else given.shape}"
             raise ConfigError(f"candidates of one's own go with a protocol of given:N, (M, up to N) of them: {told}")
         if given is not None and given.ndim == 2 and (is_empty := ~(given > 0).any(1)).any():

@@ -164,16 +164,11 @@ def _check_trained(trained: Path | None) -> None:
 
 def _check_all_alike(out: Path, splits: Mapping[DataConfig, Split], candidates: str) -> None:
     for data, split in splits.items():
-        check_alike(out, split, data.protocol("test", candidates=candidates))
+        _check_alike(out, split, data.protocol("test", candidates=candidates))
 
 
-def check_alike(out: Path, split: Split, protocol: Protocol) -> None:
-    """Make sure that what a comparison has recorded can stand in one table with what is asked for.
-
-    Raises:
-        ConfigError: if it is of other data, or of other cuts, or was judged by another protocol.
-        DataError: if its results cannot be read.
-    """
+def _check_alike(out: Path, split: Split, protocol: Protocol) -> None:
+    """Make sure that what is recorded can stand in one table with what is asked for."""
     asked = (split.name, protocol.filter_seen, protocol.candidates)
     for one in recorded_results(out):
         found = (one.split, one.protocol.filter_seen, one.protocol.candidates)
@@ -217,7 +212,7 @@ class _PlannedRun:
     def recorded(self, out: Path) -> RunResult | None:
         """The result of this very run, if it is there already."""
         for result in recorded_results(out):
-            same_task = result.protocol.candidates == self.candidates  # of the same data: see `check_alike`
+            same_task = result.protocol.candidates == self.candidates  # of the same data: see `_check_alike`
             if same_task and result.config == self.config.model_dump(mode="json"):
                 return result
         return None

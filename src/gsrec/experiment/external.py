@@ -9,7 +9,7 @@ from gsrec.bundle import DataFacts
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError
 from gsrec.evaluation.evaluator import Evaluation
-from gsrec.experiment.compare import RUNS_FOLDER, check_alike, check_comparison_place, keep_ranks, recorded_results
+from gsrec.experiment.compare import RUNS_FOLDER, check_comparison_place, keep_ranks, recorded_results
 from gsrec.files import held
 from gsrec.models import MODELS
 from gsrec.reporting.comparison import check_comparable
@@ -51,9 +51,9 @@ def record_external(
 
     Raises:
         ConfigError: if the label is no name for a folder or that of a model of this library, the evaluation is not on
-            test, or `out` holds a comparison of other data or by another protocol, or something else.
+            test, or `out` holds something else than a comparison.
         DataError: if the evaluation is of another split, the result cannot stand in one table with those that are there
-            or is there already, or results cannot be read or written.
+            (of other data, by another protocol) or is there already, or results cannot be read or written.
     """
     out, run = Path(out), Path(RUNS_FOLDER) / f"{label}-seed{seed}-external"
     if not label.replace("-", "").replace("_", "").replace(".", "").isalnum() or label.startswith("."):
@@ -78,7 +78,6 @@ def record_external(
     result = checked_result(told, f"the result of {label}")
     check_comparison_place(out)
     with held(out):
-        check_alike(out, split, evaluation.protocol)
         together = [*recorded_results(out), result]
         group_by_model(together)
         check_comparable(together)

@@ -79,6 +79,8 @@ def _graphs(model: Model) -> dict[str, Any]:
         while cause.__cause__ is not None:
             cause = cause.__cause__
         reason = str(cause).partition("\n")[0]
+        if "alloc" in reason:  # it is the memory that ran out
+            raise
         raise ConfigError(f"ONNX cannot express {type(model).__name__}: {reason}. All but ONNX does without") from error
     return graphs
 

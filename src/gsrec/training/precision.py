@@ -41,7 +41,7 @@ def precision_note(name: PrecisionName) -> str:
 def products_in(precision: torch.dtype) -> AbstractContextManager[object]:
     """Within it, products of this precision take no more time than they must on this machine.
 
-    A processor that is slow at bfloat16 takes some fifty times as long for them as in float32, so there their factors
+    A processor that is slow at bfloat16 takes some sixty times as long for them as in float32, so there their factors
     are made float32 first and what comes out is rounded: the numbers of bfloat16 but for the order of sums.
     """
     is_slow = precision == torch.bfloat16 and not _is_fast()
@@ -55,15 +55,9 @@ def _is_fast() -> bool:
 
 
 _aten = torch.ops.aten
-_PRODUCTS = frozenset(
-    {
-        *(_aten.mm.default, _aten.bmm.default, _aten.addmm.default, _aten.addmm_.default, _aten.baddbmm.default),
-        *(
-            _aten.mkldnn_rnn_layer.default,
-            _aten.mkldnn_rnn_layer_backward.default,
-        ),  # an LSTM, which there is not at all
-    }
-)
+_PRODUCTS = frozenset([_aten.mm, _aten.bmm, _aten.addmm, _aten.addmm_, _aten.baddbmm])
+_LSTM = frozenset([_aten.mkldnn_rnn_layer, _aten.mkldnn_rnn_layer_backward])
+"""What an LSTM is made of; where the processor has no bfloat16, PyTorch has none of it."""
 
 
 class _Widened(TorchDispatchMode):
@@ -74,10 +68,10 @@ class _Widened(TorchDispatchMode):
     ) -> Any:
         """Take one operation."""
         kwargs = kwargs or {}
-        if function not in _PRODUCTS or args[0].dtype != torch.bfloat16:
+        if function.overloadpacket not in _PRODUCTS | _LSTM or args[0].dtype != torch.bfloat16:
             return function(*args, **kwargs)
         product = function(*(_cast(one, torch.bfloat16, torch.float32) for one in args), **kwargs)
-        if function is _aten.addmm_.default:
+        if function.overloadpacket is _aten.addmm_:
             return args[0].copy_(product)
         if isinstance(product, Tensor):
             return product.to(torch.bfloat16)
