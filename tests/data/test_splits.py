@@ -162,3 +162,16 @@ def test_what_was_before_a_moment_needs_a_clock() -> None:
     assert ends_at(timed, 5)[:2].tolist() == [2, 3]
     with pytest.raises(DataError, match="has no clock times"):
         ends_at(replace(timed, timestamps=None), 5)
+
+
+def test_equal_cuts_have_equal_hashes_whoever_made_them() -> None:
+    sequences = sequences_of([[1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6]])
+    ends = sequences.offsets[1:]
+    split = leave_one_out(sequences)
+    assert split.cuts == Split(sequences, ends - 2, ends - 1, name="own").cuts
+    others = {
+        last_n(sequences, 2).cuts,
+        Split(sequences, ends - 3, ends - 1).cuts,
+        Split(sequences, ends - 2, ends).cuts,
+    }
+    assert len(others | {split.cuts}) == 4
