@@ -166,12 +166,9 @@ def test_what_was_before_a_moment_needs_a_clock() -> None:
 
 def test_equal_cuts_have_equal_hashes_whoever_made_them() -> None:
     sequences = sequences_of([[1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6]])
-    ends = sequences.offsets[1:]
+    ends, judged = sequences.offsets[1:], sequences.lengths >= 3
     split = leave_one_out(sequences)
-    assert split.cuts == Split(sequences, ends - 2, ends - 1, name="own").cuts
-    others = {
-        last_n(sequences, 2).cuts,
-        Split(sequences, ends - 3, ends - 1).cuts,
-        Split(sequences, ends - 2, ends).cuts,
-    }
-    assert len(others | {split.cuts}) == 4
+    assert split.cuts == Split(sequences, ends - 2 * judged, ends - judged, name="own").cuts
+    shorter = Split(sequences, ends - 3 * judged, ends - judged)
+    untested = Split(sequences, ends - 2 * judged, ends)
+    assert len({one.cuts for one in (split, last_n(sequences, 2), shorter, untested)}) == 4
