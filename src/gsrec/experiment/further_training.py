@@ -18,7 +18,7 @@ from gsrec.errors import ConfigError, DataError
 from gsrec.evaluation.evaluator import Evaluator
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.prepare import batches_of
-from gsrec.models import Model, PopRec, PopRecConfig, SequenceEncoder
+from gsrec.models import CountingScorer, Model, SequenceEncoder, build_model
 from gsrec.models.growing import grown
 from gsrec.training.course import Keeping, Listener
 from gsrec.training.trainer import fit
@@ -127,8 +127,9 @@ def go_on(
         StoppedError: if it was told to stop.
     """
     sequences, begin = split.sequences, time.perf_counter()
-    if isinstance(config.model, PopRecConfig):
-        counted = PopRec(sequences.num_items, config.model)
+    if isinstance(bundle.model, CountingScorer):
+        counted = build_model(config.model, num_items=sequences.num_items)
+        assert isinstance(counted, CountingScorer)
         counted.count(split)
         return Further(counted, 0, 0, 0, time.perf_counter() - begin)
     model = grown(bundle.model, config.model, sequences.num_items, *split.training_histories(), seed=plan.seed)

@@ -32,7 +32,7 @@ from gsrec.experiment.folder import (
 )
 from gsrec.experiment.prepare import batches_of, new_model, prepare
 from gsrec.files import held, remove_leftovers, write_json, write_text
-from gsrec.models import Model, PopRec, num_parameters
+from gsrec.models import CountingScorer, Model, num_parameters
 from gsrec.progress import Progress
 from gsrec.reporting.results import EpochRecord, RunResult, TrainingRecord
 from gsrec.training.checkpoint import clear_checkpoints, kept_identity
@@ -275,7 +275,7 @@ def _sizes(facts: DataFacts) -> str:
 
 def _fit(model: Model, split: Split, config: RunConfig, out: Path, keeping: Keeping, listener: Listener) -> Fit | None:
     """Train a model, telling the folder and the listener of every epoch; None for a model that only counts."""
-    if isinstance(model, PopRec):
+    if isinstance(model, CountingScorer):
         model.count(split)
         return None
     evaluator = Evaluator(split, config.data.protocol("validation"))

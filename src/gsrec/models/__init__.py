@@ -12,7 +12,7 @@ from gsrec.models.gru4rec import GRU4Rec, GRU4RecConfig
 from gsrec.models.gsrec import GSRec, GSRecConfig
 from gsrec.models.hybrids import Hybrid, HybridConfig
 from gsrec.models.poprec import PopRec, PopRecConfig
-from gsrec.models.protocols import Scorer, SequenceEncoder, State, StreamingEncoder
+from gsrec.models.protocols import CountingScorer, Scorer, SequenceEncoder, State, StreamingEncoder
 from gsrec.models.sasrec import SASRec, SASRecConfig
 
 ModelConfig = Annotated[
@@ -27,6 +27,7 @@ __all__ = [
     "MODELS",
     "BERT4Rec",
     "BERT4RecConfig",
+    "CountingScorer",
     "GRU4Rec",
     "GRU4RecConfig",
     "GSRec",

@@ -12,6 +12,8 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from torch import Tensor
 
+from gsrec.data.splits import Split
+
 History = TypeVar("History", Sequence[int], np.ndarray)
 
 
@@ -39,6 +41,15 @@ class Scorer(Protocol):
 def looked_at(model: Scorer, history: History) -> History:
     """The newest events of a history (L,) that a model looks at, at most `max_length`."""
     return history if model.max_length is None else history[-model.max_length :]
+
+
+@runtime_checkable
+class CountingScorer(Scorer, Protocol):
+    """Counts the training events once and learns nothing in steps: its scores are counts."""
+
+    def count(self, split: Split) -> None:
+        """Count the training events of a split, in place of what was counted before."""
+        ...
 
 
 @runtime_checkable

@@ -25,7 +25,7 @@ from gsrec.bundle import Bundle
 from gsrec.errors import ConfigError
 from gsrec.extras import check_installed
 from gsrec.files import checksum, replacing, write_text
-from gsrec.models import Model, PopRec
+from gsrec.models import CountingScorer, Model
 from gsrec.models.attention import Window
 from gsrec.models.protocols import SequenceEncoder, State, StreamingEncoder
 from gsrec.models.recurrence import Recurrence
@@ -62,7 +62,7 @@ def export_bundle(bundle: Bundle, folder: Path) -> OnnxFacts:
         raise ConfigError(
             f"the weights take {size:,} bytes, and an ONNX file holds {MAX_BYTES:,}: train a smaller model"
         )
-    if isinstance(bundle.model, PopRec):
+    if isinstance(bundle.model, CountingScorer):
         bundle.model.score(torch.ones(1, 1, dtype=torch.int64))  # tells if it has not counted yet
     return _write(bundle, _graphs(bundle.model), folder)
 
@@ -200,7 +200,7 @@ def _lengths(model: Model) -> tuple[int, Any, int]:
     windows = math.lcm(*(module.size for module in model.modules() if isinstance(module, Window)))
     if windows > 1:
         return windows, windows * torch.export.Dim("windows"), FEWEST * windows
-    most = None if isinstance(model, PopRec) else model.max_length
+    most = None if isinstance(model, CountingScorer) else model.max_length
     if most is not None and most < FEWEST:
         return most, None, most
     return 1, torch.export.Dim("length", max=most), min(most or EXAMPLE_LENGTH, EXAMPLE_LENGTH)

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from gsrec.data.vocabulary import ItemId, Vocabulary
 from gsrec.errors import ConfigError
-from gsrec.models.poprec import PopRec
-from gsrec.models.protocols import Scorer
+from gsrec.models.protocols import CountingScorer, Scorer
 from gsrec.ranking import top_k
 
 LEAST_BOOST, GREATEST_BOOST = 1e-6, 1e6
@@ -103,8 +102,8 @@ def rules_of(exclude: Collection[ItemId], only: Collection[ItemId] | None, rules
 
 
 def rows_of_counts(model: Scorer, are_empty: Sequence[bool]) -> list[int]:
-    """The rows whose scores are counts of training events: those of empty histories, and all that PopRec gives."""
-    return [row for row, is_empty in enumerate(are_empty) if is_empty or isinstance(model, PopRec)]
+    """The rows whose scores are counts of training events: those of empty histories, and all of a model that counts."""
+    return [row for row, is_empty in enumerate(are_empty) if is_empty or isinstance(model, CountingScorer)]
 
 
 @dataclass(frozen=True, eq=False)
