@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from gsrec import InteractionLog, config_for, open_log, open_run
+from gsrec import InteractionLog, config_for, open_log, open_run, train
+from gsrec.data.splits import Split
 
 Gsrec = Callable[..., tuple[int, str, str]]
 
@@ -251,6 +252,23 @@ def test_recommend_answers_every_line_of_the_users(gsrec: Gsrec, run_folder: Pat
     assert [line for line in out.splitlines() if "user" in line] == [
         f"next for user {user}" for user in ("u3", "u1", "u3")
     ]
+
+
+def test_users_of_a_run_on_a_split_of_ones_own_are_answered_as_any(gsrec: Gsrec, folder: Path, small_log: Path) -> None:
+    sequences = open_log(str(small_log)).to_sequences()
+    ends = sequences.offsets[1:]
+    config = config_for(small_log, "gru4rec", settings=["epochs=1", "embedding_size=8", "recurrent_size=8"])
+    train(small_log, config, folder / "run", split=Split(sequences, ends - 4, ends - 2, name="own"))
+    Path("users.txt").write_text("u3\n", encoding="utf-8")
+    code, out, _ = gsrec("recommend", "run", "--users", "users.txt", "--json")
+    assert code == 0
+    (answer,) = json.loads(out)["recommendations"]
+    history = pl.read_csv(small_log).filter(pl.col("user_id") == "u3")["item_id"]
+    _, expected, _ = gsrec("recommend", "run", "--history", ",".join(history), "--json")
+    assert answer["items"] == json.loads(expected)["recommendations"][0]["items"]
+    code, _, err = gsrec("evaluate", "run")
+    assert code == 1
+    assert "cut in another way than when run was trained" in err
 
 
 def test_a_bundle_by_itself_answers_the_users_of_a_log_that_is_named(

@@ -214,6 +214,9 @@ def test_a_study_of_something_else_is_not_gone_on_with(split: Split, tmp_path: P
     for other in others:
         with pytest.raises(ConfigError, match="holds a study of another log, model or settings"):
             tried(split, tmp_path, 2, Tuning(other))
+    later = replace(split, train_ends=split.train_ends - 1)
+    with pytest.raises(ConfigError, match="holds a study of another log, model or settings"):
+        tried(later, tmp_path, 2)
 
 
 def test_a_damaged_study_is_told(split: Split, tmp_path: Path) -> None:
