@@ -56,6 +56,21 @@ def test_what_needs_no_model_answers_without_heavy_imports(command: list[str], t
     assert {"torch", "accelerate", "pandas", "pyarrow", "matplotlib"} & set(done.stderr.split()) == set()
 
 
+@pytest.mark.parametrize("settings", [("clip_norm=1", "averaging=0.9"), ("loss=sampled-bce", "num_negatives=2")])
+def test_a_training_does_not_load_the_compiler(settings: tuple[str, ...], tmp_path: Path) -> None:
+    code = """
+import sys
+import gsrec
+settings = ["epochs=1", "embedding_size=8", "max_length=10", "model.num_heads=1", *sys.argv[2:]]
+gsrec.train("synthetic", gsrec.config_for("synthetic", "sasrec", settings=settings), sys.argv[1])
+print(*sys.modules)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "run"), *settings]
+    modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    assert "torch.optim" in modules
+    assert {"torch._dynamo", "torch.distributed.tensor", "sympy"} & set(modules) == set()
+
+
 @pytest.mark.bench
 def test_help_answers_within_three_tenths_of_a_second(program: Path) -> None:
     assert min(_seconds([str(program), "--help"]) for _ in range(5)) < 0.3

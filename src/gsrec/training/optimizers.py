@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from typing import TypeVar
+
 import torch
 from torch import nn
 
 from gsrec.models.protocols import SequenceEncoder
 from gsrec.training.config import OVER_CATALOGUE, TrainingConfig
+
+Kind = TypeVar("Kind", bound=torch.optim.Optimizer)
 
 
 def tables_by_rows(tables: list[nn.Embedding], model: SequenceEncoder, config: TrainingConfig) -> list[nn.Embedding]:
@@ -28,6 +33,13 @@ def optimizers(module: nn.Module, by_rows: list[nn.Embedding], config: TrainingC
     """The optimizers of all weights: Adam or AdamW, and for the tables `by_rows` Adam that leaves other rows alone."""
     rows = [table.weight for table in by_rows]
     others = [weight for weight in module.parameters() if not any(weight is table for table in rows)]
-    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    kind = _without_compiler(torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW)
     dense = kind(others, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
-    return [dense, torch.optim.SparseAdam(rows, lr=config.learning_rate)] if rows else [dense]
+    return [dense, _without_compiler(torch.optim.SparseAdam)(rows, lr=config.learning_rate)] if rows else [dense]
+
+
+def _without_compiler(kind: type[Kind]) -> type[Kind]:
+    """The same optimizer, that does not load PyTorch's compiler, two seconds of every start, to keep out of its way."""
+    guarded = ("add_param_group", "load_state_dict", "state_dict", "step", "zero_grad")
+    bare = {name: inspect.unwrap(getattr(kind, name)) for name in guarded}
+    return type(kind.__name__, (kind,), {**bare, "step": torch.no_grad()(bare["step"])})

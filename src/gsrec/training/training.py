@@ -52,7 +52,8 @@ class Training:
         module = _module(model)
         self.tables = [part for part in module.modules() if isinstance(part, nn.Embedding)]
         by_rows = tables_by_rows(self.tables, model, config)
-        self.model, *self.optimizers = self.accelerator.prepare(module, *optimizers(module, by_rows, config))
+        self.model = module  # preparing it would change nothing of it, and take a second
+        self.optimizers = [self.accelerator.prepare(one) for one in optimizers(module, by_rows, config)]
         prior = _prior(batches, model.num_items, config.popularity_prior) if config.popularity_prior else None
         self.criterion = Criterion(
             config, model, self.generator, precision=self.precision, sparse=bool(by_rows), prior=prior
@@ -176,7 +177,7 @@ class Training:
             optimizer.zero_grad()
         self.accelerator.backward(loss)
         if self.config.clip_norm:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         with self.averaging.step() if self.averaging else nullcontext():
             for optimizer in self.optimizers:
                 optimizer.step()
