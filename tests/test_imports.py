@@ -57,12 +57,14 @@ def test_what_needs_no_model_answers_without_heavy_imports(command: list[str], t
 
 
 @pytest.mark.parametrize("settings", [("clip_norm=1", "averaging=0.9"), ("loss=sampled-bce", "num_negatives=2")])
-def test_a_training_does_not_load_the_compiler(settings: tuple[str, ...], tmp_path: Path) -> None:
+def test_training_and_answering_do_not_load_the_compiler(settings: tuple[str, ...], tmp_path: Path) -> None:
     code = """
 import sys
 import gsrec
 settings = ["epochs=1", "embedding_size=8", "max_length=10", "model.num_heads=1", *sys.argv[2:]]
 gsrec.train("synthetic", gsrec.config_for("synthetic", "sasrec", settings=settings), sys.argv[1])
+assert gsrec.open_run(sys.argv[1]).evaluate().metrics
+assert gsrec.Recommender.load(sys.argv[1]).recommend([1, 2])
 print(*sys.modules)
 """
     command = [sys.executable, "-c", code, str(tmp_path / "run"), *settings]

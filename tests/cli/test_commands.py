@@ -481,7 +481,7 @@ def test_an_audit_is_of_the_events_that_training_counts(gsrec: Gsrec) -> None:
 
 
 def test_verify_through_all_four_ways(gsrec: Gsrec, small_log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert gsrec("train", small_log, "--model", "gsrec", *SIZES, "--out", "run")[0] == 0
+    assert gsrec("train", small_log, "--model", "gru4rec", *SIZES, "--out", "run")[0] == 0
     code, out, err = gsrec("verify", "run", small_log, "--json")
     told = json.loads(out)
     assert (code, told["holds"], told["moved"], told["left_out"]) == (0, True, 0, {})

@@ -23,7 +23,7 @@ from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
 from gsrec.errors import GSRecError
 from gsrec.files import write_json
-from gsrec.models import GSRecConfig, build_model
+from gsrec.models import GRU4RecConfig, GSRecConfig, ModelConfig, build_model
 from gsrec.recommend.everyone import write_recommendations
 from gsrec.recommend.export import export_bundle
 from gsrec.recommend.index import ItemIndex
@@ -44,8 +44,8 @@ TOO_MUCH = 9_000
 """Bytes of a file that a full disk has no place for."""
 
 
-def bundle(version: int) -> Bundle:
-    return Bundle.of(build_model(CONFIG, num_items=SPLIT.sequences.num_items, seed=version).eval(), CONFIG, SPLIT)
+def bundle(version: int, config: ModelConfig = CONFIG) -> Bundle:
+    return Bundle.of(build_model(config, num_items=SPLIT.sequences.num_items, seed=version).eval(), config, SPLIT)
 
 
 def snapshot(version: int) -> Snapshot:
@@ -70,7 +70,7 @@ def write_key(folder: Path, version: int) -> None:
 
 
 def write_onnx(folder: Path, version: int) -> None:
-    export_bundle(bundle(version), folder / "onnx")
+    export_bundle(bundle(version, GRU4RecConfig(embedding_size=8)), folder / "onnx")  # exported soonest of what streams
 
 
 WRITERS: dict[str, Write] = {

@@ -89,8 +89,9 @@ def bundle_of(name: str, config: ModelConfig | None = None) -> Bundle:
 
 
 def _marked(names: Iterable[str]) -> list[Any]:
-    """An export takes seconds, so what differs from others by its length alone is slow."""
-    return [pytest.param(name, marks=pytest.mark.slow) if name == "sasrec-short" else name for name in names]
+    """An export takes long, so what differs from others by its length alone, or by parts that others have, is slow."""
+    slow = ("sasrec-short", "gsrec-cosines")
+    return [pytest.param(name, marks=pytest.mark.slow) if name in slow else name for name in names]
 
 
 @pytest.fixture(scope="module")

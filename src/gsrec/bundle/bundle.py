@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from gsrec import __version__
 from gsrec.bundle.manifest import (
@@ -208,7 +209,7 @@ def _with_weights(config: ModelConfig, num_items: int, weights: Mapping[str, Ten
         RuntimeError: if they are of a model of other sizes or another kind.
         BundleError: if they are not all numbers.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _Undrawn():  # type: ignore[no-untyped-call]
         model = build_model(config, num_items=num_items)
     kinds = {name: one.dtype for name, one in model.state_dict().items()}
     model.load_state_dict({name: one.clone() for name, one in weights.items()}, assign=True)
@@ -218,6 +219,18 @@ def _with_weights(config: ModelConfig, num_items: int, weights: Mapping[str, Ten
         if not one.isfinite().all():
             raise BundleError(f"the weights {name} are not all numbers")
     return model
+
+
+class _Undrawn(TorchFunctionMode):
+    """No weights are drawn that others replace: without memory that means nothing, and loads PyTorch's compiler."""
+
+    def __torch_function__(
+        self, function: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Take one operation."""
+        kwargs = kwargs or {}
+        draws = function in (Tensor.normal_, Tensor.uniform_) or getattr(function, "__module__", "") == nn.init.__name__
+        return next(iter((*args, *kwargs.values()))) if draws else function(*args, **kwargs)
 
 
 def _unfitting(path: Path, error: Exception) -> BundleError:
