@@ -209,7 +209,7 @@ def _with_weights(config: ModelConfig, num_items: int, weights: Mapping[str, Ten
         RuntimeError: if they are of a model of other sizes or another kind.
         BundleError: if they are not all numbers.
     """
-    with torch.device("meta"), _Undrawn():  # type: ignore[no-untyped-call]
+    with torch.device("meta"), _Undrawn():
         model = build_model(config, num_items=num_items)
     kinds = {name: one.dtype for name, one in model.state_dict().items()}
     model.load_state_dict({name: one.clone() for name, one in weights.items()}, assign=True)
