@@ -96,7 +96,7 @@ def test_what_is_barred_stays_out_and_other_rules_are_exact(indexed: tuple[Path,
 def test_an_index_is_for_the_model_it_was_built_for(indexed: tuple[Path, Path, Recommender], tmp_path: Path) -> None:
     other = bundle_of(GSRecConfig(embedding_size=16, recurrent_size=16, window=4), seed=2)
     with pytest.raises(BundleError, match="is the index of another model than this one"):
-        Recommender(other).with_index(indexed[1])
+        Recommender(other).with_index(str(indexed[1]))
     others = (BERT4RecConfig(embedding_size=8, num_heads=1, max_length=8), HybridConfig(name="gat4rec", max_length=8))
     for config in others:
         with pytest.raises(ConfigError, match="only for those that stream: GSRec, SASRec and GRU4Rec"):

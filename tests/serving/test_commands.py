@@ -109,16 +109,19 @@ def test_a_file_of_keys_that_cannot_be_had_is_not_waited_for_for_ever(
         (["--sessions", "s.sqlite"], "sessions in s.sqlite)"),
         (["--sessions", "redis://:secret@there"], "sessions in Redis)"),
         (["--keys", "keys.json"], "(for those with a key;"),
+        (["--titles", "titles.csv"], "sqlite; titles of 2 of 30 items)"),
     ],
 )
 def test_serving_says_what_is_served(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], said: str
 ) -> None:
     given: list[Settings] = []
+    monkeypatch.chdir(tmp_path)
+    Path("titles.csv").write_text("item_id,title\n1,Heat\n2,Ronin\n3,\n99,Alien\n")
 
     def pretend(settings: Settings, on_ready: Callable[[str, Service], None]) -> None:
         given.append(settings)
-        on_ready("http://127.0.0.1:8000", Service(Settings(settings.bundles)))
+        on_ready("http://127.0.0.1:8000", Service(Settings(settings.bundles, titles=settings.titles)))
 
     monkeypatch.setattr("gsrec.serving.serve.serve", pretend)
     ended = CliRunner().invoke(app, [str(shop), "--session-days", "2", "--rate", "7", "--durable", *options])

@@ -50,7 +50,9 @@ def serve(
         who = "for those with a key" if keys else "without keys: for this machine alone"
         in_memory = "sessions in memory: they end with this process"
         kept = in_memory if sessions == IN_MEMORY else f"sessions in {_place(sessions)}"
-        typer.echo(f"serving {names} at {url} ({who}; {kept})")
+        found = service.contents.titles
+        titled = f"; titles of {len(found.by_id):,} of {len(found.known):,} items" if titles else ""
+        typer.echo(f"serving {names} at {url} ({who}; {kept}{titled})")
 
     settings = Settings(
         tuple(bundles),

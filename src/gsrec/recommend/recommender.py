@@ -66,9 +66,9 @@ class Recommender:
             ConfigError: if the model can have no index.
         """
         recommender = cls(load_bundle(bundle_place(Path(path))))
-        return recommender if index is None else recommender.with_index(Path(index))
+        return recommender if index is None else recommender.with_index(index)
 
-    def with_index(self, folder: Path) -> Recommender:
+    def with_index(self, folder: str | Path) -> Recommender:
         """The same, with an index that `gsrec index` wrote for this model.
 
         Raises:
@@ -76,7 +76,7 @@ class Recommender:
             ConfigError: if the model can have none.
             MissingExtraError: if faiss is not installed.
         """
-        return replace(self, index=load_index_of(self.bundle, folder))
+        return replace(self, index=load_index_of(self.bundle, Path(folder)))
 
     def session(self) -> Session:
         """A new session: events come in one by one."""
