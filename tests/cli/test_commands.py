@@ -466,7 +466,7 @@ def test_audit(gsrec: Gsrec, small_log: Path) -> None:
     assert (told["splits"][1]["audit"]["leakage"], told["left_out"]) == (0, {})
     code, out, err = gsrec("audit", small_log, "--held-out", 50)
     assert "temporal" in out
-    assert "note: last-50: every user is too short" in err
+    assert "note: last-50: every user of small is too short" in err
 
 
 def test_an_audit_is_of_the_events_that_training_counts(gsrec: Gsrec) -> None:

@@ -121,7 +121,7 @@ def test_users_too_short_are_trained_on_whole() -> None:
 
 def test_every_user_too_short() -> None:
     with pytest.raises(
-        DataError, match=r"every user is too short: holding out 2 \+ 2 events needs users with at least 5"
+        DataError, match=r"every user of frame is too short: holding out 2 \+ 2 events needs users with at least 5"
     ):
         last_n(sequences_of([[1, 2, 3]]), 2)
 
@@ -139,15 +139,17 @@ def test_shares_must_be_in_order(validation: float, test: float) -> None:
 
 def test_a_temporal_split_needs_a_clock() -> None:
     log = log_from_frame(pl.DataFrame({"user": [1, 1, 1], "item": [1, 2, 3]}))
-    with pytest.raises(DataError, match="needs clock times, and this log has none"):
+    with pytest.raises(DataError, match=r"^frame has no clock times, which a temporal split needs"):
         global_temporal(log.to_sequences())
 
 
 def test_a_temporal_split_must_leave_something_of_everything() -> None:
-    with pytest.raises(DataError, match=r"the split temporal-0\.8-0\.9 leaves training, validation or test empty"):
+    with pytest.raises(
+        DataError, match=r"the split temporal-0\.8-0\.9 of frame leaves training, validation or test empty"
+    ):
         global_temporal(sequences_of([[0, 0, 0, 0]]))
     for moments in ((-1, 6), (6, 6), (6, 9)):
-        with pytest.raises(DataError, match="the split at-moments leaves training, validation or test empty"):
+        with pytest.raises(DataError, match="the split at-moments of frame leaves training, validation or test empty"):
             at_moments(sequences_of([[1, 5, 9], [6, 7]]), *moments)
 
 

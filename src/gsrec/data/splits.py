@@ -164,8 +164,8 @@ def last_n(sequences: Sequences, n: int) -> Split:
     if not judged.any():
         longest = int(sequences.lengths.max(initial=0))
         raise DataError(
-            f"every user is too short: holding out {n} + {n} events needs users with at least {2 * n + 1} events, "
-            f"the longest has {longest}. Give more data or hold out fewer events."
+            f"every user of {sequences.name} is too short: holding out {n} + {n} events needs users with at least "
+            f"{2 * n + 1} events, the longest has {longest}. Give more data or hold out fewer events."
         )
     ends = sequences.offsets[1:]
     name = "leave-one-out" if n == 1 else f"last-{n}"
@@ -191,7 +191,9 @@ def global_temporal(
         raise ConfigError(f"a temporal split needs 0 < validation < test < 1, found {validation} and {test}")
     times = sequences.timestamps
     if times is None:
-        raise DataError("a temporal split needs clock times, and this log has none. Use leave-one-out instead.")
+        raise DataError(
+            f"{sequences.name} has no clock times, which a temporal split needs. Use leave-one-out instead."
+        )
     moments = np.quantile(times, [validation, test], method="inverted_cdf")
     first, second = moments.tolist()
     return at_moments(sequences, first, second, rule=rule, name=f"temporal-{validation:g}-{test:g}")
@@ -209,8 +211,8 @@ def at_moments(
     split = Split(sequences, *cuts, rule=rule, name=name, by_time=True)
     if not (split.num_train and len(split.targets("validation")) and len(split.targets("test"))):
         raise DataError(
-            f"the split {name} leaves training, validation or test empty: the log needs events of users with earlier "
-            "ones before its first moment, between both and after the second"
+            f"the split {name} of {sequences.name} leaves training, validation or test empty: it needs events of users "
+            "with earlier ones before its first moment, between both and after the second"
         )
     return split
 
