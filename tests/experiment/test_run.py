@@ -207,12 +207,15 @@ def test_the_listener_is_told_of_steps_and_epochs(
     assert [asdict(epoch) for epoch in epochs] == [epoch.model_dump() for epoch in run.record.history]
 
 
-def test_notes_tell_what_was_guessed_and_dropped(spare: str) -> None:
+def test_notes_tell_what_was_guessed_and_dropped(spare: str, tmp_path: Path) -> None:
     with Path(spare).open("a", encoding="utf-8") as log:
         log.write("999,1,1600000000\n")
     _, notes = prepare(LogReference(log=spare), run_config("poprec"))
     assert "columns guessed: user 'user_id', item 'item_id', time 'time'" in notes
     assert any(note.startswith("dropped interactions of users with fewer than 3") for note in notes)
+    told: list[str] = []
+    train(spare, run_config("poprec"), tmp_path / "run", listener=Listener(on_note=told.append))
+    assert told == [*notes]
 
 
 def test_the_terms_of_a_source_are_told(small_log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

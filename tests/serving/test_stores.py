@@ -231,6 +231,11 @@ def test_an_address_means_redis(shop: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert totals(store.append([(ANN, [1])], 1_000.0)) == [1]
 
 
+def test_how_long_redis_keeps_what_it_is_told_is_not_decided_here(shop: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--durable is for FILE\.sqlite: Redis itself is told so"):
+        open_store(Settings((shop,), sessions="redis://here", durable=True))
+
+
 @pytest.mark.parametrize("address", ["redis://127.0.0.1:1", "redis://[x"])
 def test_redis_that_does_not_answer_is_refused(address: str) -> None:
     with pytest.raises(ConfigError, match=r"(no Redis answers at )?the address of --sessions"):

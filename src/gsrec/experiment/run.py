@@ -112,7 +112,7 @@ def train(
             there is none.
         checkpoint_seconds: between two states of the training; there is one at the end of every epoch as well.
         stop: asked after every step whether to stop.
-        listener: is told how training goes on.
+        listener: is told how training goes on, and what was guessed and dropped of a log that is opened here.
 
     Raises:
         ConfigError: if `out` holds something else already, or another process trains into it.
@@ -122,7 +122,11 @@ def train(
     """
     reference = LogReference.of(log)
     out = Path(out)
-    split = split or prepare(reference, config)[0]
+    listener = listener or Listener()
+    if split is None:
+        split, notes = prepare(reference, config)
+        for note in notes:
+            listener.on_note(note)
     if resume and (done := trained_run(out, config, split)):
         return done
     claim(out, unfinished=resume)
@@ -133,7 +137,7 @@ def train(
     with held(out):
         claim(out, unfinished=resume)  # another process may have been quicker
         remove_leftovers(out)
-        return _train(reference, config, split, out, keeping, listener or Listener())
+        return _train(reference, config, split, out, keeping, listener)
 
 
 def is_begun(folder: Path, config: RunConfig, split: Split) -> bool:

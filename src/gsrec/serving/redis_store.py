@@ -18,8 +18,8 @@ from gsrec.serving.store import Appended, SessionKey, StoredSession
 class RedisStore:
     """Sessions as lists in Redis, each beside a hash of facts; Redis itself forgets those without events for too long.
 
-    How much an acknowledged event outlives is what Redis is set to: with `appendfsync always` everything, by default
-    the end of its process but for the last second.
+    How much an acknowledged event outlives is what Redis is set to: with `appendfsync always` a power cut, with
+    `everysec` the same but for the last second or two, by snapshots what the last of them has.
     """
 
     def __init__(self, client: Any, *, idle_seconds: float) -> None:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from gsrec.data.times import SECONDS_A_DAY
+from gsrec.errors import ConfigError
 from gsrec.serving.batch import Worker
 from gsrec.serving.engine import Engine
 from gsrec.serving.errors import ApiError, not_now
@@ -188,10 +189,14 @@ def open_store(settings: Settings) -> SessionStore:
     """The store that an address means.
 
     Raises:
-        ConfigError: if it cannot be opened.
+        ConfigError: if it cannot be opened, or is Redis and to be durable.
         MissingExtraError: if it is Redis, and that is not installed.
     """
     idle_seconds = settings.session_days * SECONDS_A_DAY
     if settings.sessions.lower().startswith(("redis://", "rediss://", "unix://")):
+        if settings.durable:
+            raise ConfigError(
+                "--durable is for FILE.sqlite: Redis itself is told so, by `appendonly` and `appendfsync`"
+            )
         return open_redis(settings.sessions, idle_seconds=idle_seconds)
     return SQLiteStore(settings.sessions, idle_seconds=idle_seconds, durable=settings.durable)
