@@ -378,6 +378,11 @@ def test_what_is_there_is_not_written_over(gsrec: Gsrec, small_log: Path, run_fo
         assert (code, "is a part of a comparison, which would be lost" in err) == (2, True)
     assert Path("results/results.jsonl").read_bytes() == recorded
     assert not Path("page.md").exists()
+    text = "# Mine\n<!-- results:start -->\n<!-- results:end -->\n"
+    Path("mine.md").write_text(text, encoding="utf-8")
+    code, _, err = gsrec("report", "results", "--out", "mine.md", "--fill", "./mine.md")
+    assert (code, "is to be written and to be filled, and would be lost" in err) == (2, True)
+    assert Path("mine.md").read_text(encoding="utf-8") == text
     for command in (("export", run_folder), ("index", run_folder, small_log)):
         for place in (run_folder, run_folder / "bundle"):
             code, _, err = gsrec(*command, "--out", place)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gsrec.data.ids import LARGEST_EXACT_FLOAT, MISSING, read_ids
+from gsrec.data.ids import LARGEST_EXACT, MISSING, read_ids
 from gsrec.errors import DataError
 
 TEXTS = st.text(min_size=1).filter(lambda text: text not in MISSING and not text.endswith(".0"))
@@ -79,10 +79,19 @@ def test_null_and_nan_are_no_ids(ids: list[object]) -> None:
         read_ids(pl.Series("item", ids), "log")
 
 
-@pytest.mark.parametrize("value", [1.5, float("inf"), 2.0 * LARGEST_EXACT_FLOAT])
+@pytest.mark.parametrize("value", [1.5, float("inf"), 2.0**54])
 def test_a_float_that_is_no_integer_is_no_id(value: float) -> None:
     with pytest.raises(DataError, match=r"log: column 'item', row 2: an id must be an integer or a string, found"):
         read_ids(pl.Series("item", [1.0, value]), "log")
+
+
+@pytest.mark.parametrize("kind", LARGEST_EXACT)
+def test_floats_are_ids_as_far_as_they_tell_neighbours_apart(kind: type[pl.DataType]) -> None:
+    size = LARGEST_EXACT[kind]
+    assert pl.Series([size + 1]).cast(kind).cast(pl.Float64).item() == size
+    assert read_ids(pl.Series("item", [size - 1, size - 2]).cast(kind), "log")[0].to_list() == [size - 1, size - 2]
+    with pytest.raises(DataError, match=r"log: column 'item', row 2: an id must be an integer or a string, found"):
+        read_ids(pl.Series("item", [1, size]).cast(kind), "log")
 
 
 def test_an_integer_beyond_64_bits_is_no_id() -> None:

@@ -99,6 +99,11 @@ def test_mixed_types_of_ids_in_a_frame(values: list[object]) -> None:
         log_from_frame(pl.DataFrame({"user": pl.Series(values, dtype=pl.Object), "item": [1, 2]}))
 
 
+def test_ids_of_a_frame_must_fit_64_bits() -> None:
+    with pytest.raises(DataError, match=r"frame: column 'user': an integer must fit 64 bits with a sign\. Use"):
+        log_from_frame(pd.DataFrame({"user": pd.Series([2**70, 2], dtype=object), "item": [1, 2]}))
+
+
 def test_a_frame_that_needs_an_absent_library_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     def to_polars(self: object) -> pl.DataFrame:
         raise ModuleNotFoundError("pyarrow is required when converting pandas")

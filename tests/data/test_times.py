@@ -45,6 +45,15 @@ def test_floats_keep_their_fractions() -> None:
     assert read_times(pl.Series("time", [1.5e9, 2.0]), "log").values.dtype == pl.Int64
 
 
+def test_floats_of_few_bits_are_times_as_far_as_they_are_exact() -> None:
+    assert read_times(pl.Series("time", [16_777_215.0, 0.5], dtype=pl.Float32), "log").values.to_list() == [
+        2**24 - 1,
+        0.5,
+    ]
+    with pytest.raises(DataError, match="row 2: a time that floats of fewer than 64 bits do not tell from its neighb"):
+        read_times(pl.Series("time", [1.0, 1_600_000_010.0], dtype=pl.Float32), "log")
+
+
 def test_text_of_numbers_keeps_their_precision() -> None:
     times = read_times(pl.Series("time", ["1600000000123456789", " 1600000000123456788"]).str.strip_chars(), "log")
     assert times.values.to_list() == [1_600_000_000_123_456_789, 1_600_000_000_123_456_788]

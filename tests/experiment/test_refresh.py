@@ -24,11 +24,12 @@ from gsrec.evaluation.significance import paired_test
 from gsrec.evaluation.widened import Widened
 from gsrec.experiment.configure import run_config
 from gsrec.experiment.folder import open_bundle, training_of
-from gsrec.experiment.further_training import RefreshPlan, go_on
+from gsrec.experiment.further_training import RefreshPlan, go_on, new_rows
 from gsrec.experiment.newest_window import cut_newest
+from gsrec.experiment.prepare import batches_of
 from gsrec.experiment.refresh import refresh
 from gsrec.experiment.run import train
-from gsrec.models import SASRecConfig, build_model
+from gsrec.models import SASRecConfig, SequenceEncoder, build_model
 from gsrec.models.growing import grown
 from gsrec.ranking import mask_seen, top_k
 from gsrec.recommend.recommender import Recommender
@@ -223,6 +224,9 @@ def test_what_cannot_be_refreshed_is_told(bundle: Bundle, tmp_path: Path) -> Non
         refresh(replace(bundle, settings={}), log_of(OLD, NEW), tmp_path / "new")
     with pytest.raises(ConfigError, match="the newest window must be"):
         RefreshPlan(window=0.5)
+    for seed in (-1, 2**63):
+        with pytest.raises(ConfigError, match="a seed is from 0 to"):
+            RefreshPlan(seed=seed)
     for replay, rate in (
         (-1.0, 1.0),
         (math.nan, 1.0),
@@ -233,6 +237,17 @@ def test_what_cannot_be_refreshed_is_told(bundle: Bundle, tmp_path: Path) -> Non
     ):
         with pytest.raises(ConfigError, match="replay must not be negative"):
             RefreshPlan(replay=replay, rate=rate)
+
+
+@pytest.mark.parametrize("replay", [None, 0.0, 1.0])
+def test_without_a_new_row_there_is_nothing_to_learn(bundle: Bundle, replay: float | None) -> None:
+    split, _ = cut_newest(bundle, log_of(OLD, NEW), 0.2)
+    assert isinstance(bundle.model, SequenceEncoder)
+    batches = batches_of(split, training_of(bundle), bundle.model)
+    newest = int(split.sequences.timestamps[batches.ends - 1].max())  # type: ignore[index]
+    assert new_rows(split, batches, newest - 1, replay, seed=1)[1] > 0
+    with pytest.raises(DataError, match="there is nothing to learn from them yet"):
+        new_rows(split, batches, newest, replay, seed=1)
 
 
 def test_a_handful_of_users_who_differ_is_chance(bundle: Bundle, tmp_path: Path) -> None:

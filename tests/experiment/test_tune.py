@@ -220,9 +220,11 @@ def test_a_study_of_something_else_is_not_gone_on_with(split: Split, tmp_path: P
 
 
 def test_a_damaged_study_is_told(split: Split, tmp_path: Path) -> None:
-    (tmp_path / "study.sqlite").write_text("no database at all, but long enough to be looked at\n" * 99)
+    out = tmp_path / "a?b%41#c d"  # signs that mean something in the address of a database
+    out.mkdir()
+    (out / "study.sqlite").write_text("no database at all, but long enough to be looked at\n" * 99)
     with pytest.raises(DataError, match=r"cannot use the study in .*study.sqlite: .*not a database.* begin anew"):
-        tried(split, tmp_path, 1)
+        tried(split, out, 1)
 
 
 def test_nothing_to_tune(split: Split, tmp_path: Path) -> None:

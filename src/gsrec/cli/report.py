@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gsrec.cli import options
+from gsrec.errors import ConfigError
 
 
 def report(
@@ -31,6 +32,8 @@ def report(
     for page in (out, fill or out):
         check_results_page(folders, page)
     if fill is not None:
+        if fill.resolve() == out.resolve():
+            raise ConfigError(f"{out} is to be written and to be filled, and would be lost. Give another --out.")
         around_block(fill)  # what cannot be filled is better known now
     comparisons = write_results_page(folders, out, published=theirs, as_now=as_now)
     if fill is not None:

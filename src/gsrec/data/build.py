@@ -43,6 +43,8 @@ def _to_polars(frame: nw.DataFrame[IntoDataFrame], column: str, name: str) -> pl
         return frame.select(column).to_polars().to_series()
     except ImportError as error:
         raise DataError(f"{name}: column {column!r} cannot be converted without a library: {error}") from error
+    except OverflowError as error:
+        raise DataError(f"{name}: column {column!r}: an integer must fit 64 bits with a sign. Use strings.") from error
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{name}: column {column!r} holds values of more than one type: {error}") from error
 

@@ -47,7 +47,7 @@ def read_double_colons(path: Path) -> Table:
         DataError: if a line has more or fewer fields.
     """
     fields = pl.col("line").str.split("::")
-    notes = check_lines(path, fields.list.len() == len(RATINGS_HEADER), "user::item::rating::timestamp")
+    notes = check_lines(path, fields.list.len() == len(RATINGS_HEADER), pl.lit("user::item::rating::timestamp"))
     rows = filled_lines(path).select(fields.list.get(place).alias(name) for place, name in enumerate(RATINGS_HEADER))
     return Table(rows, str(path), text=True, notes=notes)
 
@@ -68,7 +68,7 @@ def read_histories(path: Path) -> Table:
             "Call it .csv, or .tsv where its columns are apart by tabs."
         )
     ids = pl.col("line").str.strip_chars().str.replace_all(r"\s+", " ").str.split(" ")
-    notes = check_lines(path, ids.list.len() >= 2, "a user and then items")
+    notes = check_lines(path, ids.list.len() >= 2, pl.lit("a user and then items"))
     rows = filled_lines(path).select(user_id=ids.list.first(), item_id=ids.list.slice(1)).explode("item_id")
     return Table(rows, str(path), text=True, notes=notes)
 

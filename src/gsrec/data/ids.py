@@ -10,8 +10,8 @@ import polars as pl
 from gsrec.data.table import spells_integers
 from gsrec.errors import DataError
 
-LARGEST_EXACT_FLOAT = 2**53
-"""From this on a float no longer tells neighbouring integers apart."""
+LARGEST_EXACT = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
+"""From this on a float of these kinds no longer tells neighbouring integers apart."""
 
 MISSING = ("", "NaN", "nan", "<NA>", "null", "NULL", "None", "NA", "N/A")
 """How text files write that there is nothing; the first is nothing anywhere."""
@@ -52,6 +52,15 @@ def read_ids(column: pl.Series, where: str, *, text: bool = False) -> tuple[pl.S
     )
 
 
+def largest_exact(column: pl.Series) -> int:
+    """From which number on a column (N,) of floats no longer tells neighbouring integers apart.
+
+    >>> largest_exact(pl.Series([1.0]))
+    9007199254740992
+    """
+    return next(size for kind, size in LARGEST_EXACT.items() if column.dtype == kind)
+
+
 def first_row(mask: pl.Series) -> int:
     """The first row, counting from 1, where a mask (N,) holds."""
     return int(mask.arg_true()[0]) + 1
@@ -82,7 +91,7 @@ def _whole(column: pl.Series, where: str) -> tuple[pl.Series, tuple[str, ...]]:
     integers = column.cast(pl.Int64, strict=False)
     broken = (integers != column).fill_null(True)
     if column.dtype.is_float():
-        broken |= column.abs() >= LARGEST_EXACT_FLOAT
+        broken |= column.abs() >= largest_exact(column)
     if broken.any():
         raise _unfit(column, broken, where, "an id must be an integer or a string")
     return integers, (_told_as_integers(column.name),)

@@ -28,14 +28,14 @@ def scan_lines(path: Path) -> pl.LazyFrame:
 
 
 def check_lines(
-    path: Path, good: pl.Expr, expected: str, *, among: pl.Expr = EVERY, blank: pl.Expr = BLANK
+    path: Path, good: pl.Expr, expected: pl.Expr, *, among: pl.Expr = EVERY, blank: pl.Expr = BLANK
 ) -> tuple[str, ...]:
     """Look for a line that is not as it should be. Polars itself would fill short lines and cut long ones.
 
     Args:
         path: a text file.
         good: whether a line is as it should be.
-        expected: how a line should be, for the message.
+        expected: how a line should be, text for the message.
         among: which lines to look at.
         blank: whether a line holds nothing.
 
@@ -46,12 +46,16 @@ def check_lines(
         DataError: if a line is not as it should be, or bytes are not UTF-8.
     """
     bad = among & ~blank & ~good
+    first = bad.arg_max()
     counts = scan_lines(path).select(
-        num_blank=(among & blank).sum(), index=bad.arg_max(), found=bad.any(), line=pl.col("line").get(bad.arg_max())
+        num_blank=(among & blank).sum(),
+        index=first,
+        rule=pl.when(bad).then(expected).get(first),
+        line=pl.col("line").get(first),
     )
-    num_blank, index, found, line = collect_lines(counts, path).row(0)
-    if found:
-        raise DataError(f"{path}: line {index + 1} is not {expected}: {line!r}. Repair or remove this line.")
+    num_blank, index, rule, line = collect_lines(counts, path).row(0)
+    if rule is not None:
+        raise DataError(f"{path}: line {index + 1} is not {rule}: {line!r}. Repair or remove this line.")
     return (f"blank lines skipped: {num_blank:,}",) if num_blank else ()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from gsrec.data.compression import open_bytes, without_compression
-from gsrec.data.lines import EVERY, check_lines, collect_lines, scan_lines
+from gsrec.data.lines import check_lines, collect_lines, scan_lines
 from gsrec.data.table import Table
 
 OTHER_SEPARATORS = (";", "\t", "|")
@@ -37,7 +37,7 @@ class Separated:
         """Open a file all of whose lines have the same number of fields.
 
         Raises:
-            DataError: if a line has more or fewer fields, or bytes that are not UTF-8.
+            DataError: if a line has more or fewer fields, a quote that encloses none, or bytes that are not UTF-8.
         """
         rows = pl.scan_csv(
             path,
@@ -49,13 +49,27 @@ class Separated:
         )
         num_fields = len(self.header or rows.collect_schema())
         found = self._unquoted().str.count_matches(self.separator, literal=True) + 1
-        expected = f"{num_fields} fields separated by {self.separator!r}"
-        notes = check_lines(path, found == num_fields, expected, among=self._whole(), blank=self._blank())
+        expected = pl.lit(f"{num_fields} fields separated by {self.separator!r}")
+        notes = self._check(path, found == num_fields, expected)
         if notes:
             rows = rows.filter(~pl.all_horizontal(pl.all().fill_null("").str.strip_chars() == ""))
         if self.header:
             rows = rows.rename(dict(zip(rows.collect_schema().names(), self.header, strict=True)))
         return Table(rows, str(path), text=True, notes=notes)
+
+    def _check(self, path: Path, good: pl.Expr, expected: pl.Expr) -> tuple[str, ...]:
+        """Check the lines that begin outside quotes; those that end inside some must open them with a field."""
+        if self.quote is None:
+            return check_lines(path, good, expected, blank=self._blank())
+        is_odd = _has_odd_quotes(self.quote)
+        begins_outside = (is_odd.cum_sum() % 2 == 1) == is_odd
+        return check_lines(
+            path,
+            pl.when(is_odd).then(self._opens()).otherwise(good),
+            pl.when(is_odd).then(pl.lit("fields in which a quote begins and ends a whole one")).otherwise(expected),
+            among=begins_outside,
+            blank=self._blank() & ~is_odd,
+        )
 
     def _blank(self) -> pl.Expr:
         """Whether all fields of a line are empty, as spreadsheets write the rows below a table."""
@@ -68,12 +82,10 @@ class Separated:
         separator, quote = re.escape(self.separator), re.escape(self.quote)
         return pl.col("line").str.replace_all(f"(^|{separator}){quote}([^{quote}]|{quote}{quote})*{quote}", "${1}")
 
-    def _whole(self) -> pl.Expr:
-        """Whether a line begins and ends outside quotes, so that all of its fields are in it."""
-        if self.quote is None:
-            return EVERY
-        is_odd = _has_odd_quotes(self.quote)
-        return ~is_odd & (is_odd.cum_sum() % 2 == 0)
+    def _opens(self) -> pl.Expr:
+        """Whether the last field of a line begins with a quote, and goes on in the next line."""
+        separator, quote = re.escape(self.separator), re.escape(self.quote or "")
+        return self._unquoted().str.contains(f"(^|{separator}){quote}([^{quote}]|{quote}{quote})*$")
 
 
 def _has_odd_quotes(quote: str) -> pl.Expr:

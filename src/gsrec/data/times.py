@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import polars as pl
 
 from gsrec.data.columns import POSITION_NAMES, plain
-from gsrec.data.ids import LARGEST_EXACT_FLOAT, first_row
+from gsrec.data.ids import first_row, largest_exact
 from gsrec.errors import DataError
 
 TimeKind = Literal["clock", "position", "none"]
@@ -150,7 +150,10 @@ def _exact(column: pl.Series, where: str) -> pl.Series:
         return column.cast(pl.Int64)
     _check(column.is_finite(), column, where, "no time")
     _check(column.abs() < 2**63, column, where, "a time beyond 64 bits")
-    whole = (column == column.floor()) & (column.abs() < LARGEST_EXACT_FLOAT)
+    is_exact = column.abs() < largest_exact(column)
+    if column.dtype != pl.Float64:
+        _check(is_exact, column, where, "a time that floats of fewer than 64 bits do not tell from its neighbours")
+    whole = (column == column.floor()) & is_exact
     return column.cast(pl.Int64 if whole.all() else pl.Float64)
 
 

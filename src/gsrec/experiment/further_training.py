@@ -59,6 +59,8 @@ class RefreshPlan:
         if not in_range:
             told = f"found {self.replay}, {self.epochs} and {self.rate}"
             raise ConfigError(f"replay must not be negative, epochs and rate must be positive, all finite, {told}")
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"a seed is from 0 to 2^63 - 1, found {self.seed}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,17 +88,17 @@ def new_rows(split: Split, batches: Batches, since: int | None, replay: float | 
         The rows, and how many of them are new.
 
     Raises:
-        DataError: if there is no row.
+        DataError: if none is new.
     """
     if since is None or split.sequences.timestamps is None:
         return batches, batches.starts.size
     is_new = split.sequences.timestamps[batches.ends - 1] > since
+    if not is_new.any():
+        raise DataError("no user has two events of which the newer one is new: there is nothing to learn from them yet")
     others = np.flatnonzero(~is_new)
     wanted = others.size if replay is None else min(others.size, round(replay * int(is_new.sum())))
     drawn = np.random.default_rng([seed, 0]).choice(others, wanted, replace=False)
     rows = np.sort(np.concatenate([np.flatnonzero(is_new), drawn]))
-    if not rows.size:
-        raise DataError("no user has two events of which the newer one is new: there is nothing to learn from them yet")
     return replace(batches, starts=batches.starts[rows], ends=batches.ends[rows]), int(is_new.sum())
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gsrec.data.splits import Split
 from gsrec.errors import ConfigError, DataError, StoppedError, TrainingError
@@ -112,7 +113,7 @@ def _open_study(out: Path, split: Split, tuning: Tuning) -> Any:
         "drawn": tuning.space(),
     }
     study = optuna.create_study(
-        storage=f"sqlite:///{out.resolve() / STUDY_FILE}",
+        storage=f"sqlite:///{quote(str(out.resolve() / STUDY_FILE))}",
         study_name="gsrec",
         direction="maximize",
         load_if_exists=True,

@@ -270,5 +270,6 @@ def _moved(scorer: Scorer, task: RankingTask, best: np.ndarray) -> int:
         items[some.positions] = items[some.positions] % sequences.num_items + 1
         changed = replace(task, sequences=replace(sequences, items=items), targets=some)
         again = changed.rank(scorer)[1]
-        moved += int((again != best[places]).any(1).sum())
+        before = best if len(places) == len(targets) else replace(task, targets=some).rank(scorer)[1]  # in like tiles
+        moved += int((again != before).any(1).sum())
     return moved
