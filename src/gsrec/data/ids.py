@@ -10,7 +10,7 @@ import polars as pl
 from gsrec.data.table import spells_integers
 from gsrec.errors import DataError
 
-LARGEST_EXACT = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
+LARGEST_EXACT: dict[type[pl.DataType], int] = {pl.Float16: 2**11, pl.Float32: 2**24, pl.Float64: 2**53}
 """From this on a float of these kinds no longer tells neighbouring integers apart."""
 
 MISSING = ("", "NaN", "nan", "<NA>", "null", "NULL", "None", "NA", "N/A")

@@ -35,7 +35,7 @@ def check_lines(
     Args:
         path: a text file.
         good: whether a line is as it should be.
-        expected: how a line should be, text for the message.
+        expected: how a line should be, by the line itself: text for the message.
         among: which lines to look at.
         blank: whether a line holds nothing.
 
@@ -46,15 +46,12 @@ def check_lines(
         DataError: if a line is not as it should be, or bytes are not UTF-8.
     """
     bad = among & ~blank & ~good
-    first = bad.arg_max()
     counts = scan_lines(path).select(
-        num_blank=(among & blank).sum(),
-        index=first,
-        rule=pl.when(bad).then(expected).get(first),
-        line=pl.col("line").get(first),
+        num_blank=(among & blank).sum(), index=bad.arg_max(), found=bad.any(), line=pl.col("line").get(bad.arg_max())
     )
-    num_blank, index, rule, line = collect_lines(counts, path).row(0)
-    if rule is not None:
+    num_blank, index, found, line = collect_lines(counts, path).row(0)
+    if found:
+        rule = pl.DataFrame({"line": [line]}).select(expected).item()
         raise DataError(f"{path}: line {index + 1} is not {rule}: {line!r}. Repair or remove this line.")
     return (f"blank lines skipped: {num_blank:,}",) if num_blank else ()
 

@@ -48,7 +48,7 @@ class Separated:
             glob=False,
         )
         num_fields = len(self.header or rows.collect_schema())
-        found = self._unquoted().str.count_matches(self.separator, literal=True) + 1
+        found = self._unquoted(pl.col("line")).str.count_matches(self.separator, literal=True) + 1
         expected = pl.lit(f"{num_fields} fields separated by {self.separator!r}")
         notes = self._check(path, found == num_fields, expected)
         if notes:
@@ -65,7 +65,7 @@ class Separated:
         begins_outside = (is_odd.cum_sum() % 2 == 1) == is_odd
         return check_lines(
             path,
-            pl.when(is_odd).then(self._opens()).otherwise(good),
+            pl.when(is_odd).then(self._opens(is_odd)).otherwise(good),
             pl.when(is_odd).then(pl.lit("fields in which a quote begins and ends a whole one")).otherwise(expected),
             among=begins_outside,
             blank=self._blank() & ~is_odd,
@@ -75,17 +75,18 @@ class Separated:
         """Whether all fields of a line are empty, as spreadsheets write the rows below a table."""
         return pl.col("line").str.strip_chars(f" \t\r{self.separator}{self.quote or ''}") == ""
 
-    def _unquoted(self) -> pl.Expr:
+    def _unquoted(self, line: pl.Expr) -> pl.Expr:
         """A line without its fields in quotes, so that its separators count its fields."""
         if self.quote is None:
-            return pl.col("line")
+            return line
         separator, quote = re.escape(self.separator), re.escape(self.quote)
-        return pl.col("line").str.replace_all(f"(^|{separator}){quote}([^{quote}]|{quote}{quote})*{quote}", "${1}")
+        return line.str.replace_all(f"(^|{separator}){quote}([^{quote}]|{quote}{quote})*{quote}", "${1}")
 
-    def _opens(self) -> pl.Expr:
-        """Whether the last field of a line begins with a quote, and goes on in the next line."""
+    def _opens(self, among: pl.Expr) -> pl.Expr:
+        """Whether the last field of a line begins with a quote, and goes on in the next line; null of other lines."""
         separator, quote = re.escape(self.separator), re.escape(self.quote or "")
-        return self._unquoted().str.contains(f"(^|{separator}){quote}([^{quote}]|{quote}{quote})*$")
+        line = pl.when(among).then(pl.col("line"))  # the others cost nothing then
+        return self._unquoted(line).str.contains(f"(^|{separator}){quote}([^{quote}]|{quote}{quote})*$")
 
 
 def _has_odd_quotes(quote: str) -> pl.Expr:
