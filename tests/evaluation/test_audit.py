@@ -29,7 +29,7 @@ def test_a_log_is_audited_in_every_way_it_can_be_split(sequences_of: Maker) -> N
     assert audits[1].audit.leakage == 0
     (only,), left_out = audit_log(sequences_of(histories, num_items=4))
     assert only.split == "leave-one-out"
-    assert "needs clock times" in left_out["temporal"]
+    assert "has no clock times" in left_out["temporal"]
     assert audit_log(sequences_of(histories, num_items=4), held_out=4)[0] == []
 
 
