@@ -145,6 +145,15 @@ def test_the_scores_of_all_targets_are_never_there_at_once(name: str) -> None:
     assert CHUNK_ROWS * NUM_ITEMS <= largest.numel <= case.hidden.numel() < case.scores.numel()
 
 
+def test_the_vectors_of_all_negatives_are_never_there_at_once() -> None:
+    case, negatives = make_case(50, biased=True), draw(50, 20)
+    with LargestTensor() as largest:
+        gbce_loss(
+            case.hidden, case.weights, case.targets, negatives=negatives, calibration=0.5, bias=case.bias
+        ).backward()
+    assert largest.numel == 50 * 21
+
+
 def gbce_by_hand(case: Case, negatives: Tensor, calibration: float) -> Tensor:
     """The logarithm of sigmoid ** beta and of 1 - sigmoid, written out, in float64."""
     rate = min(1.0, negatives.shape[1] / (NUM_ITEMS - 1))

@@ -1,7 +1,7 @@
 """Losses: functions of the hidden vectors at the targets, the item weights, and the targets.
 
 None of them ever holds the scores of all targets for all items: the losses over the whole catalogue go through the
-targets in chunks and take the gradients on the way.
+targets in chunks and take the gradients on the way. Nor do those with negatives hold the vectors of every target's own.
 
 Legend: T targets, D hidden, V items, N negatives a target; of SCE, C buckets and T' targets in each.
 """
@@ -226,8 +226,40 @@ def uniform_negatives(shape: tuple[int, ...], *, num_items: int, generator: torc
 
 def _scores_of(hidden: Tensor, weights: Tensor, items: Tensor, bias: Tensor | None, sparse: bool) -> Tensor:
     """Scores (T, N) of every row's own items (T, N)."""
-    scores = (F.embedding(items, weights, sparse=sparse) @ hidden[:, :, None]).squeeze(2)
-    return scores if bias is None else scores + bias[items]
+    scores: Tensor = _OwnScores.apply(hidden, weights, items, sparse)  # type: ignore[no-untyped-call]
+    return scores if bias is None else scores + bias.index_select(0, items.flatten()).view_as(items)
+
+
+class _OwnScores(torch.autograd.Function):
+    """Scores of every row's own items, and their gradients, without a copy of the vectors of all of them.
+
+    The gradients are bags of embeddings: that of a hidden vector is the sum of its items' vectors, that of an item the
+    sum of the hidden vectors it was set against, each times the gradient of its score. The scores are what a bag hands
+    back to its weights.
+    """
+
+    @staticmethod
+    def forward(context: Any, hidden: Tensor, weights: Tensor, items: Tensor, sparse: bool) -> Tensor:
+        context.save_for_backward(hidden, weights, items)
+        context.sparse = sparse
+        rows = torch.arange(len(items))
+        starts, row_of = rows * items.shape[1], rows.repeat_interleave(items.shape[1])
+        scores: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
+            hidden, weights, items.flatten(), starts, row_of, 0
+        )
+        return scores.view_as(items)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        (slopes,) = gradients  # (T, N)
+        hidden, weights, items = context.saved_tensors
+        hidden_gradient = F.embedding_bag(items, weights, mode="sum", per_sample_weights=slopes)
+        in_order, order = items.flatten().sort(stable=True)
+        seen, counts = in_order.unique_consecutive(return_counts=True)  # (U,), (U,)
+        rows, starts = order // items.shape[1], counts.cumsum(0) - counts
+        of_seen = F.embedding_bag(rows, hidden, starts, mode="sum", per_sample_weights=slopes.flatten()[order])
+        of_all = torch.sparse_coo_tensor(seen[None], of_seen, weights.shape, is_coalesced=True, check_invariants=False)
+        return hidden_gradient, of_all if context.sparse else of_all.to_dense(), None, None
 
 
 def _over_catalogue(

@@ -55,9 +55,9 @@ def _is_fast() -> bool:
 
 
 _aten = torch.ops.aten
-_PRODUCTS = frozenset([_aten.mm, _aten.bmm, _aten.addmm, _aten.addmm_, _aten.baddbmm])
 _LSTM = frozenset([_aten.mkldnn_rnn_layer, _aten.mkldnn_rnn_layer_backward])
 """What an LSTM is made of; where the processor has no bfloat16, PyTorch has none of it."""
+_WIDENED = _LSTM | {_aten.mm, _aten.bmm, _aten.addmm, _aten.addmm_, _aten.baddbmm}
 
 
 class _Widened(TorchDispatchMode):
@@ -68,7 +68,7 @@ class _Widened(TorchDispatchMode):
     ) -> Any:
         """Take one operation."""
         kwargs = kwargs or {}
-        if function.overloadpacket not in _PRODUCTS | _LSTM or args[0].dtype != torch.bfloat16:
+        if function.overloadpacket not in _WIDENED or args[0].dtype != torch.bfloat16:
             return function(*args, **kwargs)
         product = function(*(_cast(one, torch.bfloat16, torch.float32) for one in args), **kwargs)
         if function.overloadpacket is _aten.addmm_:
