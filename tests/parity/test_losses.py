@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from gsrec.training.losses import (
-    CHUNK_ROWS,
     bce_loss,
     gbce_loss,
     sampled_bce_loss,
@@ -24,6 +23,7 @@ from gsrec.training.losses import (
     softmax_loss,
     uniform_negatives,
 )
+from gsrec.training.scores import CHUNK_ROWS
 
 NUM_ITEMS, SIZE = 11, 6
 BIASED = pytest.mark.parametrize("biased", [True, False], ids=["bias", "no-bias"])

@@ -88,7 +88,7 @@ def test_a_step_takes_no_product_that_this_processor_is_slow_at(
     features: dict[str, bool], types: set[torch.dtype], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gsrec.training.training.MANY_NUMBERS", 1)
-    monkeypatch.setattr("gsrec.training.losses.CHUNK_ROWS", 8)
+    monkeypatch.setattr("gsrec.training.scores.CHUNK_ROWS", 8)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features)
     rows = torch.randint(1, 30, (4, 9), generator=torch.Generator().manual_seed(1))
     items, starts = rows.flatten().int().numpy(), torch.arange(0, 36, 9).numpy()

@@ -31,8 +31,8 @@ from gsrec.models import (
 )
 from gsrec.training.config import LossName, TrainingConfig
 from gsrec.training.course import Epoch, Fit, Keeping, Listener, TrainingStep
-from gsrec.training.losses import CHUNK_ROWS
 from gsrec.training.precision import PrecisionName
+from gsrec.training.scores import CHUNK_ROWS
 from gsrec.training.trainer import fit
 from gsrec.training.training import Training
 
@@ -280,7 +280,7 @@ def test_every_loss_falls(loss: str, objective: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("loss", ["softmax", "bce"])
 def test_losses_fall_in_bfloat16_too(loss: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gsrec.training.training.MANY_NUMBERS", 1)
-    monkeypatch.setattr("gsrec.training.losses.CHUNK_ROWS", 4)
+    monkeypatch.setattr("gsrec.training.scores.CHUNK_ROWS", 4)
     fitted, exact = (
         train(small_model(CALM), tmp_path / precision, loss=loss, precision=precision, epochs=6, learning_rate=0.03)
         for precision in ("bfloat16", "float32")

@@ -1,7 +1,6 @@
 """Losses: functions of the hidden vectors at the targets, the item weights, and the targets.
 
-None of them ever holds the scores of all targets for all items: the losses over the whole catalogue go through the
-targets in chunks and take the gradients on the way. Nor do those with negatives hold the vectors of every target's own.
+None of them ever holds the scores of all targets for all items, nor the vectors of every target's own negatives.
 
 Legend: T targets, D hidden, V items, N negatives a target; of SCE, C buckets and T' targets in each.
 """
@@ -9,18 +8,12 @@ Legend: T targets, D hidden, V items, N negatives a target; of SCE, C buckets an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CHUNK_ROWS = 128
-"""Targets a chunk: enough for a fast product, few enough for the scores to stay in the processor's cache."""
-
-ScoreLoss = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""A chunk's scores (n, V), which it may overwrite, and targets (n,) to their gradient (n, V) and summed loss ()."""
+from gsrec.training.scores import over_catalogue, scores_of
 
 
 def softmax_loss(
@@ -43,7 +36,7 @@ def softmax_loss(
     Returns:
         () float32.
     """
-    return _over_catalogue(_softmax, hidden, weights, targets, bias, precision) / len(targets)
+    return over_catalogue(_softmax, hidden, weights, targets, bias, precision) / len(targets)
 
 
 def bce_loss(
@@ -69,7 +62,7 @@ def bce_loss(
     Args and returns as for `softmax_loss`.
     """
     num_items = len(weights) - 1
-    return _over_catalogue(_binary, hidden, weights, targets, bias, precision) / (len(targets) * num_items)
+    return over_catalogue(_binary, hidden, weights, targets, bias, precision) / (len(targets) * num_items)
 
 
 def sampled_bce_loss(
@@ -126,7 +119,7 @@ def gbce_loss(
     """
     share = min(1.0, negatives.shape[1] / max(len(weights) - 2, 1))
     beta = share * (calibration * (1 - 1 / share) + 1 / share)
-    scores = _scores_of(hidden, weights, torch.cat([targets[:, None], negatives], dim=1), bias, sparse)  # (T, 1 + N)
+    scores = scores_of(hidden, weights, torch.cat([targets[:, None], negatives], dim=1), bias, sparse)  # (T, 1 + N)
     positive = -beta * F.logsigmoid(scores[:, 0])
     negative = F.softplus(scores[:, 1:]).masked_fill(negatives == targets[:, None], 0).sum(1)
     return (positive + negative).mean()
@@ -157,7 +150,7 @@ def sampled_softmax_loss(
     Returns:
         () float32.
     """
-    positive = _scores_of(hidden, weights, targets[:, None], bias, sparse)  # (T, 1)
+    positive = scores_of(hidden, weights, targets[:, None], bias, sparse)  # (T, 1)
     rows = F.embedding(negatives, weights, sparse=sparse)  # (N, D)
     scores = F.linear(hidden, rows, None if bias is None else bias[negatives])  # (T, N)
     correction = math.log((len(weights) - 1) / len(negatives))
@@ -195,7 +188,7 @@ def sce_loss(
         () float32, the mean over the hidden vectors that are in a bucket.
     """
     chosen, items = _buckets(hidden.detach(), weights.detach(), num_negatives, generator)  # (C, T'), (C, N)
-    own = _scores_of(hidden, weights, targets[:, None], bias, sparse)[chosen]  # (C, T', 1)
+    own = scores_of(hidden, weights, targets[:, None], bias, sparse)[chosen]  # (C, T', 1)
     scores = hidden[chosen] @ F.embedding(items, weights, sparse=sparse).transpose(1, 2)  # (C, T', N)
     if bias is not None:
         scores = scores + bias[items][:, None]
@@ -224,54 +217,6 @@ def uniform_negatives(shape: tuple[int, ...], *, num_items: int, generator: torc
     return torch.randint(1, num_items + 1, shape, generator=generator)
 
 
-def _scores_of(hidden: Tensor, weights: Tensor, items: Tensor, bias: Tensor | None, sparse: bool) -> Tensor:
-    """Scores (T, N) of every row's own items (T, N)."""
-    scores: Tensor = _OwnScores.apply(hidden, weights, items, sparse)  # type: ignore[no-untyped-call]
-    return scores if bias is None else scores + bias.index_select(0, items.flatten()).view_as(items)
-
-
-class _OwnScores(torch.autograd.Function):
-    """Scores of every row's own items, and their gradients, without a copy of the vectors of all of them.
-
-    The gradients are bags of embeddings: that of a hidden vector is the sum of its items' vectors, that of an item the
-    sum of the hidden vectors it was set against, each times the gradient of its score. The scores are what a bag hands
-    back to its weights.
-    """
-
-    @staticmethod
-    def forward(context: Any, hidden: Tensor, weights: Tensor, items: Tensor, sparse: bool) -> Tensor:
-        context.save_for_backward(hidden, weights, items)
-        context.sparse = sparse
-        rows = torch.arange(len(items))
-        starts, row_of = rows * items.shape[1], rows.repeat_interleave(items.shape[1])
-        scores: Tensor = torch.ops.aten._embedding_bag_per_sample_weights_backward(
-            hidden, weights, items.flatten(), starts, row_of, 0
-        )
-        return scores.view_as(items)
-
-    @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (slopes,) = gradients  # (T, N)
-        hidden, weights, items = context.saved_tensors
-        hidden_gradient = F.embedding_bag(items, weights, mode="sum", per_sample_weights=slopes)
-        in_order, order = items.flatten().sort(stable=True)
-        seen, counts = in_order.unique_consecutive(return_counts=True)  # (U,), (U,)
-        rows, starts = order // items.shape[1], counts.cumsum(0) - counts
-        of_seen = F.embedding_bag(rows, hidden, starts, mode="sum", per_sample_weights=slopes.flatten()[order])
-        of_all = torch.sparse_coo_tensor(seen[None], of_seen, weights.shape, is_coalesced=True, check_invariants=False)
-        return hidden_gradient, of_all if context.sparse else of_all.to_dense(), None, None
-
-
-def _over_catalogue(
-    loss: ScoreLoss, hidden: Tensor, weights: Tensor, targets: Tensor, bias: Tensor | None, precision: torch.dtype
-) -> Tensor:
-    """The sum of a loss over all targets and items 1..V."""
-    total: Tensor = _ChunkedLoss.apply(  # type: ignore[no-untyped-call]
-        loss, hidden, weights[1:], None if bias is None else bias[1:], targets - 1, precision
-    )
-    return total
-
-
 def _softmax(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     rows = torch.arange(len(targets))
     slopes = torch.softmax(scores, 1)  # all its passes in one, in the cache
@@ -290,45 +235,3 @@ def _binary(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     slopes = scores.sigmoid_()
     slopes[rows, targets] -= 1
     return slopes, total
-
-
-class _ChunkedLoss(torch.autograd.Function):
-    """Goes through the targets in chunks; the gradients are known as soon as the loss is."""
-
-    @staticmethod
-    def forward(
-        context: Any,
-        loss: ScoreLoss,
-        hidden: Tensor,
-        weights: Tensor,
-        bias: Tensor | None,
-        targets: Tensor,
-        precision: torch.dtype,
-    ) -> Tensor:
-        hidden_gradient, weights_gradient = torch.empty_like(hidden), torch.zeros_like(weights)
-        bias_gradient = None if bias is None else torch.zeros_like(bias)
-        total = hidden.new_zeros(())
-        rows_of, factors = hidden.to(precision), weights.to(precision)
-        columns = factors.T.contiguous()  # (D, V)
-        for start in range(0, len(targets), CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
-            if start + CHUNK_ROWS > len(targets):  # a shape seldom seen before, for which bfloat16 has to be prepared
-                rows_of, factors, columns = hidden, weights, weights.T
-            if bias is None:
-                scores = rows_of[rows] @ columns  # (n, V)
-            else:
-                scores = torch.addmm(bias.to(rows_of.dtype), rows_of[rows], columns)
-            slopes, sum_of_losses = loss(scores, targets[rows])
-            total += sum_of_losses
-            hidden_gradient[rows] = slopes @ factors
-            weights_gradient += slopes.T @ rows_of[rows]
-            if bias_gradient is not None:
-                bias_gradient += slopes.sum(0, dtype=torch.float32)
-        context.save_for_backward(hidden_gradient, weights_gradient, bias_gradient)
-        return total
-
-    @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
-        hidden, weights, bias = context.saved_tensors
-        return None, hidden * gradient, weights * gradient, None if bias is None else bias * gradient, None, None
