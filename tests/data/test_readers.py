@@ -175,6 +175,15 @@ def test_blank_lines_are_skipped_and_counted(name: str, text: str, write: Writer
     assert "blank lines skipped: 3" in log.notes
 
 
+def test_quotes_in_a_tsv_are_text_where_they_enclose_nothing(write: Writer) -> None:
+    log = read_log(write("log.tsv", 'user\titem\ttitle\na\t1\t12" disc\nb\t"2\tx\na\t"2\t5" reel\n'))
+    assert log.frame.select("user_id", "item_id").rows() == [("a", "1"), ("a", '"2'), ("b", '"2')]
+    assert "quotes are text, as in line 2" in log.notes
+    quoted = read_log(write("quoted.tsv", 'user\titem\ttitle\n"a"\t1\t"x\ty"\nb\t2\t"two\nlines"\n'))
+    assert quoted.frame.select("user_id", "item_id").rows() == [("a", 1), ("b", 2)]
+    assert not any("quotes" in note for note in quoted.notes)
+
+
 MOVIELENS = "user::item::rating::timestamp"
 BAD = [
     ("log.csv", "user,item,time\n1,2,3\n1,2\n", "line 3 is not 3 fields separated by ',': '1,2'. Repair or remove"),

@@ -13,7 +13,7 @@ from gsrec.data.compression import check_unpacks, open_bytes, without_compressio
 from gsrec.data.json_lines import read_json_lines
 from gsrec.data.lines import check_lines, filled_lines
 from gsrec.data.parquet import read_parquet
-from gsrec.data.separated import Separated, read_csv, read_recbole
+from gsrec.data.separated import Separated, read_csv, read_recbole, read_tsv
 from gsrec.data.table import Table
 from gsrec.errors import DataError
 
@@ -75,7 +75,7 @@ def read_histories(path: Path) -> Table:
 
 READERS: dict[str, Reader] = {
     ".csv": read_csv,
-    ".tsv": Separated("\t"),
+    ".tsv": read_tsv,
     ".parquet": read_parquet,
     ".jsonl": read_json_lines,
     ".ndjson": read_json_lines,

@@ -11,6 +11,7 @@ import polars as pl
 from gsrec.data.compression import open_bytes, without_compression
 from gsrec.data.lines import check_lines, collect_lines, scan_lines
 from gsrec.data.table import Table
+from gsrec.errors import DataError
 
 OTHER_SEPARATORS = (";", "\t", "|")
 """What stands between the fields of a .csv file where it is no comma."""
@@ -116,6 +117,25 @@ def read_csv(path: Path) -> Table:
     separator = "," if "," in header else next((one for one in OTHER_SEPARATORS if one in header), ",")
     table = Separated(separator)(path)
     return table if separator == "," else replace(table, notes=(f"fields separated by {separator!r}", *table.notes))
+
+
+def read_tsv(path: Path) -> Table:
+    """Open a file of fields separated by tabs, with quotes round some fields or with quotes that are plain text.
+
+    Quotes are text where some line has an odd number of them and yet every line has its fields without them.
+
+    Raises:
+        DataError: as `Separated` does.
+    """
+    in_quotes, plain = Separated("\t"), Separated("\t", quote=None)
+    place = open_quote(path)
+    if place is None:
+        return in_quotes(path)
+    try:
+        table = plain(path)
+    except DataError:
+        return in_quotes(path)
+    return replace(table, notes=(f"quotes are text, as in line {place:,}", *table.notes))
 
 
 def read_recbole(path: Path) -> Table:
