@@ -7,7 +7,6 @@ COMPARED := poprec,sasrec,gru4rec,gsrec,bert4rec
 SEEDS := 3
 TRIALS := 12
 TUNED := sasrec gru4rec gsrec
-ABLATION_SEEDS := 2
 # The lines of docs/results.md: a log, what targets are ranked among, and how the log is split.
 LINES := A D E F G H T
 LOG_A := ml-1m
@@ -127,7 +126,7 @@ ablations-page: $(VENV)/.run
 	$(BIN)/python benchmarks/ablations.py results/ablations experiments/questions.toml docs/ablations.md
 
 ablations-A ablations-D: ablations-%: $(VENV)/.run
-	$(BIN)/gsrec compare $(LOG_$*) --models $(ABLATED) --presets experiments/ablations.toml --seeds $(ABLATION_SEEDS) \
+	$(BIN)/gsrec compare $(LOG_$*) --models $(ABLATED) --presets experiments/ablations.toml --seeds $(SEEDS) \
 		--config experiments/$(LOG_$*).toml --set epochs=8 --set validate_every=2 --out results/ablations/$(LOG_$*)
 
 peers: $(VENV)/.run ## make an environment for every peer that benchmarks measure

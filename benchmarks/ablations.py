@@ -189,7 +189,7 @@ def seeds_told(ablations: Sequence[Ablation]) -> str:
         fewer = [f"{label} ({len(runs)})" for label, runs in ablation.runs.items() if len(runs) < most]
         told.append(f"{most} on {ablation.comparison.data.name}" + (f", but of {', '.join(fewer)}" if fewer else ""))
     means = f"Numbers are means over seeds, ± the standard deviation: {'; '.join(told)}."
-    return f"{means} What has fewer is set against GSRec's mean over all of its own."
+    return f"{means} What has fewer is set against GSRec's mean over all of its own." if " but of " in means else means
 
 
 def main() -> None:
