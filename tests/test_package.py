@@ -24,7 +24,7 @@ def test_every_public_name_leads_to_its_home() -> None:
 def test_a_log_in_memory_is_refused_with_what_to_do_instead() -> None:
     log = gsrec.log_from_frame(pl.DataFrame({"user": [1], "item": [2]}))
     with pytest.raises(
-        ConfigError, match=r"found InteractionLog\. Write it to a file first, a log in memory with `log\.frame"
+        ConfigError, match=r"found InteractionLog\. Write it to a file first, and give that: a log with `log\.frame"
     ):
         gsrec.config_for(log)  # type: ignore[arg-type]
 

@@ -24,9 +24,13 @@ def first_problem(error: ValidationError) -> str:
 
 
 def differences(before: object, now: object, where: str) -> Iterator[str]:
-    """What is not the same in two JSON values, by where it stands."""
+    """What is not the same in two JSON values, by where it stands: first a name, last what is made of more.
+
+    >>> list(differences({"dropout": 0.1, "name": "gsrec"}, {"dropout": 0.2, "name": "sasrec"}, "model"))
+    ["model.name was 'gsrec' and is now 'sasrec'", 'model.dropout was 0.1 and is now 0.2']
+    """
     if isinstance(before, dict) and isinstance(now, dict):
-        for key in sorted({*before, *now}):
+        for key in sorted({*before, *now}, key=lambda key: (key != "name", isinstance(now.get(key), dict), key)):
             yield from differences(before.get(key), now.get(key), f"{where}.{key}" if where else key)
     elif before != now:
         yield f"{where} was {before!r} and is now {now!r}"

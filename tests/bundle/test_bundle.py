@@ -208,7 +208,7 @@ def test_any_damage_to_the_one_file_is_refused(file: Path) -> None:
             load_bundle(file)
     for cut in (0, 5, 100, len(content) - 1):
         file.write_bytes(content[:cut])
-        with pytest.raises(BundleError, match="is no bundle, or a damaged one"):
+        with pytest.raises(BundleError, match="is no bundle that `gsrec pack` wrote, or a damaged one"):
             load_bundle(file)
     file.write_bytes(content)
     assert load_bundle(file).data.name == "log"
@@ -221,7 +221,7 @@ def test_without_a_manifest_there_is_no_bundle(folder: Path) -> None:
     with pytest.raises(BundleError, match="holds no trained model: there is no such file or folder"):
         load_bundle(folder / "nowhere")
     for place in (folder / WEIGHTS, folder / VOCABULARY):
-        with pytest.raises(BundleError, match="is no bundle, or a damaged one"):
+        with pytest.raises(BundleError, match="is no bundle that `gsrec pack` wrote, or a damaged one"):
             load_bundle(place)
 
 

@@ -32,7 +32,7 @@ def replace(path: Path, before: str, after: str) -> None:
     [
         ("nothing", "holds no trained model: there is no such file or folder"),
         (".", "holds no trained model: manifest.json cannot be read"),
-        ("file", "is no bundle, or a damaged one"),
+        ("file", "is no bundle that `gsrec pack` wrote, or a damaged one"),
     ],
 )
 def test_a_folder_that_is_no_run(gsrec: Gsrec, place: str, reason: str) -> None:

@@ -254,6 +254,21 @@ def test_recommend_answers_every_line_of_the_users(gsrec: Gsrec, run_folder: Pat
     ]
 
 
+def test_users_too_short_to_be_trained_on_are_answered_all_the_same(
+    gsrec: Gsrec, folder: Path, small_log: Path
+) -> None:
+    short = "brief,i1,5\nbrief,i2,6\n"
+    Path("log.csv").write_text(small_log.read_text(encoding="utf-8") + short, encoding="utf-8")
+    assert gsrec("train", "log.csv", "--model", "poprec", "--out", "run")[0] == 0
+    Path("users.txt").write_text("u1\nbrief\n", encoding="utf-8")
+    code, out, _ = gsrec("recommend", "run", "--users", "users.txt", "--json")
+    by_user = json.loads(out)["recommendations"][1]
+    assert code == 0
+    assert by_user.pop("user_id") == "brief"
+    by_history = json.loads(gsrec("recommend", "run", "--history", "i1,i2", "--json")[1])["recommendations"][0]
+    assert {"user_id": None, **by_user} == by_history
+
+
 def test_users_of_a_run_on_a_split_of_ones_own_are_answered_as_any(gsrec: Gsrec, folder: Path, small_log: Path) -> None:
     sequences = open_log(str(small_log)).to_sequences()
     ends = sequences.offsets[1:]
@@ -387,6 +402,34 @@ def test_what_is_there_is_not_written_over(gsrec: Gsrec, small_log: Path, run_fo
         for place in (run_folder, run_folder / "bundle"):
             code, _, err = gsrec(*command, "--out", place)
             assert (code, "which does not belong there and could be written over" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "out"),
+    [
+        ("pack", "model.gsrec"),
+        ("pack", "model"),
+        ("recommend", "next.csv"),
+        ("export", "onnx"),
+        ("refresh", "new.gsrec"),
+    ],
+)
+def test_what_takes_the_place_of_something_says_so(
+    gsrec: Gsrec, small_log: Path, run_folder: Path, command: str, out: str
+) -> None:
+    of_log = {"recommend": ("--everybody", small_log), "refresh": (small_log,)}.get(command, ())
+    told = f"note: {out} is there already, and is replaced"
+    assert told not in gsrec(command, run_folder, *of_log, "--out", out)[2]
+    if command == "refresh":
+        assert gsrec("pack", run_folder, "--out", out)[0] == 0
+    assert told in gsrec(command, run_folder, *of_log, "--out", out)[2]
+
+
+def test_what_is_resumed_where_there_is_nothing_or_all_is_done(gsrec: Gsrec, small_log: Path) -> None:
+    command = ("train", small_log, "--model", "poprec", "--out", "run", "--resume")
+    assert "note: no training in run to resume: it begins at the start\n" in gsrec(*command)[2]
+    code, _, err = gsrec(*command)
+    assert (code, "note: the training in run is done: nothing is left to resume\n" in err) == (0, True)
 
 
 def test_presets_that_cut_the_log_otherwise_are_refused_before_a_training(gsrec: Gsrec, small_log: Path) -> None:
@@ -566,7 +609,7 @@ PUBLISHED = '[[published]]\nmodel = "LRURec"\ndata = "small"\nmetrics = { "HR@10
 def test_report_puts_comparisons_on_a_page(gsrec: Gsrec, small_log: Path) -> None:
     gsrec("compare", small_log, "--models", "poprec", "--out", "results")
     code, out, err = gsrec("report", "results", "--out", "page.md")
-    assert (code, out, err) == (0, "page.md\n", "")
+    assert (code, out, err) == (0, "written: page.md\n", "")
     assert "small" in Path("page.md").read_text(encoding="utf-8")
     Path("readme.md").write_text("<!-- results:start -->\n<!-- results:end -->\n", encoding="utf-8")
     code, out, _ = gsrec("report", "results", "--out", "page.md", "--fill", "readme.md", "--json")

@@ -82,10 +82,7 @@ def test_repeats_are_dropped_before_counting() -> None:
 def test_duplicates_are_dropped_if_asked() -> None:
     frame = pl.DataFrame({"user": [1, 1, 1, 1], "item": [5, 6, 5, 5], "time": [1, 1, 1, 2]})
     log = log_from_frame(frame)
-    assert (
-        log.notes[1]
-        == "interactions that repeat another's user, item and time, kept: 1 (drop_duplicates leaves them out)"
-    )
+    assert log.notes[1] == "interactions that repeat another's user, item and time: 1 (drop_duplicates leaves them out)"
     kept = log.filtered(drop_duplicates=True)
     assert kept.frame.rows() == [(1, 5, 1), (1, 6, 1), (1, 5, 2)]
     assert kept.notes[-1].startswith("dropped interactions with another's user, item and time: 1 (")
@@ -124,7 +121,7 @@ def test_nothing_left_says_what_there_was(k_core: bool) -> None:
         log_of((1, 1), (2, 2)).filtered(min_user_interactions=2, k_core=k_core)
     assert str(error.value) == (
         "log: none of 2 interactions is left: its 2 users were to have at least 2 and its 2 items at least 1. "
-        "Ask for fewer."
+        "Ask for fewer (min_user_interactions, min_item_interactions)."
     )
 
 

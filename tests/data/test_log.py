@@ -115,7 +115,9 @@ def test_a_frame_that_needs_an_absent_library_says_which(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("frame", [3, {"user": [1]}, pd.DataFrame([[1, 2]], columns=["user", "user"])])
 def test_what_is_no_frame(frame: IntoFrame) -> None:
-    with pytest.raises(DataError, match="frame: expected a data frame such as pandas', Polars' or Arrow's: "):
+    with pytest.raises(
+        DataError, match="frame: expected a data frame with the columns user_id, item_id and time, such as pandas', "
+    ):
         log_from_frame(frame)
 
 
@@ -134,8 +136,7 @@ def test_duplicates_are_kept_and_told() -> None:
     assert log.num_interactions == 5
     assert log.num_duplicates == 2
     assert (
-        log.notes[-1]
-        == "interactions that repeat another's user, item and time, kept: 2 (drop_duplicates leaves them out)"
+        log.notes[-1] == "interactions that repeat another's user, item and time: 2 (drop_duplicates leaves them out)"
     )
 
 
@@ -176,7 +177,7 @@ def test_a_given_vocabulary_keeps_its_indices() -> None:
 def test_unknown_items_are_an_error_unless_dropped() -> None:
     log = log_from_frame(frame_of((1, 5, 1), (1, 6, 2), (2, 6, 3)), name="shop")
     known = Vocabulary.of([5])
-    with pytest.raises(DataError, match="shop: 1 of its items are not in the vocabulary, such as 6"):
+    with pytest.raises(DataError, match="shop: 1 of its items are not in the vocabulary of the model, such as 6"):
         log.to_sequences(known)
     kept = log.known_items(known)
     assert kept.frame.rows() == [(1, 5, 1)]

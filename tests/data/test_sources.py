@@ -65,6 +65,11 @@ def published(server: str, served: Path, cache: Path, monkeypatch: pytest.Monkey
     return server
 
 
+def test_a_frame_is_no_name_of_a_log() -> None:
+    with pytest.raises(DataError, match=r"expected a path or a name, found DataFrame\. .* by gsrec\.log_from_frame\."):
+        open_log(pl.DataFrame({"user": [1], "item": [2]}))  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_a_source_is_fetched_once_and_kept(name: str, published: str, served: Path, cache: Path) -> None:
     told: list[int] = []

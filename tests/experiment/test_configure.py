@@ -280,3 +280,8 @@ def test_bert4rec_needs_an_event_to_fill_in_and_one_beside_it() -> None:
     assert run_config("bert4rec", settings=["max_length=2"]).label == "bert4rec"
     with pytest.raises(ConfigError, match=r"model\.max_length, found 1: .*greater than or equal to 2"):
         run_config("bert4rec", settings=["max_length=1"])
+
+
+def test_one_setting_by_itself_is_one_setting() -> None:
+    assert run_config("gsrec", settings="epochs=3") == run_config("gsrec", settings=["epochs=3"])
+    assert run_configs(["gsrec"], [1], settings="epochs=3") == [run_config("gsrec", settings=["epochs=3"])]

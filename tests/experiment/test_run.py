@@ -60,6 +60,18 @@ def test_a_run_opens_again_to_the_same_numbers(runs: dict[str, Run], out: Path, 
     assert opened.evaluate(TEST).ranks.tolist() == runs[model].evaluate(TEST).ranks.tolist()
 
 
+def test_a_part_is_judged_as_the_run_was(runs: dict[str, Run]) -> None:
+    run = runs["gsrec"]
+    assert run.evaluate("validation").record() == run.validation.record()
+    with pytest.raises(ConfigError, match="must be validation or test, found 'tset'"):
+        run.evaluate("tset")  # type: ignore[arg-type]
+
+
+def test_what_is_no_configuration_is_told(small_log: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"expected a configuration, such as gsrec\.config_for gives, found 'gsrec'"):
+        train(small_log, "gsrec", tmp_path / "run")  # type: ignore[arg-type]
+
+
 def test_items_begin_at_their_neighbours_in_what_is_trained_on_alone(small_log: str, sizes: list[str]) -> None:
     noise, near = (run_config("gsrec", settings=[*sizes, f"item_start={start}"]) for start in ("noise", "neighbours"))
     split = prepare(LogReference(log=small_log), near)[0]

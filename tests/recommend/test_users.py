@@ -31,7 +31,7 @@ def test_histories_of_users(sequences: Sequences, tmp_path: Path) -> None:
     [
         (b"", "names no user: expected user ids, one a line"),
         (b"\n \n", "names no user: expected user ids, one a line"),
-        (b"3\n41\n", "line 2: synthetic has no user '41', or left it out for too few or too many"),
+        (b"3\n41\n", "line 2: synthetic has no user '41', or one with too many interactions to count"),
         (b"\xff\xfe", "cannot read the users in"),
         (None, "cannot read the users in"),
     ],

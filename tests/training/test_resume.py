@@ -179,7 +179,7 @@ def test_another_training_is_refused_and_what_differs_is_named(tmp_path: Path) -
     stopped(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     other = {"config": {"seed": 2, "new": None}, "data": "other"}
-    message = r"another training: config\.seed was 1 and is now 2; data was 'some' and is now 'other'\. Resume it with"
+    message = r"another training: data was 'some' and is now 'other'; config\.seed was 1 and is now 2\. Resume it with"
     with pytest.raises(TrainingError, match=message):
         run("gsrec", tmp_path, resume=True, identity=other)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -128,7 +128,7 @@ def read_files(path: Path) -> dict[str, bytes]:
         if place == path or not path.exists():  # else what was set aside may be half removed already
             return files
     reason = f"{MANIFEST} cannot be read ({missing})" if path.exists() else "there is no such file or folder"
-    raise BundleError(f"{path} holds no trained model: {reason}") from missing
+    raise BundleError(f"{path} holds no trained model: {reason}. `gsrec train LOG --out DIR` makes one.") from missing
 
 
 def _read_folder(path: Path) -> dict[str, bytes]:
@@ -149,7 +149,8 @@ def _read_one(path: Path) -> dict[str, bytes]:
         if other := [name for name, tensor in tensors.items() if tensor.dtype != torch.uint8]:
             raise ValueError(f"{other[0]} is not made of bytes")
     except (SafetensorError, KeyError, ValueError) as error:
-        raise BundleError(f"{path} is no bundle, or a damaged one: {error}. Train or copy it again.") from error
+        told = f"{path} is no bundle that `gsrec pack` wrote, or a damaged one"
+        raise BundleError(f"{told}: {error}. Train or copy it again.") from error
     return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()} | {MANIFEST: manifest}
 
 

@@ -68,7 +68,7 @@ Version = Annotated[bool, typer.Option("--version", callback=_print_version, is_
 
 @app.callback()
 def gsrec(version: Version = False) -> None:
-    """Sequential recommendation: from an interaction log to a judged, saved next-item model."""
+    """From an interaction log to a judged, saved next-item recommender."""
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,15 @@ from typing import Any
 import typer
 
 from gsrec.bundle import Bundle
-from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
+from gsrec.cli.console import (
+    count_notes,
+    print_json,
+    print_notes,
+    print_table,
+    progress_bar,
+    replaced_notes,
+    unknown_notes,
+)
 from gsrec.cli.logs import check_other, opened
 from gsrec.cli.options import ColumnOptions, Output, WishOptions, split_ids
 from gsrec.data.sequences import Sequences
@@ -53,6 +61,7 @@ def answer_everybody(
     """Write what comes next for every user of a log into a table."""
     check_table(out)
     check_other(out, log)
+    print_notes(replaced_notes(out), quiet=output.quiet)
     bundle = any_bundle(path)
     rules = _rules(bundle, wishes, output)
     whole = opened(log, columns, output, trained=path)
@@ -65,9 +74,9 @@ def answer_everybody(
     lengths = frame.group_by("user_id").len()["len"]
     unknown, without = counted.num_users - known.num_users, known.num_users - lengths.len()
     short = int((lengths < wishes.k).sum())
-    notes = _counted("users of whom the model knows no item, who have no rows", unknown)
-    notes += _counted("users for whom nothing is left to recommend, who have no rows", without)
-    print_notes([*notes, *_notes(0, short, 0, wishes.k)], quiet=output.quiet)
+    notes = count_notes("users of whom the model knows no item, who have no rows", unknown)
+    notes += count_notes("users for whom nothing is left to recommend, who have no rows", without)
+    print_notes([*notes, *_notes(short, 0, wishes.k)], quiet=output.quiet)
     record = {"out": str(out), "rows": frame.height, "users": lengths.len(), "k": wishes.k}
     if output.as_json:
         print_json(record)
@@ -101,7 +110,10 @@ def _answer(
     """Print what comes next after histories, each of a user or, for None, of nobody in particular."""
     rules = _rules(recommender.bundle, wishes, output)
     found = recommender.recommend(histories, wishes.k, filter_seen=wishes.filter_seen, rules=rules)
-    _print([{"user_id": user, **asdict(one)} for user, one in zip(owners, found, strict=True)], wishes.k, output)
+    known = recommender.bundle.vocabulary.encode
+    unknown = (item for history in histories for item, is_in in zip(history, known(history), strict=True) if not is_in)
+    answers = [{"user_id": user, **asdict(one)} for user, one in zip(owners, found, strict=True)]
+    _print(answers, dict.fromkeys(unknown), wishes.k, output)
 
 
 def _rules(bundle: Bundle, wishes: WishOptions, output: Output) -> Rules | None:
@@ -110,19 +122,19 @@ def _rules(bundle: Bundle, wishes: WishOptions, output: Output) -> Rules | None:
     never = [parse(text) for text in split_ids(wishes.exclude, "--exclude")] if wishes.exclude else []
     chosen = [parse(text) for text in split_ids(wishes.only, "--only")] if wishes.only is not None else None
     unknown = int((bundle.vocabulary.encode([*never, *(chosen or ())]) == 0).sum())
-    print_notes(_counted("items of --exclude and --only that the model does not know", unknown), quiet=output.quiet)
+    print_notes(count_notes("items of --exclude and --only that the model does not know", unknown), quiet=output.quiet)
     return rules_of(never, chosen, None)
 
 
-def _print(answers: Sequence[dict[str, Any]], k: int, output: Output) -> None:
-    """Print what was recommended to whom."""
+def _print(answers: Sequence[dict[str, Any]], unknown: Iterable[ItemId], k: int, output: Output) -> None:
+    """Print what was recommended to whom, and which items the model does not know."""
     num_unknown = sum(answer["num_unknown"] for answer in answers)
     if output.as_json:
         print_json({"k": k, "recommendations": answers, "num_unknown_items": num_unknown})
         return
     num_short = sum(len(answer["items"]) < k for answer in answers)
     num_popular = sum(answer["source"] == "popularity" for answer in answers)
-    print_notes(_notes(num_unknown, num_short, num_popular, k), quiet=output.quiet)
+    print_notes([*unknown_notes(num_unknown, unknown), *_notes(num_short, num_popular, k)], quiet=output.quiet)
     for answer in answers:
         ranked = zip(answer["items"], answer["scores"], strict=True)
         rows_of = [(str(place), str(item), f"{score:.4f}") for place, (item, score) in enumerate(ranked, start=1)]
@@ -130,14 +142,8 @@ def _print(answers: Sequence[dict[str, Any]], k: int, output: Output) -> None:
         print_table(title, rows_of, header=("rank", "item_id", "score"))
 
 
-def _notes(num_unknown: int, num_short: int, num_popular: int, k: int) -> list[str]:
+def _notes(num_short: int, num_popular: int, k: int) -> list[str]:
     return [
-        *_counted("items of the history that the model does not know, left out", num_unknown),
-        *_counted("histories of which the model knows no item, answered by popularity", num_popular),
-        *_counted(f"lists of fewer than {k:,} items, because no more are left", num_short),
+        *count_notes("histories of which the model knows no item, answered by popularity", num_popular),
+        *count_notes(f"lists of fewer than {k:,} items, because no more are left", num_short),
     ]
-
-
-def _counted(what: str, number: int) -> list[str]:
-    """A note of how many there are, if there are any."""
-    return [f"{what}: {number:,}"] if number else []

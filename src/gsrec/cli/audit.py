@@ -17,11 +17,12 @@ def audit(
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
-    """Tell for each way to split a log how many targets are older than training, cold, tied in time, or repeats.
+    """Count, for every split of a log, targets not to be trusted.
 
-    Counted are the events that would be trained on by the same settings. A target older than a training event was
-    learned about from its future; a cold one is a miss for every model; of two tied in time, only the file's order says
-    which is the target; a repeat is a miss where seen items are filtered.
+    They are older than training, cold, tied in time, or repeats. Counted are the events that would be trained on by the
+    same settings. A target older than a training event was learned about from its future; a cold one is a miss for
+    every model; of two tied in time, only the file's order says which is the target; a repeat is a miss where seen
+    items are filtered.
     """
     from dataclasses import asdict
 

@@ -30,7 +30,10 @@ def compare(
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
-    """Train models with several seeds, judge each once on test, and write table, plots and results."""
+    """Train several models and judge them side by side.
+
+    Each is trained with several seeds and judged once on test; table, plots and results are written.
+    """
     from gsrec.cli.console import print_json, print_notes, print_parts, progress_bar
     from gsrec.cli.narrators import narrator
     from gsrec.cli.signals import stopped_by_signals

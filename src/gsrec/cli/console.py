@@ -6,12 +6,19 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import typer
 from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from gsrec.data.vocabulary import ItemId
+from gsrec.places import shown
+
+NAMED = 3
+"""How many of several ids a note names."""
 
 
 def print_json(content: Mapping[str, object]) -> None:
@@ -20,12 +27,12 @@ def print_json(content: Mapping[str, object]) -> None:
 
 
 def print_table(title: str, rows: Iterable[tuple[str, ...]], *, header: tuple[str, ...] = ()) -> None:
-    """Print rows under each other on stdout, the first column left, the others right."""
+    """Print rows under each other on stdout, the first column left, as all without a header, the others right."""
     typer.echo(title)
     table = Table(show_header=bool(header), box=None, pad_edge=False)
     rows = list(rows)
     for place, name in enumerate(header or ("",) * len(rows[0])):
-        table.add_column(name, justify="left" if place == 0 else "right", overflow="fold")
+        table.add_column(name, justify="right" if header and place else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
     _stdout().print(table)
@@ -35,6 +42,24 @@ def print_notes(notes: Iterable[str], *, quiet: bool) -> None:
     """Tell on stderr what was guessed, converted and dropped."""
     for note in () if quiet else notes:
         typer.echo(f"note: {note}", err=True)
+
+
+def replaced_notes(out: Path, when: str = "") -> list[str]:
+    """A note that what is to be written takes the place of something, where it does."""
+    is_there = any(shown(out)) if out.is_dir() else out.exists()
+    return [f"{out} is there already, and is replaced{when}"] if is_there else []
+
+
+def count_notes(what: str, number: int, names: Iterable[object] = ()) -> list[str]:
+    """A note of how many there are, if there are any, and of what the first ones are called."""
+    first = [str(name) for name in islice(names, NAMED + 1)]
+    some = ", ".join([*first[:NAMED], *(["..."] if len(first) > NAMED else [])])
+    return [f"{what}: {number:,}" + (f" ({some})" if some else "")] if number else []
+
+
+def unknown_notes(number: int, items: Iterable[ItemId]) -> list[str]:
+    """A note of the items of a history that the model does not know, if there are any."""
+    return count_notes("items of the history that the model does not know, left out", number, items)
 
 
 def _stdout() -> Console:

@@ -66,6 +66,8 @@ def fetch(
 def _text(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key.replace('_', ' ')} {_text(number)}" for key, number in value.items())
+    if value is None:
+        return "none"
     if isinstance(value, float):
         return f"{value:,.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -21,7 +21,11 @@ def drift(
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
-    """Tell how many new events are of items and users the model does not know, and how good it still is, by its age."""
+    """Tell how well a model still fits what came after it.
+
+    By its age: how many new events are of items and users it does not know, and how good it still is. All new events
+    count, also those of users and items that are too rare to be trained on.
+    """
     from gsrec.cli.console import print_json, print_table, progress_bar
     from gsrec.cli.logs import check_other, opened
     from gsrec.experiment.drift import drift
@@ -55,4 +59,4 @@ def drift(
     header = ("from", "events", "unknown items", "new users", "shift (by chance)", "targets", "NDCG@10")
     print_table(f"{found.model} on {found.data}, which ended {found.until}", rows, header=header)
     if out is not None:
-        typer.echo(str(out))
+        typer.echo(f"written: {out}")

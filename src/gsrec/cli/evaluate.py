@@ -19,7 +19,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled candidates.")] = 0,
     output: options.Output,
 ) -> None:
-    """Rank every held-out event of a run's log, and say what came out and what qualifies it; the run keeps it."""
+    """Judge a trained model by the held-out events of its log.
+
+    Every one is ranked; what came out, and what qualifies it, is told and kept in the run.
+    """
     from gsrec.cli.console import print_json, progress_bar
     from gsrec.cli.metrics import print_metrics
     from gsrec.evaluation.evaluator import Protocol

@@ -15,12 +15,17 @@ def export(
     out: Annotated[Path, typer.Option(help="The folder of the graphs and of what they are.")],
     as_json: options.Json = False,
 ) -> None:
-    """Write a trained model as ONNX graphs: one of whole histories, and one that takes one more event."""
-    from gsrec.cli.console import print_json
+    """Write a trained model as ONNX graphs.
+
+    One is of whole histories, and one takes one more event.
+    """
+    from gsrec.cli.console import print_json, print_notes, replaced_notes
     from gsrec.experiment.folder import any_bundle
     from gsrec.recommend.export import export_bundle
 
-    facts = export_bundle(any_bundle(path), out)
+    bundle = any_bundle(path)
+    print_notes(replaced_notes(out), quiet=False)
+    facts = export_bundle(bundle, out)
     if as_json:
         print_json({"out": str(out), "fingerprint": facts.fingerprint, "streams": facts.step is not None})
         return

@@ -21,9 +21,10 @@ def index(
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
-    """Build an index that finds the best of very many items, and measure how many of the 10 best it finds.
+    """Build an index that finds the best of very many items.
 
-    Where an index finds too few, or there are too few items to gain anything, all items go on being scored.
+    It is measured how many of the 10 best it finds. Where an index finds too few, or there are too few items to gain
+    anything, all items go on being scored.
     """
     from gsrec.cli.console import print_json
     from gsrec.cli.logs import opened

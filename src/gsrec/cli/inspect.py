@@ -14,7 +14,10 @@ def inspect(
     path: Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle (folder or file), or a run folder.")],
     as_json: options.Json = False,
 ) -> None:
-    """Tell what a bundle holds and whether it is as it was saved; nothing in it is run."""
+    """Tell what a bundle holds, and whether it is as it was saved.
+
+    Nothing in it is run.
+    """
     from gsrec.bundle import bundle_place
     from gsrec.bundle.inspection import inspect_bundle
     from gsrec.cli.console import print_json, print_table

@@ -17,15 +17,20 @@ def plan(
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
-    """Say how much time and memory a training will take, and what to change if it does not fit."""
+    """Say how much time and memory a training will take.
+
+    And what to change if it does not fit.
+    """
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
     from gsrec.data.columns import Columns
+    from gsrec.experiment.config import check_learns
     from gsrec.experiment.configure import RunRequest
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.plan import plan_training
     from gsrec.experiment.prepare import prepare_suited
 
     request = RunRequest(model, preset, given.config, given.texts, seed)
+    check_learns(model, "plan")  # better known before the log is read
     reference = LogReference.of(log, Columns(*columns.names))
     with progress_bar(log, quiet=output.quiet) as progress:
         chosen, split, notes = prepare_suited(reference, request, progress=progress)

@@ -15,7 +15,9 @@ from gsrec.errors import ConfigError
 def recommend(
     path: options.ModelArgument,
     *,
-    history: Annotated[str | None, typer.Option(metavar="ID,ID,...", help="Item ids, oldest first.")] = None,
+    history: Annotated[
+        str | None, typer.Option(metavar="ID,ID,...", help="Item ids, oldest first; with a comma in double quotes.")
+    ] = None,
     users: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="User ids of the run's log, or of --log, one a line: after all they took."),

@@ -31,11 +31,13 @@ def refresh(
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
-    """Train a model further with new events and items; it is kept only if it beats the old one on the newest events.
+    """Train a model further, and keep it only if it is better.
 
-    Old items keep their place for ever, new ones begin where their neighbours are.
+    It learns from new events and items, and must beat the old one on the newest events. Users and items that are too
+    rare to be trained on are left out, as in the first training. Old items keep their place for ever, new ones begin
+    where their neighbours are.
     """
-    from gsrec.cli.console import print_json, print_table
+    from gsrec.cli.console import print_json, print_notes, print_table, replaced_notes
     from gsrec.cli.logs import opened
     from gsrec.cli.metrics import FEW_USERS
     from gsrec.cli.narrators import TrainingDisplay
@@ -48,6 +50,9 @@ def refresh(
     bundle = any_bundle(path)
     training_of(bundle)  # whether it can be trained further is better known before the log is read
     plan = RefreshPlan(window=window, replay=replay, epochs=epochs, rate=rate, seed=seed)
+    if out.resolve() != path.resolve():
+        told = f" if the refreshed model is better than {path}, which alone it is compared with"
+        print_notes(replaced_notes(out, told), quiet=output.quiet)
     new_log = opened(log, columns, output, trained=path)
     with TrainingDisplay(bundle.config.name, epochs, output.quiet) as listener, stopped_by_signals() as stop:
         found = refresh(bundle, new_log, out, plan, stop=stop, listener=listener)

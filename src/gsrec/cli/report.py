@@ -22,7 +22,10 @@ def report(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Write one page of several comparisons: what they come to, tables, tests and plots."""
+    """Write one page of several comparisons.
+
+    What they come to, tables, tests and plots.
+    """
     from gsrec.cli.console import print_json
     from gsrec.experiment.config import as_now
     from gsrec.reporting.pages import around_block, check_results_page, fill_results_block, write_results_page
@@ -41,4 +44,4 @@ def report(
     if as_json:
         print_json({"out": str(out), "filled": str(fill) if fill else None})
     else:
-        typer.echo(str(out))
+        typer.echo(f"written: {out}")

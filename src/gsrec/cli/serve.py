@@ -37,7 +37,10 @@ def serve(
     durable: Annotated[bool, typer.Option("--durable", help="Let events in FILE.sqlite outlive a power cut.")] = False,
     columns: options.ColumnOptions,
 ) -> None:
-    """Serve recommendations, sessions and the page; SIGHUP reads models, titles and keys again, SIGTERM ends it."""
+    """Serve recommendations, sessions and the page.
+
+    SIGHUP reads models, titles and keys again, SIGTERM ends it.
+    """
     check_installed(*OF_SERVER)
     from gsrec.data.columns import Columns
     from gsrec.experiment.folder import columns_of

@@ -26,7 +26,10 @@ def thesis(
     seed: options.Seed = 1,
     output: options.Output,
 ) -> None:
-    """Run the thesis's experiment: five models, two data sets, its table beside ours, its questions answered."""
+    """Run the thesis's experiment again.
+
+    Five models, two data sets, its table beside ours, its questions answered.
+    """
     from gsrec.cli.console import print_json, print_parts
     from gsrec.cli.narrators import narrator
     from gsrec.cli.signals import stopped_by_signals

@@ -27,7 +27,10 @@ def train(
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
-    """Train a model on a log and keep it in a run folder, with the metrics of its best validation epoch."""
+    """Train a model on a log and keep it in a run folder.
+
+    Kept is the epoch that does best on validation, with its metrics.
+    """
     from gsrec.cli.console import print_json, print_notes, progress_bar
     from gsrec.cli.metrics import print_metrics
     from gsrec.cli.narrators import TrainingDisplay
@@ -35,13 +38,14 @@ def train(
     from gsrec.data.columns import Columns
     from gsrec.experiment import run
     from gsrec.experiment.configure import RunRequest, training_notes
-    from gsrec.experiment.folder import LogReference, claim
+    from gsrec.experiment.folder import LogReference, claim, resume_notes
     from gsrec.experiment.prepare import prepare_suited
 
     request = RunRequest(model, preset, given.config, given.texts, seed)
     reference = LogReference.of(log, Columns(*columns.names))
     if not resume:
         claim(out)
+    print_notes(resume_notes(out) if resume else (), quiet=output.quiet)
     with progress_bar(log, quiet=output.quiet) as progress:
         chosen, split, notes = prepare_suited(reference, request, progress=progress)
     print_notes((*notes, *training_notes(chosen, split.sequences.sizes)), quiet=output.quiet)

@@ -23,11 +23,15 @@ def tune(
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
-    """Try settings that are drawn, give up on those that fall behind, and write the best for --config."""
+    """Look for better settings, and write the best for --config.
+
+    They are drawn; those that fall behind on validation are given up.
+    """
     from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
     from gsrec.cli.narrators import study_narrator
     from gsrec.cli.signals import stopped_by_signals
     from gsrec.data.columns import Columns
+    from gsrec.experiment.config import check_learns
     from gsrec.experiment.configure import RunRequest
     from gsrec.experiment.folder import LogReference
     from gsrec.experiment.prepare import prepare
@@ -37,6 +41,7 @@ def tune(
     from gsrec.reporting.study import write_study_plot
 
     request = RunRequest(model, preset, given.config, given.texts, seed)
+    check_learns(model, "tune")  # better known before the log is read
     reference = LogReference.of(log, Columns(*columns.names))
     with progress_bar(log, quiet=output.quiet) as progress:
         split, notes = prepare(reference, request.config(), progress=progress)

@@ -22,10 +22,11 @@ def verify(
     columns: options.ColumnOptions,
     output: options.Output,
 ) -> None:
-    """Compute the test metrics again through the recommender, sessions, ONNX and HTTP, and compare the lists.
+    """Prove that what is served is what was measured.
 
-    Ways that need an extra which is not installed are named and left out, and so is HTTP for a log with histories that
-    no session takes. It also changes the targets in the data, to prove that no recommendation looks at them.
+    The test metrics are computed again through the recommender, sessions, ONNX and HTTP, and the lists compared. Ways
+    that need an extra which is not installed are named and left out, and so is HTTP for a log with histories that no
+    session takes. It also changes the targets in the data, to prove that no recommendation looks at them.
     """
     from gsrec.cli.console import print_json, print_notes, progress_bar
     from gsrec.data.columns import Columns

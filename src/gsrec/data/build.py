@@ -33,7 +33,8 @@ def log_from_frame(frame: IntoFrame, *, columns: Columns = Columns(), name: str 
         eager = known.collect("polars") if isinstance(known, nw.LazyFrame) else known
         roles = find_roles(columns, eager.columns, name)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{name}: expected a data frame such as pandas', Polars' or Arrow's: {error}") from error
+        told = "expected a data frame with the columns user_id, item_id and time, such as pandas', Polars' or Arrow's"
+        raise DataError(f"{name}: {told}: {error}") from error
     rows = pl.DataFrame([_to_polars(eager, column, name) for column in roles.columns])
     return _build(rows, Table(rows.lazy(), name), roles, name)
 
@@ -105,7 +106,7 @@ def _told(log: InteractionLog) -> InteractionLog:
     """The log with notes on what one would not expect to see."""
     notes = log.notes
     if count := log.num_duplicates:
-        told = "interactions that repeat another's user, item and time, kept"
+        told = "interactions that repeat another's user, item and time"
         notes += (f"{told}: {count:,} (drop_duplicates leaves them out)",)
     if log.time_kind != "none" and log.num_interactions > 1 and log.frame["time"].n_unique() == 1:
         notes += ("all interactions have the same time: the order of the file is taken as the order in time",)

@@ -64,7 +64,7 @@ def apply_filters(frame: pl.DataFrame, filters: Filters, name: str) -> tuple[pl.
         raise DataError(
             f"{name}: none of {frame.height:,} interactions is left{gone}: its {frame['user_id'].n_unique():,} users "
             f"were to have at least {filters.min_user_interactions} and its {frame['item_id'].n_unique():,} items at "
-            f"least {filters.min_item_interactions}. Ask for fewer."
+            f"least {filters.min_item_interactions}. Ask for fewer (min_user_interactions, min_item_interactions)."
         )
     return _told(notes, kept, common, _reason(filters)), tuple(notes)
 

@@ -185,8 +185,8 @@ class InteractionLog:
         if items.null_count():
             unknown = self.frame["item_id"].filter(items.is_null()).unique(maintain_order=True)
             raise DataError(
-                f"{self.name}: {unknown.len():,} of its items are not in the vocabulary, such as {unknown[0]!r}: "
-                "it is not the log that the vocabulary is of. known_items(vocabulary) drops them, "
-                "vocabulary.extended(ids) takes them in."
+                f"{self.name}: {unknown.len():,} of its items are not in the vocabulary of the model, such as "
+                f"{unknown[0]!r}: it is not the log that the model learned from. In Python known_items(vocabulary) "
+                "drops them, vocabulary.extended(ids) takes them in."
             )
         return items.to_numpy()

@@ -22,7 +22,7 @@ SYNTHETIC = "synthetic"
 
 
 def open_log(
-    log: str, *, columns: Columns = Columns(), base_url: str | None = None, progress: Progress | None = None
+    log: str | Path, *, columns: Columns = Columns(), base_url: str | None = None, progress: Progress | None = None
 ) -> InteractionLog:
     """A log by the path of its file or by its name.
 
@@ -39,8 +39,12 @@ def open_log(
         progress: told of the bytes received.
 
     Raises:
-        DataError: if there is no such file or source, it cannot be fetched or it is no log.
+        DataError: if it is neither path nor name, there is no such file or source, it cannot be fetched or is no log.
     """
+    if not isinstance(log, str | Path):
+        kind = type(log).__name__
+        raise DataError(f"expected a path or a name, found {kind}. A data frame becomes a log by gsrec.log_from_frame.")
+    log = str(log)
     if Path(log).is_file():
         return read_log(log, columns=columns)
     if log == SYNTHETIC:

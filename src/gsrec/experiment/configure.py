@@ -15,6 +15,7 @@ from gsrec.errors import ConfigError
 from gsrec.experiment.config import Layer, RunConfig, learns
 from gsrec.experiment.defaults import catalogue_note, suited_layer, suited_note
 from gsrec.experiment.layers import (
+    each,
     given_layer,
     model_keys,
     over,
@@ -79,7 +80,7 @@ def run_config(
     Raises:
         ConfigError: if a name or a key is unknown, or a value is out of its range.
     """
-    return RunRequest(model, preset, file, tuple(settings), seed).config(sizes)
+    return RunRequest(model, preset, file, each(settings), seed).config(sizes)
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def run_configs(
             f"{':'.join(twice)} is twice among the models. To run a model several times, give more --seeds."
         )
     keys = {name: model_keys(name) | {"name"} for name, _ in named}
-    settings = list(settings)
+    settings = each(settings)
     layer = given_layer(file, settings, keys)
     for key in layer.get("model", {}):
         if not any(key in known for known in keys.values()):

@@ -49,7 +49,8 @@ class LogReference(Description):
         if not isinstance(log, str | Path):
             raise ConfigError(
                 f"a run opens its log again, so it needs a path or the name of a source, found {type(log).__name__}. "
-                "Write it to a file first, a log in memory with `log.frame.write_parquet('my.parquet')`, and give that."
+                "Write it to a file first, and give that: a log with `log.frame.write_parquet('my.parquet')`, a data "
+                "frame of pandas with `frame.to_parquet('my.parquet')`."
             )
         log = str(log)
         place = str(Path(log).resolve()) if Path(log).is_file() else log
@@ -168,6 +169,13 @@ def claim(out: Path, *, unfinished: bool = False) -> None:
         return
     if any(not place.is_dir() for folder in found for place in (folder, *folder.rglob("*"))):
         raise ConfigError(f"{out} {_content(out)}. Give another folder with --out, or remove it.")
+
+
+def resume_notes(out: Path) -> tuple[str, ...]:
+    """What somebody who resumes the training of a folder may not expect: there is none, or it is done."""
+    if (out / RUN_FILE).exists():
+        return (f"the training in {out} is done: nothing is left to resume",)
+    return () if (out / CHECKPOINTS_FOLDER).exists() else (f"no training in {out} to resume: it begins at the start",)
 
 
 def _content(folder: Path) -> str:

@@ -65,6 +65,15 @@ def read_layer(file: Path) -> Layer:
     return content
 
 
+def each(settings: Iterable[str]) -> tuple[str, ...]:
+    """Single settings; a text by itself is one.
+
+    >>> each("epochs=3"), each(["epochs=3", "seed=1"])
+    (('epochs=3',), ('epochs=3', 'seed=1'))
+    """
+    return (settings,) if isinstance(settings, str) else tuple(settings)
+
+
 def settings_layer(settings: Iterable[str]) -> Layer:
     """The settings in `key=value` texts, each put into the section that has such a key.
 

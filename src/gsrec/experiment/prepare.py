@@ -13,6 +13,7 @@ from gsrec.data.vocabulary import Vocabulary
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import RunRequest
 from gsrec.experiment.folder import LogReference
+from gsrec.experiment.layers import each
 from gsrec.models import Model, SequenceEncoder, build_model
 from gsrec.models.neighbours import start_from_neighbours
 from gsrec.progress import Progress
@@ -97,7 +98,7 @@ def config_for(
         ConfigError: if a name or a key is unknown, or a value is out of its range.
         DataError: if the log cannot be read, or nothing is left of it.
     """
-    request = RunRequest(model, preset, file, tuple(settings), seed)
+    request = RunRequest(model, preset, file, each(settings), seed)
     return prepare_suited(LogReference.of(log), request)[0]
 
 

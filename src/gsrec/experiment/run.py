@@ -17,8 +17,9 @@ from gsrec import __version__
 from gsrec.bundle import BUNDLE_FOLDER, CHECKPOINTS_FOLDER, RUN_FILE, Bundle, DataFacts, save_bundle
 from gsrec.data.catalogue import SOURCES
 from gsrec.data.sequences import Sequences
-from gsrec.data.splits import Split
-from gsrec.errors import BundleError, DataError
+from gsrec.data.sources import open_log
+from gsrec.data.splits import Part, Split
+from gsrec.errors import BundleError, ConfigError, DataError
 from gsrec.evaluation.evaluator import Evaluation, Evaluator, Protocol
 from gsrec.experiment.config import RunConfig, as_now
 from gsrec.experiment.folder import (
@@ -53,14 +54,18 @@ class Run:
         config, split = self.record.config, self.split
         return f"Run({config.label}, seed {config.seed}, on {split.sequences.name}, {split.name})"
 
-    def evaluate(self, protocol: Protocol | None = None, *, progress: Progress | None = None) -> Evaluation:
+    def evaluate(self, protocol: Protocol | Part = "test", *, progress: Progress | None = None) -> Evaluation:
         """Judge the model.
 
         Args:
-            protocol: how; None: on test, as it was judged on validation when it was trained.
+            protocol: how; `test` or `validation`: on these, otherwise as it was judged when it was trained.
             progress: told after every tile how many targets are done, and of how many.
+
+        Raises:
+            ConfigError: if there is no such part of the log.
         """
-        protocol = protocol or self.record.config.data.protocol("test")
+        if not isinstance(protocol, Protocol):
+            protocol = self.record.config.data.protocol(protocol)
         return Evaluator(self.split, protocol).evaluate(self.model, progress=progress)
 
     def result(self, evaluation: Evaluation) -> RunResult:
@@ -87,7 +92,7 @@ class Run:
     @cached_property
     def validation(self) -> Evaluation:
         """How the model does on validation, as it was chosen."""
-        return self.evaluate(self.record.config.data.protocol("validation"))
+        return self.evaluate("validation")
 
 
 def train(
@@ -115,11 +120,13 @@ def train(
         listener: is told how training goes on, and what was guessed and dropped of a log that is opened here.
 
     Raises:
-        ConfigError: if `out` holds something else already, or another process trains into it.
+        ConfigError: if `out` holds something else already, another process trains into it, or `config` is none.
         DataError: if the log cannot be read, or there is nothing to learn from.
         TrainingError: if training cannot go on, or what is to be resumed is another training.
         StoppedError: if it was told to stop.
     """
+    if not isinstance(config, RunConfig):
+        raise ConfigError(f"expected a configuration, such as gsrec.config_for gives, found {config!r}")
     reference = LogReference.of(log)
     out = Path(out)
     listener = listener or Listener()
@@ -230,7 +237,10 @@ def open_run(folder: str | Path, *, moved_to: str | None = None, split: Split | 
     folder = Path(folder)
     record, bundle = read_record(folder), open_bundle(folder)
     reference = record.log if moved_to is None else record.log.model_copy(update={"log": moved_to})
-    split = _checked_log(folder, record, reference, split or _cut_again(folder, record, reference))
+    if split is None:
+        _check_there(folder, reference)
+        split = prepare(reference, record.config)[0]
+    _check_same(folder, record, reference, split.sequences)
     if not _is_of(record, split):
         raise DataError(
             f"{reference.log} is cut in another way than when {folder} was trained: a split of one's own is "
@@ -240,40 +250,42 @@ def open_run(folder: str | Path, *, moved_to: str | None = None, split: Split | 
 
 
 def open_histories(folder: str | Path) -> Sequences:
-    """The histories of the log that a run was trained on, however they were cut.
+    """The histories of the log that a run was trained on, those too that were too short or too rare to be trained on.
 
     Raises:
         BundleError: if it is not a run folder, or damaged.
         DataError: if the log cannot be read, or is not the one trained on.
     """
     folder, record = Path(folder), read_record(Path(folder))
-    return _checked_log(folder, record, record.log, _cut_again(folder, record, record.log)).sequences
+    _check_there(folder, record.log)
+    log = open_log(record.log.log, columns=record.log.columns)
+    _check_same(folder, record, record.log, record.config.data.filtered(log).to_sequences())
+    counted = record.config.data.cleaned(log)
+    return counted.to_sequences(counted.vocabulary())
 
 
-def _cut_again(folder: Path, record: RunRecord, reference: LogReference) -> Split:
-    """The log that a run was trained on, cut by its configuration."""
+def _check_there(folder: Path, reference: LogReference) -> None:
+    """Make sure that the log of a run is where it was."""
     if Path(reference.log).is_absolute() and not Path(reference.log).exists():
         raise DataError(
             f"{reference.log}: the log that {folder} was trained on is not there. Say with --log where it is."
         )
-    return prepare(reference, record.config)[0]
 
 
-def _checked_log(folder: Path, record: RunRecord, reference: LogReference, split: Split) -> Split:
-    """The same, if it is of the log that the run was trained on."""
-    if split.sequences.fingerprint != record.data.fingerprint:
-        difference = _difference(DataFacts.of(split), record.data)
+def _check_same(folder: Path, record: RunRecord, reference: LogReference, found: Sequences) -> None:
+    """Make sure that these histories are those that the run was trained on."""
+    if found.fingerprint != record.data.fingerprint:
+        difference = _difference(found, record.data)
         told = f"{reference.log} is not the log that {folder} was trained on: {difference}"
         raise DataError(f"{told}. Name the right one with --log.")
-    return split
 
 
-def _difference(found: DataFacts, expected: DataFacts) -> str:
+def _difference(found: Sequences, expected: DataFacts) -> str:
     has, had = _sizes(found), _sizes(expected)
     return f"it has {has}, and there were {had}" if has != had else f"its {has} are not the same ones"
 
 
-def _sizes(facts: DataFacts) -> str:
+def _sizes(facts: Sequences | DataFacts) -> str:
     return f"{facts.num_users:,} users, {facts.num_items:,} items and {facts.num_interactions:,} interactions"
 
 

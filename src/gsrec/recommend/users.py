@@ -31,7 +31,7 @@ def user_histories(sequences: Sequences, users: Path) -> list[tuple[ItemId, list
     places = {str(user): place for place, user in enumerate(sequences.user_ids.to_list())}
     for number, user in enumerate(lines, start=1):
         if user and user not in places:
-            told = f"{sequences.name} has no user {user!r}, or left it out for too few or too many interactions"
+            told = f"{sequences.name} has no user {user!r}, or one with too many interactions to count"
             raise DataError(f"{users}, line {number}: {told}")
     named = [places[user] for user in lines if user]
     bounds = zip(sequences.offsets[named], sequences.offsets[1:][named], strict=True)

@@ -64,6 +64,7 @@ UNION_PARTS = (ITEM_ID, "list[")
 """What stands in the place of a value for the alternatives that were tried."""
 
 NO_ITEM_ID = "an item id is a whole number of 64 bits, or a text of 1 to 256 characters."
+NO_FIELD = "there is no such field here. GET /docs lists those that there are."
 MAX_WHERE = 100
 
 CODES = {404: "not_found", 400: "unreadable"}
@@ -87,7 +88,8 @@ def of_validation(error: ValidationError | RequestValidationError) -> ApiError:
     whole = () if isinstance(error, RequestValidationError) else ("body",)
     place = [str(part) for part in (*whole, *first["loc"])]
     where = ".".join(part for part in place if not part.startswith(UNION_PARTS))[:MAX_WHERE]
-    told = NO_ITEM_ID if place[-1].startswith(ITEM_ID) else first["msg"]
+    told = NO_FIELD if first["type"] == "extra_forbidden" else first["msg"]
+    told = NO_ITEM_ID if place[-1].startswith(ITEM_ID) else told
     return ApiError(422, "invalid", f"{where}: {told.removeprefix('Value error, ')}", where=where)
 
 

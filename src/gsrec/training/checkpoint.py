@@ -107,8 +107,9 @@ def load_state(
             continue
         found = [*differences(as_now(told.get("identity")), json.loads(json.dumps(identity)), "")]
         if found:
+            more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
             raise TrainingError(
-                f"{folder} is of another training: {'; '.join(found[:3])}. Resume it with what it was begun "
+                f"{folder} is of another training: {'; '.join(found[:3])}{more}. Resume it with what it was begun "
                 "with, or start over in another folder."
             )
         break
