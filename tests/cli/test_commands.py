@@ -350,8 +350,12 @@ def test_a_comparison_is_no_model(gsrec: Gsrec, small_log: Path) -> None:
 
 
 def test_a_runs_own_model_is_not_overwritten(gsrec: Gsrec, run_folder: Path) -> None:
-    code, _, err = gsrec("pack", run_folder, "--out", run_folder / "bundle")
-    assert (code, "is the model that" in err) == (2, True)
+    Path("link").symlink_to(run_folder / "bundle")
+    for out in (run_folder / "bundle", "link"):
+        code, _, err = gsrec("pack", run_folder, "--out", out)
+        assert (code, "is the model that" in err) == (2, True)
+    code, _, err = gsrec("pack", run_folder, "--out", ".")
+    assert (code, err) == (1, "gsrec: . gives a bundle no name. Give one, such as model.gsrec.\n")
 
 
 def test_what_was_not_finished_is_said_to_be_so(gsrec: Gsrec, run_folder: Path) -> None:

@@ -93,6 +93,31 @@ def test_what_has_grown_scores_old_items_as_before_and_new_ones_as_their_neighbo
     torch.testing.assert_close(rows[23], fresh[23])  # stands near to nothing
 
 
+@pytest.mark.parametrize("num_items", [20, 21])
+def test_an_item_that_nothing_was_learned_of_begins_anew(bundle: Bundle, num_items: int) -> None:
+    learned = np.ones(21, dtype=bool)
+    learned[[5, 6]] = False
+    histories, lengths = np.array([1, 2, 5, 3]), np.array([4])
+    model = grown(bundle.model, bundle.config, num_items, histories, lengths, learned=learned)
+    rows, old = model.state_dict()["items.weight"], bundle.model.state_dict()["items.weight"]
+    torch.testing.assert_close(rows[5], (old[1] + old[2] + old[3]) / 3)
+    stays = [place for place in range(21) if place != 5]  # of item 6 there is no neighbour to begin at
+    torch.testing.assert_close(rows[stays], old[stays])
+
+
+def test_what_was_held_out_is_new_to_the_next_refresh(bundle: Bundle, tmp_path: Path) -> None:
+    moment = NEW["timestamp"].quantile(0.9)
+    late = NEW.with_columns(
+        pl.when(pl.col("timestamp") > moment).then(pl.lit("i99")).otherwise(pl.col("item_id")).alias("item_id")
+    )
+    first = refresh(bundle, log_of(OLD, late), tmp_path / "first").bundle
+    place = int(first.vocabulary.encode(["i99"])[0])
+    assert (place > 0, int(first.counts[place])) == (True, 0)
+    end = NEW["timestamp"].max()
+    later = late.with_columns(pl.col("timestamp") - NEW["timestamp"].min() + end + 1)
+    assert refresh(first, log_of(OLD, late, later), tmp_path / "second").new_items == 1
+
+
 @pytest.mark.parametrize("name", ["gru4rec", "sasrec", "bert4rec", "gat4rec"])
 def test_every_model_grows(name: str) -> None:
     sizes = {"gru4rec": {0, 1}, "sasrec": {0, 2}, "bert4rec": {0, 2}, "gat4rec": {0, 1, 2}}[name]

@@ -34,9 +34,11 @@ def test_pairs_stay_within_a_history_and_within_reach() -> None:
     assert found == {(i, j, j - i) for i in range(1, 6) for j in range(i + 1, 6) if j - i <= 3} | {(7, 8, 1)}
 
 
-def test_pairs_beyond_an_item_have_one_that_is() -> None:
+def test_pairs_of_some_items_have_one_of_them() -> None:
     given = flat([1, 6, 2, 3, 4, 5], [7, 1])
-    pairs = [set(zip(*map(np.ndarray.tolist, near_pairs(*given, beyond=least)), strict=True)) for least in (0, 5)]
+    pairs = [
+        set(zip(*map(np.ndarray.tolist, near_pairs(*given, of=of)), strict=True)) for of in (None, np.arange(8) > 5)
+    ]
     assert (
         pairs[1]
         == {pair for pair in pairs[0] if max(pair[:2]) > 5}

@@ -61,8 +61,10 @@ def check_place(path: Path) -> None:
     """Make sure that a bundle can be written to a path, before anything is done for it.
 
     Raises:
-        DataError: if something else is there, or it cannot be written to.
+        DataError: if something else is there, it cannot be written to, or is no name to be given to anything.
     """
+    if path.name in ("", ".."):
+        raise DataError(f"{path} gives a bundle no name. Give one, such as {path / 'model.gsrec'}.")
     if path.suffix == SUFFIX and path.is_dir():
         raise DataError(f"{path} is a folder, and a name that ends with {SUFFIX} is for a file. Give another name.")
     if path.suffix != SUFFIX and path.exists():

@@ -192,6 +192,7 @@ def check_new_place(out: Path) -> None:
         ConfigError: if it is the model of a run folder.
         DataError: if something else is there, or it cannot be written to.
     """
-    if (out.parent / RUN_FILE).exists() and out.name == BUNDLE_FOLDER:
-        raise ConfigError(f"{out} is the model that {out.parent / RUN_FILE} tells of. Give another name with --out.")
+    place = out.resolve()  # what a link stands for is replaced
+    if (place.parent / RUN_FILE).exists() and place.name == BUNDLE_FOLDER:
+        raise ConfigError(f"{out} is the model that {place.parent / RUN_FILE} tells of. Give another name with --out.")
     check_place(out)

@@ -134,7 +134,8 @@ def go_on(
         assert isinstance(counted, CountingScorer)
         counted.count(split)
         return Further(counted, 0, 0, 0, time.perf_counter() - begin)
-    model = grown(bundle.model, config.model, sequences.num_items, *split.training_histories(), seed=plan.seed)
+    histories, learned = split.training_histories(), bundle.counts.numpy() > 0
+    model = grown(bundle.model, config.model, sequences.num_items, *histories, learned=learned, seed=plan.seed)
     assert isinstance(model, SequenceEncoder)
     evaluator = Evaluator(split, config.data.protocol("validation"))
     batches = replace(batches_of(split, config, model), seed=plan.seed)

@@ -80,6 +80,13 @@ def num_new(bundle: Bundle, sequences: Sequences, since: int | None) -> int:
     return int((sequences.timestamps > since).sum())
 
 
+def num_new_items(bundle: Bundle, sequences: Sequences) -> int:
+    """How many items of a log the model has not learned from, be they in its vocabulary or not."""
+    items = np.unique(sequences.items)
+    counts = bundle.counts.numpy()
+    return int((items >= counts.size).sum() + (counts[items[items < counts.size]] == 0).sum())
+
+
 def num_learned(bundle: Bundle, split: Split, since: int | None) -> int:
     """How many of the new events are learned from: those of the training part."""
     if since is None or split.sequences.timestamps is None:

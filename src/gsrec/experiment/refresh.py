@@ -16,7 +16,7 @@ from gsrec.evaluation.significance import SIGNIFICANT, PairedTest, paired_test
 from gsrec.evaluation.widened import Widened
 from gsrec.experiment.folder import check_new_place, training_of
 from gsrec.experiment.further_training import RefreshPlan, go_on
-from gsrec.experiment.newest_window import cut_newest, cut_told, num_learned, num_new
+from gsrec.experiment.newest_window import cut_newest, cut_told, num_learned, num_new, num_new_items
 from gsrec.training.course import Listener
 
 
@@ -26,7 +26,7 @@ class Refreshed:
 
     Attributes:
         bundle: the refreshed model.
-        new_items: items the old model did not know.
+        new_items: items that the old model had not learned from.
         new_events: events since the old model's newest; without clock times, by how many there are more than before.
         learned_events: new events that it learned from; the others judge.
         rows: of training, with new events and without.
@@ -117,7 +117,7 @@ def refresh(
     new = Bundle.of(model, config.model, split, settings=settings, metrics=validation, licence=bundle.licence)
     refreshed = Refreshed(
         bundle=new,
-        new_items=len(new.vocabulary) - len(bundle.vocabulary),
+        new_items=num_new_items(bundle, split.sequences),
         new_events=num_new(bundle, split.sequences, since),
         learned_events=num_learned(bundle, split, since),
         rows=(further.new_rows, further.replayed_rows),

@@ -25,10 +25,12 @@ OVERSAMPLED, ROUNDS = 64, 4
 """Further directions, and rounds, of the randomised singular vectors (Halko, Martinsson and Tropp, 2011)."""
 
 
-def near_pairs(items: np.ndarray, lengths: np.ndarray, *, beyond: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def near_pairs(
+    items: np.ndarray, lengths: np.ndarray, *, of: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of events of a history at most `REACH` apart: the earlier item, the later one, and how far they are.
 
-    Of these only the pairs of which one item at least has an index beyond the one given.
+    With `of`, (V + 1,) bool, only pairs of which one item at least is one of these.
 
     >>> near_pairs(np.array([5, 6, 7, 8, 9]), np.array([3, 2]))
     (array([5, 6, 8, 5]), array([6, 7, 9, 7]), array([1, 1, 1, 2]))
@@ -40,7 +42,9 @@ def near_pairs(items: np.ndarray, lengths: np.ndarray, *, beyond: int = 0) -> tu
     earlier, later, distances = [], [], []
     for distance in range(1, REACH + 1):
         before, after = items[:-distance], items[distance:]
-        wanted = (owners[:-distance] == owners[distance:]) & ((before > beyond) | (after > beyond))
+        wanted = owners[:-distance] == owners[distance:]
+        if of is not None:
+            wanted &= of[before] | of[after]
         earlier.append(before[wanted])
         later.append(after[wanted])
         distances.append(np.full(int(wanted.sum()), distance))

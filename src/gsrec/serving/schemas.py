@@ -59,7 +59,10 @@ class Wishes(Value):
     model: ModelName = None
     exclude: Annotated[Ids, Field(description="Items to leave out.")] = []
     only: Annotated[Ids | None, Field(description="The items to choose from; none: all.")] = None
-    boosts: Annotated[list[Boost], Field(max_length=1_000, description="Items to prefer, or to hold back.")] = []
+    boosts: Annotated[
+        list[Boost],
+        Field(max_length=1_000, description="Items to prefer, or to hold back; of two of an item the later one holds."),
+    ] = []
     filter_seen: Annotated[
         StrictBool | None, Field(description="Leave out the items of the history; none: as the model was judged.")
     ] = None
