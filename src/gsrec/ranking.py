@@ -9,6 +9,7 @@ infinity takes an item out of the race; NaN is the model's fault and counts agai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -177,10 +178,10 @@ def check_k(k: int) -> None:
     """Make sure that at least one item is asked for.
 
     Raises:
-        ConfigError: if not.
+        ConfigError: if not, or if it is no whole number.
     """
-    if k < 1:
-        raise ConfigError(f"k must be at least 1, found {k}")
+    if not isinstance(k, Integral) or k < 1:
+        raise ConfigError(f"k must be a whole number of at least 1, found {k!r}")
 
 
 @torch.no_grad()

@@ -240,7 +240,17 @@ def test_a_log_of_other_items_is_refused(bundle: Bundle, tmp_path: Path) -> None
         refresh(bundle, log_of(numbers.sort("item_id")), tmp_path / "new")
 
 
+def test_a_log_that_holds_its_new_events_twice_is_told(bundle: Bundle, tmp_path: Path) -> None:
+    notes: list[str] = []
+    plan = RefreshPlan(epochs=1)
+    refresh(bundle, log_of(OLD, NEW, NEW), tmp_path / "new", plan, listener=Listener(on_note=notes.append))
+    assert [note for note in notes if note.startswith("100% of the events that judge are of items that")]
+
+
 def test_what_cannot_be_refreshed_is_told(bundle: Bundle, tmp_path: Path) -> None:
+    days = NEW.with_columns(timestamp=10_200 * DAY + pl.col("timestamp") % 2)
+    with pytest.raises(DataError, match="its new events have 1 times in all, and are to be cut into 3 parts"):
+        refresh(bundle, log_of(OLD, days), tmp_path / "new")
     with pytest.raises(DataError, match="no event after those that the model learned from"):
         refresh(bundle, log_of(OLD), tmp_path / "new")
     with pytest.raises(DataError, match="are too few to judge by"):

@@ -68,7 +68,7 @@ def test_where_fewer_items_are_left() -> None:
 
 
 def test_what_cannot_be_asked(sequences: Sequences, model: SASRec) -> None:
-    with pytest.raises(ConfigError, match="k must be at least 1, found 0"):
+    with pytest.raises(ConfigError, match="k must be a whole number of at least 1, found 0"):
         top_items(model, sequences, 0)
     other = SASRec(9, SASRecConfig(embedding_size=4))
     with pytest.raises(

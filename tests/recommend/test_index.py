@@ -132,7 +132,7 @@ def test_it_is_exact_where_compression_finds_too_few_or_there_is_little() -> Non
 
 
 def test_what_is_asked_wrongly_is_told(built: ItemIndex) -> None:
-    with pytest.raises(ConfigError, match="k must be at least 1, found 0"):
+    with pytest.raises(ConfigError, match="k must be a whole number of at least 1, found 0"):
         built.search(QUERIES[:1], 0)
     with pytest.raises(ConfigError, match="no queries to measure an index by"):
         build_index(WEIGHTS, None, QUERIES[:0])

@@ -192,9 +192,9 @@ def test_one_history_or_several_but_no_mixture(recommender: Recommender) -> None
             recommender.recommend(wrong)
 
 
-@pytest.mark.parametrize("k", [0, -1])
-def test_k_must_be_positive(k: int) -> None:
-    with pytest.raises(ConfigError, match=f"k must be at least 1, found {k}"):
+@pytest.mark.parametrize("k", [0, -1, 1.5, "5"])
+def test_k_must_be_a_positive_number(k: int) -> None:
+    with pytest.raises(ConfigError, match=f"k must be a whole number of at least 1, found {k!r}"):
         named(["ham", "eggs"]).recommend(["ham"], k)
 
 
@@ -241,7 +241,7 @@ def test_similar_items_are_those_of_the_nearest_direction(recommender: Recommend
     assert found.scores == pytest.approx(cosines[order].tolist(), abs=1e-5)
     with pytest.raises(DataError, match="the model does not know the item 'unknown': it was trained on"):
         recommender.similar_items("unknown")
-    with pytest.raises(ConfigError, match="k must be at least 1"):
+    with pytest.raises(ConfigError, match="k must be a whole number of at least 1"):
         recommender.similar_items(1, 0)
 
 

@@ -74,6 +74,8 @@ def test_rules_beside_exclude_or_only_are_refused() -> None:
             rules_of(exclude, only, Rules())
     with pytest.raises(ConfigError, match=r"`only` must be a collection of item ids, found the string 'item 1'"):
         rules_of((), "item 1", None)
+    with pytest.raises(ConfigError, match=r"`exclude` must be a collection of item ids, found the string '12'"):
+        Rules(exclude="12")
 
 
 @pytest.mark.parametrize("factor", [0.0, -1.0, 1e-60, 1e39, math.inf, math.nan])

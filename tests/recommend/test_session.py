@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from safetensors.torch import load, save
 from gsrec.bundle import Bundle
 from gsrec.data.splits import leave_one_out
 from gsrec.data.synthetic import synthetic_log
+from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import BundleError, ConfigError
 from gsrec.models import (
     BERT4RecConfig,
@@ -144,7 +146,7 @@ def test_what_is_not_wanted_is_left_out() -> None:
     assert session.recommend(2, exclude=np.array(best[:1])).items == best[1:]
     assert len(session.recommend(1000).items) == len(ids) - 2
     assert len(session.recommend(1000, filter_seen=False).items) == len(ids)
-    with pytest.raises(ConfigError, match="k must be at least 1, found 0"):
+    with pytest.raises(ConfigError, match="k must be a whole number of at least 1, found 0"):
         session.recommend(0)
 
 
@@ -160,6 +162,10 @@ def test_a_session_is_of_one_model() -> None:
     session = recommender_of("gsrec").session()
     with pytest.raises(BundleError, match="this session is of another model"):
         recommender_of("gsrec", seed=3).resume(session.to_bytes())
+    bundle = session.bundle  # the same weights, of other items
+    others = Vocabulary.of([f"other {number}" for number in range(len(bundle.vocabulary))])
+    with pytest.raises(BundleError, match="this session is of another model"):
+        Recommender(replace(bundle, vocabulary=others)).resume(session.to_bytes())
 
 
 @pytest.mark.parametrize("name", ["gsrec", "bert4rec"])

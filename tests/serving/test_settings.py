@@ -16,6 +16,8 @@ from gsrec.serving.settings import Settings, model_name
     [
         ({"bundles": ()}, "needs at least one bundle"),
         ({"bundles": (Path("a/shop"), Path("b/shop.gsrec"))}, "two bundles are called 'shop'"),
+        ({"sessions": " "}, "or in :memory:, found an empty name"),
+        ({"sessions": "redis:secret@host"}, "such as redis://localhost:6379, or in :memory:, found another address"),
         ({"session_days": 0.0}, "more than 0 days and at most 36,525, found 0"),
         ({"session_days": float("nan")}, "at most 36,525, found nan"),
         ({"session_days": float("inf")}, "at most 36,525, found inf"),

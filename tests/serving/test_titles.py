@@ -35,6 +35,7 @@ def titles(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
+        ("?!", []),
         ("heat", [3, 2, 4]),  # words that begin with it first, the more popular first
         ("HEAT 19", [2]),
         ("amelie", [5]),

@@ -76,8 +76,8 @@ class Bundle:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the weights: what a session's state belongs to."""
-        digest = hashlib.sha256()
+        """SHA-256 of the weights and of the items' ids: what a session's state belongs to."""
+        digest = hashlib.sha256(_ids_written(self.vocabulary))
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.contiguous().numpy().tobytes())
@@ -165,7 +165,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
     files = {
         WEIGHTS: save({name: tensor.contiguous() for name, tensor in bundle.model.state_dict().items()}),
         POPULARITY: save({COUNTS: bundle.counts}),
-        VOCABULARY: json.dumps(bundle.vocabulary.ids.to_list(), ensure_ascii=False).encode(),
+        VOCABULARY: _ids_written(bundle.vocabulary),
     }
     manifest = Manifest(
         version=__version__,
@@ -177,6 +177,10 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
         checksums={name: checksum(files[name]) for name in CONTENTS},
     ).signed()
     write_files(path, files | {MANIFEST: (manifest.model_dump_json(indent=2) + "\n").encode()})
+
+
+def _ids_written(vocabulary: Vocabulary) -> bytes:
+    return json.dumps(vocabulary.ids.to_list(), ensure_ascii=False).encode()
 
 
 def load_bundle(path: Path) -> Bundle:

@@ -57,6 +57,6 @@ def drift(
     ]
     rows[-1] = ("all since", *rows[-1][1:])
     header = ("from", "events", "unknown items", "new users", "shift (by chance)", "targets", "NDCG@10")
-    print_table(f"{found.model} on {found.data}, which ended {found.until}", rows, header=header)
+    print_table(f"{found.model}, which knows {found.data} until {found.until}", rows, header=header)
     if out is not None:
         typer.echo(f"written: {out}")

@@ -6,13 +6,12 @@ Legend: U users, V items, N interactions.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
 
 from gsrec.data.log import InteractionLog
-from gsrec.data.times import TimeKind
+from gsrec.data.times import TimeKind, iso_time
 
 SHORTEST = 3
 """The fewest interactions of which one can be tested, one validated and one trained on."""
@@ -132,8 +131,4 @@ def _spread(counts: pl.Series) -> Spread:
 def _span(timestamps: np.ndarray | None) -> tuple[str | None, str | None]:
     if timestamps is None:
         return None, None
-    return _iso(int(timestamps.min())), _iso(int(timestamps.max()))
-
-
-def _iso(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    return iso_time(int(timestamps.min())), iso_time(int(timestamps.max()))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 import polars as pl
@@ -48,7 +50,6 @@ TIME_OF_DAY, ZONE = r"[T ]\d{1,2}:\d{2}", r":\d{2}.*([Zz]|UTC|[+-]\d{2}(:?\d{2})
 """What a date that tells a time of day holds, and what one that tells a zone as well ends with."""
 SINCE_1973 = 100_000_000
 """Unix seconds from which on a time is taken for one of a real clock."""
-YEAR_2100 = 4_102_444_800
 CALENDAR = (-62_135_596_800, 253_402_300_799)
 """Unix seconds of the first and the last moment that a calendar of four digits can show."""
 SECONDS_A_DAY = 86_400
@@ -201,8 +202,9 @@ def _told(times: Times, name: str) -> Times:
     num_recent = int((times.values.abs() >= SINCE_1973 * ticks).sum())
     if 2 * num_recent >= times.values.len() and (zeros := int((times.values == 0).sum())):
         notes += (f"column {name!r}: times of 0, which is 1970-01-01, the oldest of all: {zeros:,}",)
-    if late := int((times.values >= YEAR_2100 * ticks).sum()):
-        notes += (f"column {name!r}: times after the year 2100: {late:,}",)
+    if late := int((times.values > (time.time() + SECONDS_A_DAY) * ticks).sum()):
+        newest = iso_time(int(times.values.to_numpy().max()) // ticks)
+        notes += (f"column {name!r}: times that are still to come: {late:,}, the latest {newest}",)
     return replace(times, notes=notes)
 
 
@@ -211,3 +213,12 @@ def _coarsest(times: Times) -> Times:
     if times.values.dtype.is_float() or (times.values % times.ticks_per_second != 0).any():
         return times
     return Times(times.values // times.ticks_per_second, "clock", 1, times.notes)
+
+
+def iso_time(seconds: int) -> str:
+    """A moment in Unix seconds as ISO 8601 in UTC.
+
+    >>> iso_time(30)
+    '1970-01-01T00:00:30Z'
+    """
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

@@ -57,7 +57,8 @@ def drift(bundle: Bundle, log: InteractionLog, *, days: float = 7.0, progress: P
             f"{log.name} ends with {_day(newest)}, and the model knows all until {_day(since)}: nothing is new"
         )
     if not days > 0 or (newest - since) / (days * SECONDS_A_DAY) > MOST_PERIODS:
-        raise ConfigError(f"there must be 1 to {MOST_PERIODS} periods, found periods of {days} days")
+        told = f"found periods of {days} days from {_day(since)} to {_day(newest)}, the newest event in {log.name}"
+        raise ConfigError(f"there must be 1 to {MOST_PERIODS} periods, {told}. Give other --days, or mend its times.")
     borders = [*np.arange(since, newest, days * SECONDS_A_DAY).astype(np.int64).tolist(), newest]
     trained = _trained_shares(bundle, sequences.num_items)
     period = partial(_period, bundle, sequences, sequences.owners, trained)

@@ -8,9 +8,13 @@ from gsrec.bundle import Bundle
 from gsrec.data.log import InteractionLog
 from gsrec.data.sequences import Sequences
 from gsrec.data.splits import Split, at_moments, leave_one_out
+from gsrec.data.times import iso_time
 from gsrec.data.vocabulary import Vocabulary
 from gsrec.errors import DataError
 from gsrec.experiment.config import DataConfig
+
+PARTS = 3
+"""Of new events: those that are learned from, that choose the epoch, and that judge."""
 
 
 def grown_vocabulary(bundle: Bundle, log: InteractionLog) -> Vocabulary:
@@ -36,9 +40,18 @@ def cut_newest(bundle: Bundle, log: InteractionLog, window: float) -> tuple[Spli
         raise DataError(f"{log.name} has no clock times, and what the model learned from had: what is new is not known")
     new = sequences.timestamps[sequences.timestamps > since]
     if not new.size:
-        raise DataError(f"{log.name} has no event after those that the model learned from: there is nothing to refresh")
+        told = f"{log.name} has no event after those that the model learned from, which end at {iso_time(since)}"
+        raise DataError(f"{told}: there is nothing to refresh")
+    if (num_times := np.unique(new).size) < PARTS:
+        raise DataError(
+            f"{log.name}: its new events have {num_times} times in all, and are to be cut into {PARTS} parts one after "
+            "the other, to learn from, to choose the epoch by, and to judge by. Wait for more, or give finer times."
+        )
     moments = np.quantile(new, [1 - 2 * window, 1 - window], method="inverted_cdf")
-    too_few = f"{log.name}: {new.size:,} new events are too few to judge by. Collect more, or widen the window."
+    too_few = (
+        f"{log.name}: {new.size:,} new events at {num_times:,} times are too few to judge by, or too many at one time. "
+        "Collect more, or widen the window."
+    )
     try:
         split = at_moments(sequences, *moments.tolist(), name="newest-window")
     except DataError as error:

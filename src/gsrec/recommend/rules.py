@@ -42,7 +42,11 @@ class Rules:
     quotas: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Check the factors and the quotas."""
+        """Check items, factors and quotas."""
+        for name, items in (("exclude", self.exclude), ("only", self.only)):
+            if isinstance(items, str):
+                told = f"`{name}` must be a collection of item ids, found the string {items!r}"
+                raise ConfigError(f"{told}. Use [{items!r}].")
         for item_id, factor in self.boosts.items():
             if not LEAST_BOOST <= factor <= GREATEST_BOOST:
                 told = f"a boost must be a factor from {LEAST_BOOST:g} to {GREATEST_BOOST:,g}"
@@ -89,11 +93,6 @@ def rules_of(exclude: Collection[ItemId], only: Collection[ItemId] | None, rules
     Raises:
         ConfigError: if both are given, or items are one string.
     """
-    for name, items in (("exclude", exclude), ("only", only)):
-        if isinstance(items, str):
-            raise ConfigError(
-                f"`{name}` must be a collection of item ids, found the string {items!r}. Use [{items!r}]."
-            )
     if not len(exclude) and only is None:
         return rules
     if rules is not None:

@@ -62,6 +62,12 @@ class Settings:
         names = [model_name(path) for path in self.bundles]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigError(f"two bundles are called {twice[0]!r}. Models go by their folders' names: rename one.")
+        is_address = "://" in self.sessions
+        if not self.sessions.strip() or (self.sessions.startswith(("redis:", "rediss:", "unix:")) and not is_address):
+            raise ConfigError(
+                "sessions are kept in a file of SQLite, at an address of Redis such as redis://localhost:6379, or in "
+                f"{IN_MEMORY}, found {'another address' if self.sessions.strip() else 'an empty name'}"
+            )
         if not 0 < self.session_days <= MOST_DAYS:
             told = f"sessions must be kept more than 0 days and at most {MOST_DAYS:,}"
             raise ConfigError(f"{told}, found {self.session_days}")

@@ -69,6 +69,8 @@ class Titles:
         First comes that of which it is the id, then those where a word begins with it, then others; popular ones first.
         """
         wanted = _plain(query)
+        if query.strip() and not wanted:
+            return []
         at_start = [*self.by_plain_id.get(wanted, ())]
         named, within = set(at_start), list[ItemId]()
         for item_id, text in self.known:
