@@ -14,7 +14,6 @@ from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gsrec.data.vocabulary import ItemId
 from gsrec.places import shown
 
 NAMED = 3
@@ -57,7 +56,7 @@ def count_notes(what: str, number: int, names: Iterable[object] = ()) -> list[st
     return [f"{what}: {number:,}" + (f" ({some})" if some else "")] if number else []
 
 
-def unknown_notes(number: int, items: Iterable[ItemId]) -> list[str]:
+def unknown_notes(number: int, items: Iterable[object]) -> list[str]:
     """A note of the items of a history that the model does not know, if there are any."""
     return count_notes("items of the history that the model does not know, left out", number, items)
 
