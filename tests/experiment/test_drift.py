@@ -168,3 +168,13 @@ def test_seen_items_are_candidates_where_they_were(bundle: Bundle) -> None:
         for filter_seen in (True, False)
     }
     assert (hits[True]["HR@10"], hits[False]["HR@10"]) == (0, 1)
+
+
+def test_targets_that_are_repeats_are_told(bundle: Bundle, tmp_path: Path) -> None:
+    assert drift(bundle, log_of(OLD, SAME, SAME)).whole.repeats == 1
+    assert drift(bundle, log_of(OLD, OTHER)).whole.repeats == 0
+    OLD.write_csv(tmp_path / "old.csv")
+    pl.concat([OLD, SAME, SAME]).write_csv(tmp_path / "twice.csv")
+    train(str(tmp_path / "old.csv"), run_config("poprec"), tmp_path / "run")
+    told = CliRunner().invoke(app, ["drift", str(tmp_path / "run"), str(tmp_path / "twice.csv")]).stderr
+    assert "note: 100% of the targets are of items that their users had before, and so misses" in told

@@ -26,10 +26,11 @@ def drift(
     By its age: how many new events are of items and users it does not know, and how good it still is. All new events
     count, also those of users and items that are too rare to be trained on.
     """
-    from gsrec.cli.console import print_json, print_table, progress_bar
+    from gsrec.cli.console import print_json, print_notes, print_table, progress_bar
     from gsrec.cli.logs import check_other, opened
     from gsrec.experiment.drift import drift
     from gsrec.experiment.folder import any_bundle
+    from gsrec.experiment.prepare import MANY_REPEATS
     from gsrec.reporting.drift_page import check_drift_page, write_drift_page
 
     if out is not None:
@@ -58,5 +59,8 @@ def drift(
     rows[-1] = ("all since", *rows[-1][1:])
     header = ("from", "events", "unknown items", "new users", "shift (by chance)", "targets", "NDCG@10")
     print_table(f"{found.model}, which knows {found.data} until {found.until}", rows, header=header)
+    if bundle.filter_seen and found.whole.repeats > MANY_REPEATS:
+        told = "of the targets are of items that their users had before, and so misses: is something in the log twice?"
+        print_notes([f"{found.whole.repeats:.0%} {told}"], quiet=output.quiet)
     if out is not None:
         typer.echo(f"written: {out}")

@@ -138,6 +138,10 @@ class Sequences:
             first[start + np.unique(pairs, return_index=True)[1]] = True
         return first
 
+    def share_of_repeats(self, positions: np.ndarray) -> float:
+        """The share of some events (M,) that are of items their users had before; 0 where there are none."""
+        return float((~self.first_occurrences[positions]).mean()) if positions.size else 0.0
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over ids, offsets, items and timestamps: equal for equal data, whatever the file was."""

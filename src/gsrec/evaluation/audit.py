@@ -41,7 +41,7 @@ def audit(split: Split, part: Part) -> Audit:
         leakage=_leakage(split, targets),
         cold=_share(split.train_counts()[items] == 0),
         time_ties=_time_ties(split.sequences, targets),
-        repeats=_share(~split.sequences.first_occurrences[targets.positions]),
+        repeats=split.sequences.share_of_repeats(targets.positions),
     )
 
 

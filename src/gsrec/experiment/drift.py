@@ -107,6 +107,7 @@ def _period(
         shift=_divergence(shares, trained),
         shift_by_chance=_divergence(drawn, trained),
         targets=len(targets),
+        repeats=sequences.share_of_repeats(targets.positions),
         metrics={name: float(ones.mean()) for name, ones in values.items() if ones.size},
         intervals={name: share_interval(ones) for name, ones in values.items() if ones.size > 1},
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from gsrec.data.batches import Batches, training_batches
 from gsrec.data.catalogue import SOURCES
 from gsrec.data.sources import open_log
-from gsrec.data.splits import Part, Split
+from gsrec.data.splits import Split
 from gsrec.data.vocabulary import Vocabulary
 from gsrec.experiment.config import RunConfig
 from gsrec.experiment.configure import RunRequest
@@ -50,18 +50,14 @@ def prepare(
 
 
 def _repeats_note(split: Split, config: RunConfig) -> tuple[str, ...]:
-    share = share_of_repeats(split, "validation") if config.data.filter_seen else 0.0
+    if not config.data.filter_seen:
+        return ()
+    share = split.sequences.share_of_repeats(split.targets("validation").positions)
     told = (
         f"{share:.0%} of the validation targets are of items that their users had before, and so misses. Where items "
         "are taken again, --set filter_seen=false lets them be candidates"
     )
     return (told,) if share > MANY_REPEATS else ()
-
-
-def share_of_repeats(split: Split, part: Part) -> float:
-    """The share of the targets that are of items that their users had before; 0 where there are none."""
-    targets = split.targets(part)
-    return float((~split.sequences.first_occurrences[targets.positions]).mean()) if len(targets) else 0.0
 
 
 def prepare_suited(

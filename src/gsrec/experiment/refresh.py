@@ -17,7 +17,7 @@ from gsrec.evaluation.widened import Widened
 from gsrec.experiment.folder import check_new_place, training_of
 from gsrec.experiment.further_training import RefreshPlan, go_on
 from gsrec.experiment.newest_window import cut_newest, cut_told, num_learned, num_new, num_new_items
-from gsrec.experiment.prepare import MANY_REPEATS, share_of_repeats
+from gsrec.experiment.prepare import MANY_REPEATS
 from gsrec.training.course import Listener
 
 
@@ -108,8 +108,9 @@ def refresh(
         raise ConfigError(f"{told}: which rows are old is not known. Leave out replay.")
     if split.sequences.num_interactions < bundle.data.num_interactions:
         listener.on_note(_FEWER.format(log.name, split.sequences.num_interactions, bundle.data.num_interactions))
-    if config.data.filter_seen and (share := share_of_repeats(split, "test")) > MANY_REPEATS:
-        listener.on_note(_REPEATS.format(share))
+    repeats = split.sequences.share_of_repeats(split.targets("test").positions)
+    if config.data.filter_seen and repeats > MANY_REPEATS:
+        listener.on_note(_REPEATS.format(repeats))
     further = go_on(bundle, config, split, since, plan, stop=stop, listener=listener)
     model = further.model
     tested = Evaluator(split, config.data.protocol("test"))

@@ -21,6 +21,7 @@ class Period:
         shift: Jensen-Shannon divergence of the items' shares from those in training, in bits, 0 to 1.
         shift_by_chance: the same of as many events drawn from training: what no shift at all would look like.
         targets: each user's last event in the period, if anything was before it.
+        repeats: share of the targets that are of items their users had before: misses, where these are no candidates.
         metrics: HR@10 and NDCG@10 of the model for them, if there are any; an item without a training event is a miss.
         intervals: their 95% intervals, where there are two users at least.
     """
@@ -33,6 +34,7 @@ class Period:
     shift: float
     shift_by_chance: float
     targets: int
+    repeats: float
     metrics: dict[str, float]
     intervals: dict[str, tuple[float, float]]
 
