@@ -6,7 +6,10 @@ BIN := $(VENV)/bin
 COMPARED := poprec,sasrec,gru4rec,gsrec,bert4rec
 SEEDS := 3
 TRIALS := 12
-TUNED := sasrec gru4rec gsrec
+# What is tuned by itself, on which line's log, and what is set beside what trials draw.
+STUDIED_T := sasrec gru4rec gsrec
+STUDIED_D := sasrec
+STUDY_D := --set averaging=0.98
 # The lines of docs/results.md: a log, what targets are ranked among, and how the log is split.
 LINES := A D E F G H T
 LOG_A := ml-1m
@@ -103,18 +106,21 @@ parts-%: $(VENV)/.run
 # Of line T every model has settings of its own, the best of as many trials on validation.
 line-T: $(VENV)/.run
 	$(BIN)/gsrec compare $(LOG_T) --models poprec --out $(RESULTS)/T
-	@for model in $(TUNED); do \
+	@for model in $(STUDIED_T); do \
 		$(BIN)/gsrec compare $(LOG_T) --models $$model --seeds $(SEEDS) --config experiments/$(LOG_T)/$$model.toml \
 			--out $(RESULTS)/T || exit 1; done
 
 parts-T: ;
 
-tuned: $(VENV)/.test ## tune every model of line T alike, for its settings in experiments (hours; stopped, it goes on)
-	@mkdir -p experiments/$(LOG_T) $(RESULTS)/tuned
-	@for model in $(TUNED); do \
-		$(BIN)/gsrec tune $(LOG_T) --model $$model --trials $(TRIALS) --out runs/tuned/$$model && \
-		cp runs/tuned/$$model/best.toml experiments/$(LOG_T)/$$model.toml && \
-		cp runs/tuned/$$model/trials.json $(RESULTS)/tuned/$$model.json || exit 1; done
+tuned: tuned-T tuned-D ## tune the models of line T alike, for their settings in experiments, and SASRec on line D (hours; stopped, it goes on)
+	@mkdir -p experiments/$(LOG_T)
+	@for model in $(STUDIED_T); do cp runs/tuned/T/$$model/best.toml experiments/$(LOG_T)/$$model.toml || exit 1; done
+
+tuned-T tuned-D: tuned-%: $(VENV)/.test
+	@mkdir -p $(RESULTS)/tuned/$*
+	@for model in $(STUDIED_$*); do \
+		$(BIN)/gsrec tune $(LOG_$*) --model $$model --trials $(TRIALS) $(STUDY_$*) --out runs/tuned/$*/$$model && \
+		cp runs/tuned/$*/$$model/trials.json $(RESULTS)/tuned/$*/$$model.json || exit 1; done
 
 thesis: $(VENV)/.run ## run what is not recorded yet of the thesis's experiment: cut down to minutes, then at full size (half a day), or only some of it (OF=sasrec,gsrec)
 	$(BIN)/gsrec thesis --small --out results/thesis-small
